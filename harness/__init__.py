@@ -1,0 +1,1 @@
+"""convlaws: what is true of convolutions, and who keeps it."""

@@ -1,0 +1,136 @@
+"""Cell: what is known so far of one (method, law, op), and the findings it becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from convlaws.check import Outcome
+from convlaws.laws.registry import Law
+from convlaws.methods.registry import Method
+from convlaws.problem import Problem
+from convlaws.results import LEAST, Finding, Verdict
+from convlaws.scope import Scope
+
+BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
+_LOWEST = {"ratios": -20, "terms": 0}
+
+
+def histogram(values: np.ndarray, kind: str) -> np.ndarray:
+    """Counts by binary order of magnitude: bin 0 holds zeros and all below, the last all above."""
+    with np.errstate(divide="ignore"):
+        order = np.where(values > 0, np.floor(np.log2(np.where(values > 0, values, 1))), -np.inf)
+    bins = np.clip(order - _LOWEST[kind] + 1, 0, BINS - 1).astype(int)
+    return np.bincount(bins, minlength=BINS)
+
+
+@dataclass
+class Failure:
+    """The first problem that showed a failure of one kind, and how it looks."""
+
+    problem: Problem
+    outcome: Outcome
+    known: str = ""
+    flaky: str = ""
+    shrunk: bool = False
+    before: list[Problem] = field(default_factory=list)  # what ran in the same process before it
+    history: list[str] = field(default_factory=list)  # what has to run before it
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells failures apart that are shrunk apart."""
+        return self.outcome.signature, self.known
+
+
+@dataclass
+class Cell:
+    """One (method, law, op) and its tallies; `scope` is where all three meet."""
+
+    method: Method
+    law: Law
+    op: str
+    scope: Scope
+    examples: int = 0
+    drawn: int = 0
+    seconds: float = 0.0
+    worst: float = 0.0
+    last: str = ""
+    vacuous: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+    failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    error_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
+    term_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
+    idle: int = 0  # batches in a row that added nothing
+
+    def add(self, problem: Problem, outcome: Outcome, known: str = "") -> Failure | None:
+        """Count an outcome; returns the failure if it is the first of its kind."""
+        self.drawn += 1
+        self.seconds += outcome.seconds
+        self.last = str(problem)
+        if outcome.verdict is Verdict.REFUSED:
+            self.refused[outcome.message] = self.refused.get(outcome.message, 0) + 1
+        elif outcome.verdict is Verdict.VACUOUS:
+            self.vacuous[outcome.message] = self.vacuous.get(outcome.message, 0) + 1
+        else:
+            self._count(outcome)
+        if not outcome.verdict.bad or (outcome.signature, known) in self.failures:
+            return None
+        failure = Failure(problem, outcome, known)
+        self.failures[failure.key] = failure
+        return failure
+
+    def _count(self, outcome: Outcome) -> None:
+        self.examples += 1
+        if outcome.verdict is Verdict.KEPT:
+            self.worst = max(self.worst, outcome.ratio)
+            self.error_counts += histogram(outcome.ratios, "ratios")
+            self.term_counts += histogram(outcome.terms, "terms")
+
+    def findings(self) -> list[Finding]:
+        """One for each kind of failure; else one that says kept, refused or vacuous."""
+        if self.failures:
+            return [self._bad(f) for f in self.failures.values()]
+        if not self.examples and self.refused and not self.vacuous:
+            return [self._record(Verdict.REFUSED, max(self.refused, key=lambda k: self.refused[k]))]
+        if self.examples < LEAST:
+            reasons = "; ".join(f"{count} x {why}" for why, count in self.vacuous.items())
+            few = f"too few: {self.examples} of at least {LEAST} judged examples"
+            return [self._record(Verdict.VACUOUS, f"{few} ({reasons})" if reasons else few)]
+        return [self._record(Verdict.KEPT, "")]
+
+    def _record(self, verdict: Verdict, message: str) -> Finding:
+        return Finding(
+            method=self.method.name,
+            law=self.law.name,
+            op=self.op,
+            verdict=verdict,
+            problem=self.last,
+            message=message,
+            says=self.law.says,
+            examples=self.examples,
+            seconds=round(self.seconds, 4),
+            worst_ratio=self.worst,
+            drawn=self.drawn,
+            vacuous=self.vacuous,
+            refused=self.refused,
+            error_histogram=self.error_counts.tolist(),
+            terms_histogram=self.term_counts.tolist(),
+        )
+
+    def _bad(self, failure: Failure) -> Finding:
+        found = self._record(failure.outcome.verdict, failure.outcome.message)
+        problem, ratio = failure.problem, failure.outcome.ratio
+        found.problem, found.dtype = str(problem), problem.dtype
+        found.contract = self.method.contract(problem.spec, problem.op, problem.dtype)
+        found.worst_ratio = ratio if np.isfinite(ratio) else 0.0
+        found.signature, found.known, found.flaky = failure.outcome.signature, failure.known, failure.flaky
+        found.history, found.evidence = failure.history, failure.outcome.evidence
+        if not failure.shrunk:
+            found.message += "\n  not shrunk: there was no time left"
+        return found
+
+
+def refused_cell(method: Method, law: Law, op: str, reason: str) -> Finding:
+    """The finding of a cell that has no problem at all."""
+    return Finding(method=method.name, law=law.name, op=op, verdict=Verdict.REFUSED, message=reason, says=law.says)

@@ -1,0 +1,222 @@
+"""(method, law, problem) -> Outcome: the only place where a case is run.
+
+pytest, the command line and a cluster share it, so that they all mean the same by "kept".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from convlaws.compare import Approx, Claim, Mismatch, judge, misfit, ratios
+from convlaws.contracts import CONTRACTS, Interval, interval
+from convlaws.errors import UsageError
+from convlaws.evidence import evidence_of
+from convlaws.formats import FORMATS
+from convlaws.laws.registry import Law
+from convlaws.methods.registry import Method, get
+from convlaws.oracle import Answer, answer
+from convlaws.problem import RESULT, Problem, shape_of
+from convlaws.request import SECOND, Ending, Reply, Request
+from convlaws.results import Verdict
+from convlaws.spec import ConvSpec
+
+Operands = Mapping[str, np.ndarray]
+_SECOND_SHAPE = dict(zip(SECOND, ("x", "w", "y"), strict=True))
+_VERDICT = {
+    Ending.RAISED: Verdict.CRASHED,
+    Ending.DIED: Verdict.CRASHED,
+    Ending.GREEDY: Verdict.CRASHED,
+    Ending.HUNG: Verdict.HUNG,
+    Ending.REFUSED: Verdict.REFUSED,
+}
+
+
+class Runner(Protocol):
+    """What runs a method: a sandbox, or this process."""
+
+    time_limit: float
+
+    def call(self, target: Mapping[str, object], request: Request) -> Reply: ...
+
+    def refresh(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """How one case ended. `ratios` and `terms` are of the elements that were judged."""
+
+    verdict: Verdict
+    message: str = ""
+    signature: str = ""
+    ratio: float = 0.0
+    ratios: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    terms: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    evidence: dict = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class _EndedError(Exception):
+    """A call gave no array of the right form; carries the outcome."""
+
+    def __init__(self, outcome: Outcome):
+        super().__init__(outcome.message)
+        self.outcome = outcome
+
+
+class Oracle:
+    """Answers and intervals, computed once a problem and shared by every method and law that asks."""
+
+    def __init__(self, size: int = 256):
+        self._size = size
+        self._answers: dict[tuple, Answer] = {}
+        self._intervals: dict[tuple, Interval] = {}
+
+    def __call__(self, spec: ConvSpec, op: str, operands: Operands, contract: str) -> tuple[Answer, Interval]:
+        """The answer by the definition, and what `contract` makes of it."""
+        key = (spec, op, *((role, a.dtype.num, a.tobytes()) for role, a in operands.items()))
+        if key not in self._answers:
+            self._forget()
+            self._answers[key] = _closed_form(spec, op, operands) if op in SECOND else answer(spec, op, operands)
+        found = self._answers[key]
+        if (key, contract) not in self._intervals:
+            fmt = FORMATS[next(iter(operands.values())).dtype.name]
+            self._intervals[key, contract] = interval(found, CONTRACTS[contract], fmt, certify=op != "second_gy")
+        return found, self._intervals[key, contract]
+
+    def _forget(self) -> None:
+        if len(self._answers) >= self._size:
+            self._answers.clear()
+            self._intervals.clear()
+
+
+def _closed_form(spec: ConvSpec, op: str, a: Operands) -> Answer:
+    """The derivatives of <dgrad(gy, w), v> + <wgrad(x, gy), u>: convolution is bilinear."""
+    plain = replace(spec, bias=False)
+    if op == "second_x":
+        return answer(plain, "dgrad", {"gy": a["gy"], "w": a["u"]})
+    if op == "second_w":
+        return answer(plain, "wgrad", {"x": a["v"], "gy": a["gy"]})
+    one, two = (answer(plain, "fprop", {"x": x, "w": w}) for x, w in ((a["v"], a["w"]), (a["x"], a["u"])))
+    return replace(one, R=one.R + two.R, S=one.S + two.S, n=one.n + two.n)
+
+
+class Asking:
+    """The `Ask` that a law gets: one method, one problem, one runner."""
+
+    def __init__(self, method: Method, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = ()):
+        self.method, self.problem, self.runner, self.oracle = method, problem, runner, oracle
+        self.peers = tuple(name for name in peers if name != method.name)
+
+    @property
+    def spreads(self) -> bool:
+        """Whether an Inf or NaN may reach results outside of its receptive field."""
+        return CONTRACTS[self._contract(self.problem.spec, self.problem.op)].spreads
+
+    def _contract(self, spec: ConvSpec, op: str) -> str:
+        return self.method.contract(spec, op, self.problem.dtype)
+
+    def __call__(self, spec: ConvSpec, op: str, operands: Operands, **how: Any) -> Approx:
+        reply = self.reply(spec, op, operands, **how)
+        return _approx(reply, *self.definition(spec, op, operands))
+
+    def definition(self, spec: ConvSpec, op: str, operands: Operands) -> tuple[Answer, Interval]:
+        return self.oracle(spec, op, operands, self._contract(spec, op))
+
+    def reply(self, spec: ConvSpec, op: str, operands: Operands, **how: Any) -> Reply:
+        request = self._request(spec, op, operands, **how)
+        reply = self.runner.call(target_of(self.method), request)
+        if reply.ending is Ending.LOST:
+            raise UsageError(f"{self.method.name}: {reply.message}")
+        if reply.ending is not Ending.ANSWERED:
+            raise _EndedError(Outcome(_VERDICT[reply.ending], reply.message, reply.signature))
+        result = _SECOND_SHAPE.get(op) or RESULT[op]
+        if wrong := misfit(reply.output, shape_of(spec, result), request.dtype):
+            kind, sentence = wrong
+            raise _EndedError(Outcome(Verdict.BROKEN, sentence, kind))
+        return reply
+
+    def _request(self, spec: ConvSpec, op: str, operands: Operands, **how: Any) -> Request:
+        layout = how.pop("layout", self.problem.layout)
+        dtype = next(iter(operands.values())).dtype.name
+        return Request(spec=spec, op=op, dtype=dtype, operands=operands, layout=layout, **how)
+
+    def peer(self, name: str, spec: ConvSpec, op: str, operands: Operands) -> Approx | None:
+        other = get(name)
+        if other.scope.refuses(replace(self.problem, spec=spec, op=op, layout="contiguous")):
+            return None
+        reply = self.runner.call(target_of(other), self._request(spec, op, operands, layout="contiguous"))
+        if reply.ending is not Ending.ANSWERED:
+            return None
+        contract = other.contract(spec, op, self.problem.dtype)
+        return _approx(reply, *self.oracle(spec, op, operands, contract)).called(name)
+
+
+def target_of(method: Method) -> dict[str, object]:
+    """How the host in the child finds the code of a method."""
+    if method.kind == "function":
+        return {"function": method.address, **method.options}
+    return {"row": method.name}
+
+
+def _approx(reply: Reply, found: Answer, allowed: Interval) -> Approx:
+    R = found.R.astype(np.float64) if found.R.dtype == object else found.R
+    with np.errstate(invalid="ignore", over="ignore"):
+        bound = np.maximum(allowed.high - R, R - allowed.low)
+    if allowed.free is not None:
+        bound = np.where(allowed.free, np.inf, bound)
+    return Approx(reply.output.astype(R.dtype), bound)
+
+
+def examine(
+    method: Method, law: Law, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = ()
+) -> Outcome:
+    """Run one case: never raises for what the method does."""
+    started = time.perf_counter()
+    reason = refusal(method, law, problem)
+    if reason:
+        return Outcome(Verdict.REFUSED, reason)
+    try:
+        found = law.claims(problem, Asking(method, problem, runner, oracle, peers))
+        outcome = _judged(found if isinstance(found, list) else [found])
+    except _EndedError as ended:
+        outcome = ended.outcome
+    return replace(outcome, seconds=time.perf_counter() - started)
+
+
+def refusal(method: Method, law: Law, problem: Problem) -> str | None:
+    """Why this law is not put to this method on this problem, in words."""
+    if law.needs and law.needs not in method.can:
+        return NEEDS[law.needs]
+    return method.scope.refuses(problem) or law.scope.refuses(problem)
+
+
+NEEDS = {
+    "second": "it offers no double backward",
+    "threads": "it takes no number of threads",
+}
+
+
+def _judged(claims: list[Claim]) -> Outcome:
+    for claim in claims:
+        if mismatch := judge(claim):
+            return _broken(mismatch)
+    reasons = [claim.vacuous() for claim in claims]
+    if all(reasons):
+        return Outcome(Verdict.VACUOUS, reasons[0] if reasons else "the law claims nothing here")
+    found = np.concatenate([ratios(c) for c in claims])
+    terms = [np.ravel(c.n) for c in claims if c.n is not None]
+    worst = float(found.max(initial=0.0))
+    return Outcome(Verdict.KEPT, ratio=worst, ratios=found, terms=np.concatenate(terms or [np.zeros(0)]))
+
+
+def _broken(mismatch: Mismatch) -> Outcome:
+    found = ratios(mismatch.claim)
+    worst = float(found.max(initial=0.0))
+    return Outcome(Verdict.BROKEN, str(mismatch), mismatch.kind, worst, found, evidence=evidence_of(mismatch))

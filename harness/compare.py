@@ -1,0 +1,214 @@
+"""Claim, Mismatch and judge: the only place where arrays are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from convlaws.contracts import Interval
+from convlaws.oracle import Answer
+
+MOST = 0.9  # an example whose results are zero by nine tenths is worth little
+
+
+@dataclass(frozen=True, eq=False)
+class Approx:
+    """A computed array with a bound on its distance from the exact one, element by element.
+
+    Bounds propagate through linear maps; values are float64 or wider, so that
+    combining them costs next to nothing, and that is added to the bound.
+    """
+
+    value: np.ndarray
+    bound: np.ndarray
+    says: str = "result"
+
+    def __add__(self, other: Approx) -> Approx:
+        return self._combined(other, self.value + other.value)
+
+    def __sub__(self, other: Approx) -> Approx:
+        return self._combined(other, self.value - other.value)
+
+    def _combined(self, other: Approx, value: np.ndarray) -> Approx:
+        bound = self.bound + other.bound
+        return Approx(value, bound + np.where(bound > 0, 2.0**-51 * np.abs(value), 0.0))
+
+    def __mul__(self, factor: float) -> Approx:
+        return Approx(self.value * factor, self.bound * abs(factor) * (1 + 2.0**-51))
+
+    def moved(self, move) -> Approx:
+        """The same after `move`, a function that only selects, repeats or rearranges elements."""
+        return Approx(move(self.value), move(self.bound))
+
+    def dot(self, weights: np.ndarray) -> Approx:
+        """sum self * weights, in at least float64."""
+        weights = weights.astype(self.value.dtype)
+        size = np.abs(self.value * weights).sum()
+        own = 0.0 if not self.bound.any() and _integral(self.value, weights, size) else self.value.size * 2.0**-52 * size
+        return Approx(np.atleast_1d((self.value * weights).sum()), np.atleast_1d((self.bound * np.abs(weights)).sum() + own))
+
+    def called(self, says: str) -> Approx:
+        """The same with a name for messages."""
+        return Approx(self.value, self.bound, says)
+
+
+def _integral(a: np.ndarray, b: np.ndarray, size) -> bool:
+    return size < 2.0**53 and bool((a == np.rint(a)).all() and (b == np.rint(b)).all())
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """What a law says of one case: `got` lies in [low, high], element by element.
+
+    `nan` is 0 where NaN is wrong, 1 where it may stand, 2 where it must;
+    `free` marks elements of which nothing can be said. `n` counts the terms of
+    each element where that is known.
+    """
+
+    got: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    left: str = "got"
+    right: str = "the definition"
+    nan: np.ndarray | None = None
+    free: np.ndarray | None = None
+    n: np.ndarray | None = None
+    scale: np.ndarray | None = None
+
+    @staticmethod
+    def of_answer(got: np.ndarray, answer: Answer, allowed: Interval) -> Claim:
+        """`got` is what the definition gives, within the contract."""
+        return Claim(
+            got,
+            allowed.low,
+            allowed.high,
+            nan=answer.nan,
+            free=allowed.free,
+            n=answer.n,
+            scale=np.asarray(answer.S, np.float64),
+        )
+
+    @staticmethod
+    def equal(left: Approx, right: Approx) -> Claim:
+        """Two computed arrays that should be one."""
+        slack = left.bound + right.bound
+        with np.errstate(invalid="ignore"):
+            low, high = right.value - slack, right.value + slack
+        both_overflowed = ~np.isfinite(right.value) & ~np.isfinite(left.value)
+        free = both_overflowed | ~np.isfinite(slack)
+        scale = np.abs(right.value)
+        return Claim(left.value, low, high, left.says, right.says, free=free if free.any() else None, scale=scale)
+
+    @staticmethod
+    def same_bits(left: np.ndarray, right: np.ndarray, left_says: str, right_says: str) -> Claim:
+        """Two arrays of the same values, NaN where NaN: no slack at all."""
+        wide = right.astype(np.float64)
+        return Claim(left, wide, wide, left_says, right_says, nan=np.where(np.isnan(wide), 2, 0), scale=np.abs(wide))
+
+    def vacuous(self) -> str | None:
+        """Why keeping this claim would be worth little, or None."""
+        if self.got.size == 0:
+            return "the result has no elements"
+        if self.free is not None and self.free.mean() >= MOST:
+            return "partial sums may overflow nearly everywhere"
+        if self.scale is None:
+            return None
+        zero = self.scale == 0
+        if zero.mean() > MOST and self.got.size > 1:
+            return "over nine tenths of the result are sums of nothing"
+        with np.errstate(invalid="ignore"):
+            loose = ((self.high - self.low) > 2 * self.scale)[~zero]
+        return "the slack is larger than the values" if loose.size and loose.mean() > MOST else None
+
+
+@dataclass(frozen=True, eq=False)
+class Mismatch:
+    """Where a claim fails: which elements, and the worst of them."""
+
+    claim: Claim
+    wrong: np.ndarray
+    kind: str
+
+    @property
+    def worst(self) -> tuple[int, ...]:
+        """The index of the element furthest outside of its interval."""
+        excess = np.where(self.wrong, _excess(self.claim), -1.0)
+        return tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), excess.shape))
+
+    def __str__(self) -> str:
+        c, at = self.claim, self.worst
+        got, low, high = c.got[at], c.low[at], c.high[at]
+        apart, slack = _apart(c)[at], _slack(c)[at]
+        middle = "NaN" if c.nan is not None and c.nan[at] == 2 else f"{float((low + high) / 2 if low != high else low):.17g}"
+        ratio = f", ratio {apart / slack:.3g}" if slack > 0 and np.isfinite(apart) else ""
+        return (
+            f"{c.left} is {float(got):.17g} at {at}, {c.right} {middle}\n"
+            f"  apart by {float(apart):.3g}, allowed {float(slack):.3g}{ratio}; "
+            f"{int(self.wrong.sum())} of {self.wrong.size} elements are wrong"
+        )
+
+
+def _slack(c: Claim) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return np.where(c.low == c.high, 0.0, (np.asarray(c.high) - c.low) / 2).astype(np.float64)
+
+
+def _apart(c: Claim) -> np.ndarray:
+    """Distance of each element from the middle of its interval."""
+    with np.errstate(all="ignore"):
+        middle = np.where(c.low == c.high, c.low, c.low + (np.asarray(c.high) - c.low) / 2)
+        wide = c.got.astype(middle.dtype)
+        return np.where(wide == middle, 0.0, np.abs(wide - middle)).astype(np.float64)
+
+
+def _excess(c: Claim) -> np.ndarray:
+    """How far outside, in slacks where there are any; NaN is furthest."""
+    with np.errstate(all="ignore"):
+        apart, slack = _apart(c), _slack(c)
+        ratio = np.where(slack > 0, apart / np.where(slack > 0, slack, 1), apart)
+    return np.where(np.isnan(ratio), np.inf, ratio)
+
+
+def ratios(c: Claim) -> np.ndarray:
+    """|error| / slack of each judged element; 0 where both are 0, inf where only the slack is."""
+    with np.errstate(all="ignore"):
+        apart, slack = _apart(c), _slack(c)
+        ratio = np.where(apart == 0, 0.0, np.where(slack > 0, apart / np.where(slack > 0, slack, 1), np.inf))
+    judged = np.isfinite(ratio) if c.free is None else np.isfinite(ratio) & ~c.free
+    return ratio[judged]
+
+
+def judge(c: Claim) -> Mismatch | None:
+    """The mismatch between what was got and what is allowed, or None.
+
+    Written as `not (low <= got <= high)`, so that NaN is never within.
+    """
+    if c.got.shape != c.low.shape:
+        raise AssertionError(f"a claim of {c.got.shape} elements against {c.low.shape}")
+    got = c.got.astype(np.asarray(c.low).dtype, copy=False)
+    with np.errstate(invalid="ignore"):
+        ok = (c.low <= got) & (got <= c.high)
+    if c.nan is not None:
+        is_nan = np.isnan(got)
+        ok = np.where(is_nan, c.nan >= 1, ok & (c.nan < 2))
+    if c.free is not None:
+        ok |= c.free
+    return None if ok.all() else Mismatch(c, ~ok, _kind(c, ~ok))
+
+
+def _kind(c: Claim, wrong: np.ndarray) -> str:
+    values = c.got[wrong].astype(np.float64)
+    expects_nan = c.nan is not None and bool((c.nan[wrong] == 2).any())
+    if expects_nan or np.isnan(values).any():
+        return "nan"
+    return "inf" if np.isinf(values).any() else "value"
+
+
+def misfit(got: np.ndarray, shape: tuple[int, ...], dtype: str) -> tuple[str, str] | None:
+    """(kind, sentence) if an output has not exactly this shape and dtype: broadcasting is no agreement."""
+    if tuple(got.shape) != tuple(shape):
+        return "shape", f"the output's shape is {tuple(got.shape)}, it should be {tuple(shape)}"
+    if got.dtype.name != dtype:
+        return "dtype", f"the output's dtype is {got.dtype.name}, it should be {dtype}"
+    return None

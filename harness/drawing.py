@@ -1,0 +1,53 @@
+"""Hypothesis, as a source of problems: runs that never fail, and that shrink on request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from random import Random
+
+from hypothesis import HealthCheck, Phase, Verbosity, find, settings
+from hypothesis.errors import NoSuchExample
+from hypothesis.strategies import SearchStrategy
+
+from convlaws.errors import UsageError
+from convlaws.problem import Problem
+from convlaws.scope import Scope
+from convlaws.strategies import problems
+
+
+def quiet(count: int, *phases: Phase) -> settings:
+    """Settings of a run of ours: no database, no deadline, no output."""
+    return settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=phases,
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@lru_cache(maxsize=4096)
+def strategy(scope: Scope) -> SearchStrategy[Problem]:
+    """The problems of a scope; built once."""
+    return problems(scope)
+
+
+@lru_cache(maxsize=4096)
+def possible(scope: Scope) -> bool:
+    """Whether any problem lies in `scope`."""
+    try:
+        strategy(scope)
+    except UsageError:
+        return False
+    return True
+
+
+def draw(scope: Scope, test: Callable[[Problem], bool], seed: int, config: settings) -> Problem | None:
+    """The first problem that `test` accepts, shrunk if `config` has that phase; None if there is none."""
+    try:
+        return find(strategy(scope), test, random=Random(seed), settings=config)
+    except NoSuchExample:
+        return None

@@ -1,0 +1,132 @@
+"""Known findings: data, each pinned to the exact lines that show it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property, lru_cache
+from importlib import metadata, resources
+
+from packaging.specifiers import SpecifierSet
+
+from convlaws.errors import SchemaError, UnknownName
+from convlaws.methods.registry import Method
+from convlaws.problem import Problem
+from convlaws.scope import Scope
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A failure that is understood.
+
+    `methods` and `laws` are globs; `package` and `versions` say of which releases it is true;
+    `lines` are problems that show it. `regions` are scopes within which a failure
+    is explained by it (none: only the lines are). `avoid` keeps drawing out of the regions, for
+    crashes that would cost more than they tell. `sentence` says what is wrong, and whose fault
+    it is; `thread` where upstream talks of it.
+    """
+
+    id: str
+    methods: tuple[str, ...]
+    laws: tuple[str, ...] = ("*",)
+    package: str = ""
+    versions: str = ""
+    lines: tuple[str, ...] = ()
+    regions: tuple[dict, ...] = ()
+    avoid: bool = False
+    sentence: str = ""
+    thread: str = ""
+    depends: str = ""
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """The lines, parsed."""
+        return tuple(Problem.parse(line) for line in self.lines)
+
+    @cached_property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The regions as scopes."""
+        return tuple(Scope(**{k: _frozen(v) for k, v in region.items()}) for region in self.regions)
+
+    def is_about(self, method: str, law: str | None = None) -> bool:
+        """Whether it names this method (and law), in the installed version."""
+        named = any(fnmatchcase(method, glob) for glob in self.methods)
+        if law is not None:
+            named = named and any(fnmatchcase(law, glob) for glob in self.laws)
+        return named and _installed(self.package, self.versions)
+
+    def covers(self, problem: Problem) -> bool:
+        """Whether `problem` is one of the lines or in one of the regions."""
+        return problem in self.problems or any(scope.refuses(problem) is None for scope in self.scopes)
+
+
+def _frozen(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=256)
+def _installed(package: str, versions: str) -> bool:
+    if not package:
+        return True
+    try:
+        version = metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return SpecifierSet(versions).contains(version.partition("+")[0], prereleases=True)
+
+
+@dataclass
+class Ledger:
+    """The known findings of a run."""
+
+    entries: list[Known] = field(default_factory=list)
+
+    def explains(self, method: Method, law: str, problem: Problem) -> str:
+        """The id of the entry that explains a failure, or ''."""
+        return next((k.id for k in self.entries if k.is_about(method.name, law) and k.covers(problem)), "")
+
+    def avoids(self, method: Method, law: str, problem: Problem) -> str:
+        """The id of the entry in whose region nothing is drawn, or ''."""
+        marked = (k for k in self.entries if k.avoid and k.is_about(method.name, law))
+        return next((k.id for k in marked if problem not in k.problems and k.covers(problem)), "")
+
+    def check_names(self, methods: Iterable[str], laws: Iterable[str]) -> None:
+        """Raise UnknownName for an entry whose globs match no method or no law: it would excuse nothing."""
+        methods, laws = list(methods), list(laws)
+        for entry in self.entries:
+            for globs, names, kind in ((entry.methods, methods, "method"), (entry.laws, laws, "law")):
+                for glob in globs:
+                    if not any(fnmatchcase(name, glob) for name in names):
+                        raise UnknownName(f"known finding {entry.id!r} names {kind} {glob!r}, which matches nothing")
+
+
+def load() -> Ledger:
+    """The ledger of the package: every JSON file of this folder.
+
+    Raises:
+        SchemaError: a file that cannot be read, or an entry that is not well formed.
+    """
+    entries = []
+    for file in sorted(resources.files(__package__).iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".json"):
+            entries += _entries(file.name, file.read_text(encoding="utf-8"))
+    return Ledger(entries)
+
+
+def _entries(name: str, text: str) -> list[Known]:
+    try:
+        found = [Known(**{k: _frozen(v) for k, v in entry.items()}) for entry in json.loads(text)]
+        for entry in found:
+            _ = entry.problems, entry.scopes
+    except (ValueError, TypeError) as error:
+        raise SchemaError(f"{name}: {error}") from error
+    return found
+
+
+def fading(ledger: Ledger, shows: Callable[[Known, Problem], bool], methods: Iterable[str]) -> list[Known]:
+    """The entries about these methods none of whose lines shows it any more."""
+    methods = list(methods)
+    asked = [k for k in ledger.entries if k.lines and any(k.is_about(m) for m in methods)]
+    return [k for k in asked if not any(shows(k, p) for p in k.problems)]

@@ -1,0 +1,121 @@
+"""The table of laws: equations that every convolution keeps."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+
+from convlaws.compare import Approx, Claim
+from convlaws.contracts import Interval
+from convlaws.errors import UnknownName
+from convlaws.oracle import Answer
+from convlaws.problem import Problem
+from convlaws.request import Reply
+from convlaws.scope import Scope
+from convlaws.spec import ConvSpec
+
+
+class Ask(Protocol):
+    """How a law asks the one method that it is given; it cannot pick another.
+
+    Every call runs the method (in its sandbox). An output of a wrong shape or dtype, an
+    exception or a crash ends the case there: the law never sees it.
+    `how` may hold layout, shift, guard, threads, dtype: see `Request`; the layout
+    is the problem's own unless given.
+    """
+
+    peers: tuple[str, ...]
+
+    def __call__(self, spec: ConvSpec, op: str, operands: Mapping[str, np.ndarray], **how: Any) -> Approx:
+        """The method's result with its bound: how far its contract lets it be from the exact one."""
+        ...
+
+    def reply(self, spec: ConvSpec, op: str, operands: Mapping[str, np.ndarray], **how: Any) -> Reply:
+        """The same with everything that the sandbox saw; the output is in its own dtype."""
+        ...
+
+    def definition(self, spec: ConvSpec, op: str, operands: Mapping[str, np.ndarray]) -> tuple[Answer, Interval]:
+        """What the oracle gives, and what the method's contract makes of it."""
+        ...
+
+    def peer(self, name: str, spec: ConvSpec, op: str, operands: Mapping[str, np.ndarray]) -> Approx | None:
+        """The result of another method, one of `peers`; None if it refuses."""
+        ...
+
+
+LawFunction = Callable[[Problem, Ask], Claim | list[Claim]]
+
+
+@dataclass(frozen=True)
+class Law:
+    """An equation, as a function of a problem and of a way to ask.
+
+    `says` is the equation in a sentence (the docstring's first line). `scope` holds the problems
+    that it is about, `needs` a capability that a method must have, `weight` its share of a budget.
+    `specific` orders the report: of several broken laws the most specific names the mistake best.
+    """
+
+    name: str
+    says: str
+    claims: LawFunction
+    scope: Scope
+    needs: str = ""
+    weight: float = 1.0
+    specific: int = 1
+
+
+_ROOMS = (
+    "convlaws.laws.agreement",
+    "convlaws.laws.algebra",
+    "convlaws.laws.symmetry",
+    "convlaws.laws.structure",
+    "convlaws.laws.duality",
+    "convlaws.laws.composition",
+    "convlaws.laws.special",
+    "convlaws.laws.repetition",
+)
+_TABLE: dict[str, Law] = {}
+
+
+def law(scope: Scope | None = None, *, needs: str = "", weight: float = 1.0, specific: int = 1):
+    """Register a function (problem, ask) -> Claim or Claims; its name with dashes is the law's."""
+
+    def add(function: LawFunction) -> LawFunction:
+        name = function.__name__.replace("_", "-")
+        if name in _TABLE and _TABLE[name].claims.__module__ != function.__module__:
+            raise UnknownName(f"law {name!r} is registered twice; {_TABLE[name].claims.__module__} has it already")
+        says = (function.__doc__ or "").strip().splitlines()[0]
+        _TABLE[name] = Law(name, says, function, scope or Scope(), needs, weight, specific)
+        return function
+
+    return add
+
+
+def laws() -> list[Law]:
+    """Every law, in the order of registration."""
+    for room in _ROOMS:
+        import_module(room)
+    return list(_TABLE.values())
+
+
+def find(patterns: Iterable[str]) -> list[Law]:
+    """The laws that names or globs select.
+
+    Raises:
+        UnknownName: a pattern selects nothing; the message has the nearest names.
+    """
+    table = {law.name: law for law in laws()}
+    found: dict[str, Law] = {}
+    for pattern in patterns:
+        hits = [n for n in table if fnmatchcase(n, pattern)]
+        if not hits:
+            near = difflib.get_close_matches(pattern, table, n=3, cutoff=0.3)
+            raise UnknownName(f"no law {pattern!r}; near: {', '.join(near or table)}")
+        found |= {n: table[n] for n in hits}
+    return list(found.values())

@@ -1,0 +1,65 @@
+"""Request and Reply: what is asked of a method, and how it ended."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from convlaws.spec import ConvSpec
+
+# beyond the four ops of a problem: the derivatives of <v, dgrad> + <u, wgrad> by x, w and gy
+SECOND = ("second_x", "second_w", "second_gy")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Request:
+    """One call of a method: sizes, op, arrays and how they lie in memory.
+
+    `operands` are arrays in C order by role (x, w, b, gy; v and u for the second derivatives);
+    `layout` says how x, w, gy are laid out for the method, `shift` by how many elements they are
+    misaligned, `guard` what surrounds them in memory. `threads` is the number that the
+    library may use.
+    """
+
+    spec: ConvSpec
+    op: str
+    dtype: str
+    operands: Mapping[str, np.ndarray]
+    layout: str = "contiguous"
+    shift: int = 0
+    guard: str = "nan"
+    threads: int = 1
+
+
+class Ending(enum.StrEnum):
+    """How a call ended."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"  # the method raised Refusal
+    RAISED = "raised"  # any other exception, or sys.exit
+    DIED = "died"  # a signal ended the process
+    HUNG = "hung"  # the time limit passed
+    GREEDY = "greedy"  # the memory limit passed
+    LOST = "lost"  # the method could not be loaded at all
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reply:
+    """What came back: an array if `ending` is ANSWERED, else a message.
+
+    `signature` tells failures apart that should be shrunk apart (an exception's type, a signal's
+    name). `touched` names the operands whose memory the call changed, `aliased` says that
+    the output lies in the operands' memory, `stale` that the output of the call before changed.
+    """
+
+    ending: Ending
+    output: np.ndarray | None = None
+    message: str = ""
+    signature: str = ""
+    touched: tuple[str, ...] = ()
+    aliased: bool = False
+    stale: bool = False
+    seconds: float = 0.0

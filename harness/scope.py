@@ -1,0 +1,186 @@
+"""Scope: the allowed values of a method or a law, field by field.
+
+Both the sentence that refuses a problem and the narrowed strategy that draws
+only what is allowed are derived from it, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from math import prod
+
+from convlaws.fills import FILLS
+from convlaws.problem import DTYPES, LAYOUTS, OPS, Problem
+from convlaws.spec import PADDING_MODES, ConvSpec
+
+FINITE = tuple(f for f in FILLS if f not in ("special", "huge", "tiny"))
+BOTH = (False, True)
+BATCHES = ("unbatched", "empty", "one", "many")
+PADDINGS = ("none", "even", "uneven", "same", "valid")
+GROUPINGS = ("one", "some", "depthwise")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What is accepted. Every field is a tuple of the allowed values, or a limit.
+
+    `kernel`, `stride`, `dilation`: the sizes allowed on each axis (empty: all). `strided`,
+    `dilated`: whether the largest of them exceeds 1. `grouping`: one group; some; depthwise
+    (one input channel a group). `channels`: (most input, most output) a group, 0 for no limit.
+    `macs`: the largest number of multiply-adds, `matrix` that of the entries of a dense
+    convolution matrix; 0 for no limit.
+
+    >>> Scope(kernel=(3,), ops=("fprop",)).refuses(Problem.parse("n1c1k1_x5_r2"))
+    'the kernel is 2 on axis 0, only 3 is done'
+    """
+
+    ops: tuple[str, ...] = OPS
+    ndim: tuple[int, ...] = (1, 2, 3)
+    dtypes: tuple[str, ...] = DTYPES
+    layouts: tuple[str, ...] = LAYOUTS
+    fills: tuple[str, ...] = tuple(FILLS)
+    batch: tuple[str, ...] = BATCHES
+    transposed: tuple[bool, ...] = BOTH
+    bias: tuple[bool, ...] = BOTH
+    padding: tuple[str, ...] = PADDINGS
+    padding_mode: tuple[str, ...] = PADDING_MODES
+    output_padding: tuple[bool, ...] = BOTH
+    grouping: tuple[str, ...] = GROUPINGS
+    strided: tuple[bool, ...] = BOTH
+    dilated: tuple[bool, ...] = BOTH
+    kernel: tuple[int, ...] = ()
+    stride: tuple[int, ...] = ()
+    dilation: tuple[int, ...] = ()
+    channels: tuple[int, int] = (0, 0)
+    macs: int = 0
+    matrix: int = 0
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Why `problem` is out of this scope, in words; None if it is within."""
+        for name, value in features(problem).items():
+            if value not in getattr(self, name):
+                return f"{_WORDS.get(name, name)} is {_say(value)}, only {_list(getattr(self, name))} is done"
+        return self._size(problem.spec)
+
+    def _size(self, spec: ConvSpec) -> str | None:
+        for name in ("kernel", "stride", "dilation"):
+            allowed = getattr(self, name)
+            for axis, value in enumerate(getattr(spec, name)):
+                if allowed and value not in allowed:
+                    return f"the {name} is {value} on axis {axis}, only {_list(allowed)} is done"
+        sides = (spec.in_channels // spec.groups, spec.out_channels // spec.groups)
+        for side, count, most in zip(("input", "output"), sides, self.channels, strict=True):
+            if most and count > most:
+                return f"a group has {count} {side} channels, at most {most} are done"
+        for name, count in (("macs", spec.macs), ("matrix", matrix_entries(spec))):
+            limit = getattr(self, name)
+            if limit and count > limit:
+                return _LIMITS[name].format(count, limit)
+        return None
+
+    def meet(self, other: Scope) -> Scope | None:
+        """What both accept, or None if that is nothing."""
+        found = {f.name: _MEET.get(f.name, _common)(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
+        empty = any(found[name] == () and name not in _MEET for name in found) or any(found[n] is None for n in found)
+        return None if empty else Scope(**found)
+
+
+def matrix_entries(spec: ConvSpec) -> int:
+    """Entries of the dense matrix of one image: results times inputs."""
+    wide = prod(n + sum(side) for n, side in zip(spec.extent, spec.sides, strict=True))
+    return spec.in_channels * spec.out_channels * wide * prod(spec.output)
+
+
+# --- the discrete features of a problem, one function each ------------------------
+def _batch(p: Problem) -> str:
+    return {None: "unbatched", 0: "empty", 1: "one"}.get(p.spec.batch, "many")
+
+
+def padding_kind(spec: ConvSpec) -> str:
+    """One of PADDINGS."""
+    if isinstance(spec.padding, str):
+        return spec.padding
+    if not any(map(sum, spec.padding)):
+        return "none"
+    return "even" if all(low == high for low, high in spec.padding) else "uneven"
+
+
+def grouping_kind(spec: ConvSpec) -> str:
+    """One of GROUPINGS."""
+    if spec.groups == 1:
+        return "one"
+    return "depthwise" if spec.groups == spec.in_channels else "some"
+
+
+_FEATURES: dict[str, Callable[[Problem], object]] = {
+    "ops": lambda p: p.op,
+    "ndim": lambda p: p.spec.ndim,
+    "dtypes": lambda p: p.dtype,
+    "layouts": lambda p: p.layout,
+    "fills": lambda p: p.fill,
+    "batch": _batch,
+    "transposed": lambda p: p.spec.transposed,
+    "bias": lambda p: p.spec.bias,
+    "padding": lambda p: padding_kind(p.spec),
+    "padding_mode": lambda p: p.spec.padding_mode,
+    "output_padding": lambda p: any(p.spec.output_padding),
+    "grouping": lambda p: grouping_kind(p.spec),
+    "strided": lambda p: max(p.spec.stride) > 1,
+    "dilated": lambda p: max(p.spec.dilation) > 1,
+}
+
+
+def features(problem: Problem) -> dict[str, object]:
+    """The discrete features of a problem, by the names of Scope's fields."""
+    return {name: feature(problem) for name, feature in _FEATURES.items()}
+
+
+_WORDS = {
+    "ops": "the op",
+    "ndim": "the number of spatial axes",
+    "dtypes": "the dtype",
+    "layouts": "the layout",
+    "fills": "the fill",
+    "batch": "the batch",
+    "padding": "the padding",
+    "padding_mode": "the padding mode",
+    "grouping": "the grouping",
+}
+_LIMITS = {
+    "macs": "{:,} multiply-adds are over the limit of {:,}",
+    "matrix": "the matrix would have {:,} entries, over {:,}",
+}
+
+
+def _say(value: object) -> str:
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def _list(values: tuple) -> str:
+    return " or ".join(map(_say, values)) if values else "nothing"
+
+
+# --- how two scopes meet -----------------------------------------------------------
+def _common(a: tuple, b: tuple) -> tuple:
+    return tuple(v for v in a if v in b)
+
+
+def _sizes(a: tuple, b: tuple) -> tuple | None:
+    if not a or not b:
+        return a or b
+    return _common(a, b) or None
+
+
+def _limit(a: int, b: int) -> int:
+    return min(a or b, b or a)
+
+
+_MEET: dict[str, Callable] = {
+    "kernel": _sizes,
+    "stride": _sizes,
+    "dilation": _sizes,
+    "channels": lambda a, b: tuple(_limit(x, y) for x, y in zip(a, b, strict=True)),
+    "macs": _limit,
+    "matrix": _limit,
+}

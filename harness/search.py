@@ -1,0 +1,199 @@
+"""Draw problems, judge everything on each, shrink each failure on its own; under a time budget.
+
+With `drawing` and `shrink` the only room that runs Hypothesis. A plain Hypothesis test stops at
+its first failure and has no budget; here the test function never fails while drawing, and a
+failure is shrunk later by drawing the same problems again, with a function that fails for it alone.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from hypothesis import Phase
+
+from convlaws.cells import Cell, Failure, refused_cell
+from convlaws.check import NEEDS, Oracle, Outcome, Runner, examine
+from convlaws.drawing import draw, possible, quiet
+from convlaws.known import Ledger
+from convlaws.laws.registry import Law
+from convlaws.methods.registry import Method, rows
+from convlaws.problem import Problem
+from convlaws.results import LEAST, Finding
+from convlaws.scope import Scope
+from convlaws.shrink import Shrinker
+
+BATCH = 24
+PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
+TRAIL = 64  # how many cases before a failure are remembered
+
+
+class _OutOfTimeError(BaseException):
+    """Ends a Hypothesis run at once; an Exception would be taken for a failing test."""
+
+
+@dataclass
+class Plan:
+    """What to search: methods, laws, a scope that narrows both, a seed, and how long.
+
+    `examples` is the least number of judged examples for each (method, law, op); with a
+    `budget` in seconds, rounds of as many follow until it is spent.
+    """
+
+    methods: list[Method]
+    laws: list[Law]
+    scope: Scope = field(default_factory=Scope)
+    seed: int = 0
+    budget: float | None = None
+    examples: int = LEAST
+
+    def job(self, law: Law, op: str) -> tuple[list[Cell], list[Finding]]:
+        """The cells of (law, op), and the findings of those that have no problem at all."""
+        asked = law.scope.meet(self.scope)
+        only = asked and asked.meet(Scope(ops=(op,)))
+        if only is None or not possible(only):
+            return [], []
+        cells, refused = [], []
+        for method in self.methods:
+            scope = only.meet(method.scope)
+            if law.needs and law.needs not in method.can:
+                refused.append(refused_cell(method, law, op, NEEDS[law.needs]))
+            elif scope is None or not possible(scope):
+                refused.append(refused_cell(method, law, op, _clash(only, method.scope)))
+            else:
+                cells.append(Cell(method, law, op, scope))
+        return cells, refused
+
+
+def _clash(law: Scope, method: Scope) -> str:
+    """Why two scopes share no problem, in words."""
+    for name in Scope.__dataclass_fields__:
+        mine, theirs = getattr(law, name), getattr(method, name)
+        if Scope(**{name: mine}).meet(Scope(**{name: theirs})) is None:
+            return f"the law is about {name} {_say(mine)}, the method does only {_say(theirs)}"
+    return "the law is about no problem that is in the method's scope"
+
+
+def _say(values: tuple) -> str:
+    return ", ".join({True: "yes", False: "no"}.get(v, str(v)) for v in values)
+
+
+class Search:
+    """One run of a plan in this process; `notify` gets progress and findings as dicts."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        runner: Runner,
+        ledger: Ledger | None = None,
+        notify: Callable[[dict], None] = lambda event: None,
+    ):
+        self.plan, self.runner, self.notify = plan, runner, notify
+        self.ledger = ledger or Ledger([])
+        self.oracle = Oracle()
+        self.peers = tuple(m.name for m in rows() if "peer" in m.can)
+        self.started = time.monotonic()
+        self.judged = 0
+        self.shrinker = Shrinker(self, allowance=20 + 0.4 * (plan.budget or 600))
+        self.jobs: list[list[Cell]] = []
+        self.refused: list[Finding] = []
+        self.waiting: list[tuple[Cell, Failure, Scope, int, int]] = []
+        self.trail: list[tuple[str, Problem]] = []
+
+    def run(self) -> list[Finding]:
+        """All findings: first every cell gets its floor, then the budget is spent round by round."""
+        self.prepare()
+        try:
+            self._rounds()
+        except (_OutOfTimeError, KeyboardInterrupt) as stop:
+            self.notify({"interrupted": isinstance(stop, KeyboardInterrupt)})
+        self._shrink()
+        return self.findings()
+
+    def prepare(self) -> None:
+        """Lay out the cells, the laws that say most first."""
+        for law in sorted(self.plan.laws, key=lambda law: -law.weight):
+            for op in law.scope.ops:
+                cells, refused = self.plan.job(law, op)
+                self.jobs += [cells] if cells else []
+                self.refused += refused
+
+    def findings(self) -> list[Finding]:
+        """What is known so far, of every cell."""
+        return self.refused + [f for cells in self.jobs for cell in cells for f in cell.findings()]
+
+    def _rounds(self) -> None:
+        number = 0
+        while number == 0 or self.plan.budget is not None:
+            number += 1
+            for index, cells in enumerate(self.jobs):
+                self._serve(cells, number)
+                self.notify(self._progress(number, index))
+
+    def _serve(self, cells: list[Cell], number: int) -> None:
+        """Draw for the cell that has the fewest examples until all have their share, or nothing helps."""
+        share = self.plan.examples * (1 if number == 1 else cells[0].law.weight)
+        goals = {id(c): (c.examples if number > 1 else 0) + share for c in cells}
+        for cell in cells:
+            cell.idle = 0
+        batch = 0
+        while wanting := [c for c in cells if c.examples < goals[id(c)] and c.idle < PATIENCE]:
+            target = min(wanting, key=lambda c: c.examples - goals[id(c)])
+            before = target.examples
+            count = int(min(BATCH, goals[id(target)] - before + 4))
+            self._batch(target, wanting, self._seed(target, number, batch), count)
+            target.idle = 0 if target.examples > before else target.idle + 1
+            batch += 1
+
+    def _seed(self, cell: Cell, number: int, batch: int) -> int:
+        text = f"{self.plan.seed} {cell.law.name} {cell.op} {cell.method.name} {number} {batch}"
+        return zlib.crc32(text.encode())
+
+    def _batch(self, target: Cell, cells: Iterable[Cell], seed: int, count: int) -> None:
+        """Draw `count` problems for `target`; each of `cells` whose scope has a problem judges it."""
+        seen: set[Problem] = set()
+
+        def judge_all(problem: Problem) -> bool:
+            if problem not in seen:
+                seen.add(problem)
+                for cell in cells:
+                    if cell is target or not cell.scope.refuses(problem):
+                        self._judge(cell, problem, (target.scope, seed, count))
+            return False
+
+        draw(target.scope, judge_all, seed, quiet(count, Phase.generate))
+        self._shrink()
+
+    def _judge(self, cell: Cell, problem: Problem, origin: tuple[Scope, int, int]) -> None:
+        if self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget:
+            raise _OutOfTimeError
+        if region := self.ledger.avoids(cell.method, cell.law.name, problem):
+            reason = f"in the region of the known finding {region}"
+            cell.refused[reason] = cell.refused.get(reason, 0) + 1
+            return
+        before = [p for name, p in self.trail if name == cell.method.name]
+        outcome = self.examine(cell, problem)
+        known = self.ledger.explains(cell.method, cell.law.name, problem) if outcome.verdict.bad else ""
+        if failure := cell.add(problem, outcome, known):
+            failure.before = before
+            self.waiting.append((cell, failure, *origin))
+
+    def _shrink(self) -> None:
+        while self.waiting:
+            cell, failure, *origin = self.waiting.pop(0)
+            self.shrinker.shrink(cell, failure, *origin)
+            self.notify({"failure": f"{cell.method.name} {failure.outcome.verdict} {cell.law.name}"})
+
+    def examine(self, cell: Cell, problem: Problem) -> Outcome:
+        """Run one case."""
+        self.judged += 1
+        outcome = examine(cell.method, cell.law, problem, self.runner, self.oracle, self.peers)
+        self.trail = [*self.trail[1 - TRAIL :], (cell.method.name, problem)]
+        return outcome
+
+    def _progress(self, number: int, index: int) -> dict:
+        elapsed = time.monotonic() - self.started
+        share = elapsed / self.plan.budget if self.plan.budget else (index + 1) / len(self.jobs)
+        return {"progress": min(share, 1.0), "judged": self.judged, "round": number}

@@ -1,0 +1,115 @@
+"""Make a failure small, then make sure that it repeats."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from hypothesis import Phase
+
+from convlaws.cells import Cell, Failure
+from convlaws.check import Outcome
+from convlaws.drawing import draw, quiet
+from convlaws.problem import Problem
+from convlaws.results import Verdict
+from convlaws.scope import Scope
+
+if TYPE_CHECKING:
+    from convlaws.search import Search
+
+EACH_SECONDS = 8.0  # the most that one failure is shrunk for
+HANG_SECONDS = 1.0  # the time limit of a call while a hang is shrunk
+REPEATS = 3
+TRIALS = 40  # fresh processes spent on making a history short
+
+
+class Shrinker:
+    """Shrinks by Hypothesis: draws the same problems again from the same seed, failing for one kind only."""
+
+    def __init__(self, search: Search, allowance: float):
+        self.search, self.left = search, allowance
+        self._small: dict[tuple[str, str], list[Problem]] = {}
+
+    def shrink(self, cell: Cell, failure: Failure, scope: Scope, seed: int, count: int) -> None:
+        """Replace the failure's problem by a small one that fails alike; note how often that repeats."""
+        started = time.monotonic()
+        runner, limit = self.search.runner, self.search.runner.time_limit
+        if failure.outcome.verdict is Verdict.HUNG:
+            runner.time_limit = min(limit, HANG_SECONDS)
+        try:
+            seconds = min(EACH_SECONDS, self.left)
+            if not self._adopt(cell, failure) and seconds > 0:
+                self._search(cell, failure, scope, seed, count, started + seconds)
+            self._confirm(cell, failure)
+        finally:
+            runner.time_limit = limit
+            self.left -= time.monotonic() - started
+
+    def _fails(self, cell: Cell, failure: Failure, problem: Problem) -> Outcome | None:
+        """The outcome of `problem` if it fails in the same way."""
+        ledger, law = self.search.ledger, cell.law.name
+        if cell.scope.refuses(problem) or ledger.avoids(cell.method, law, problem):
+            return None
+        if ledger.explains(cell.method, law, problem) != failure.known:
+            return None
+        outcome = self.search.examine(cell, problem)
+        return outcome if outcome.verdict.bad and outcome.signature == failure.outcome.signature else None
+
+    def _adopt(self, cell: Cell, failure: Failure) -> bool:
+        """Take a problem that another law's failure of this method was shrunk to, if it fails here too."""
+        for problem in self._small.get((cell.method.name, cell.op), []):
+            if outcome := self._fails(cell, failure, problem):
+                failure.problem, failure.outcome, failure.shrunk = problem, outcome, True
+                return True
+        return False
+
+    def _search(self, cell: Cell, failure: Failure, scope: Scope, seed: int, count: int, deadline: float) -> None:
+        first, seen = failure.problem, {}
+
+        def fails(problem: Problem) -> bool:
+            if not seen and problem != first:
+                return False  # drawing goes as it went, up to the first failure
+            seen.setdefault(first, failure.outcome)
+            if problem not in seen:
+                seen[problem] = self._fails(cell, failure, problem) if time.monotonic() < deadline else None
+            return seen[problem] is not None
+
+        found = draw(scope, fails, seed, quiet(count + 1, Phase.generate, Phase.shrink))
+        if found is not None:
+            failure.problem, failure.outcome, failure.shrunk = found, seen[found], True
+            self._small.setdefault((cell.method.name, cell.op), []).append(found)
+
+    def _confirm(self, cell: Cell, failure: Failure) -> None:
+        """Repeat in fresh processes; what does not repeat alone is tried with what ran before it."""
+        times = sum(self._repeats(cell, failure, []) for _ in range(REPEATS))
+        if times == REPEATS:
+            return
+        if times == 0 and self._with_history(cell, failure):
+            return
+        failure.flaky = f"{times}/{REPEATS}"
+
+    def _repeats(self, cell: Cell, failure: Failure, before: list[Problem]) -> bool:
+        self.search.runner.refresh()
+        for problem in before:
+            self.search.examine(cell, problem)
+        outcome = self.search.examine(cell, failure.problem)
+        return outcome.verdict.bad and outcome.signature == failure.outcome.signature
+
+    def _with_history(self, cell: Cell, failure: Failure) -> bool:
+        before = failure.before
+        if not before or not self._repeats(cell, failure, before):
+            return False
+        step, trials = max(len(before) // 2, 1), 0
+        while trials < TRIALS:
+            for start in range(0, len(before), step):
+                shorter = before[:start] + before[start + step :]
+                trials += 1
+                if shorter and self._repeats(cell, failure, shorter):
+                    before = shorter
+                    break
+            else:
+                if step == 1:
+                    break
+                step //= 2
+        failure.history = [str(p) for p in before]
+        return True
