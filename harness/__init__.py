@@ -1,1 +1,29 @@
-"""convlaws: what is true of convolutions, and who keeps it."""
+"""convlaws: what is true of convolutions, and who keeps it.
+
+The public names are loaded when they are asked for, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "ConvSpec": "convlaws.spec",
+    "Finding": "convlaws.results",
+    "Known": "convlaws.api",
+    "Problem": "convlaws.problem",
+    "Scope": "convlaws.scope",
+    "Verdict": "convlaws.results",
+    "check": "convlaws.api",
+    "law_table": "convlaws.pytest_plugin",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'convlaws' has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from convlaws.check import Outcome
+from convlaws.examine import Outcome
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method
 from convlaws.problem import Problem
@@ -87,15 +87,15 @@ class Cell:
             self.error_counts += histogram(outcome.ratios, "ratios")
             self.term_counts += histogram(outcome.terms, "terms")
 
-    def findings(self) -> list[Finding]:
-        """One for each kind of failure; else one that says kept, refused or vacuous."""
+    def findings(self, least: int = LEAST) -> list[Finding]:
+        """One for each kind of failure; else one that says kept, refused or vacuous (under `least` examples)."""
         if self.failures:
             return [self._bad(f) for f in self.failures.values()]
         if not self.examples and self.refused and not self.vacuous:
             return [self._record(Verdict.REFUSED, max(self.refused, key=lambda k: self.refused[k]))]
-        if self.examples < LEAST:
+        if self.examples < least:
             reasons = "; ".join(f"{count} x {why}" for why, count in self.vacuous.items())
-            few = f"too few: {self.examples} of at least {LEAST} judged examples"
+            few = f"too few: {self.examples} of at least {least} judged examples"
             return [self._record(Verdict.VACUOUS, f"{few} ({reasons})" if reasons else few)]
         return [self._record(Verdict.KEPT, "")]
 

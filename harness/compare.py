@@ -63,7 +63,8 @@ class Claim:
 
     `nan` is 0 where NaN is wrong, 1 where it may stand, 2 where it must;
     `free` marks elements of which nothing can be said. `n` counts the terms of
-    each element where that is known.
+    each element where that is known,
+    `middle` is the value that errors are counted from (default: halfway), `scale` how large values are.
     """
 
     got: np.ndarray
@@ -75,18 +76,16 @@ class Claim:
     free: np.ndarray | None = None
     n: np.ndarray | None = None
     scale: np.ndarray | None = None
+    middle: np.ndarray | None = None
 
     @staticmethod
     def of_answer(got: np.ndarray, answer: Answer, allowed: Interval) -> Claim:
         """`got` is what the definition gives, within the contract."""
+        with np.errstate(over="ignore"):
+            scale = np.asarray(answer.S, np.float64)
+        middle = allowed.middle if answer.infinite is None else None
         return Claim(
-            got,
-            allowed.low,
-            allowed.high,
-            nan=answer.nan,
-            free=allowed.free,
-            n=answer.n,
-            scale=np.asarray(answer.S, np.float64),
+            got, allowed.low, allowed.high, nan=answer.nan, free=allowed.free, n=answer.n, scale=scale, middle=middle
         )
 
     @staticmethod
@@ -98,7 +97,8 @@ class Claim:
         both_overflowed = ~np.isfinite(right.value) & ~np.isfinite(left.value)
         free = both_overflowed | ~np.isfinite(slack)
         scale = np.abs(right.value)
-        return Claim(left.value, low, high, left.says, right.says, free=free if free.any() else None, scale=scale)
+        free = free if free.any() else None
+        return Claim(left.value, low, high, left.says, right.says, free=free, scale=scale, middle=right.value)
 
     @staticmethod
     def same_bits(left: np.ndarray, right: np.ndarray, left_says: str, right_says: str) -> Claim:
@@ -117,7 +117,7 @@ class Claim:
         zero = self.scale == 0
         if zero.mean() > MOST and self.got.size > 1:
             return "over nine tenths of the result are sums of nothing"
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             loose = ((self.high - self.low) > 2 * self.scale)[~zero]
         return "the slack is larger than the values" if loose.size and loose.mean() > MOST else None
 
@@ -133,50 +133,59 @@ class Mismatch:
     @property
     def worst(self) -> tuple[int, ...]:
         """The index of the element furthest outside of its interval."""
-        excess = np.where(self.wrong, _excess(self.claim), -1.0)
+        ratio = _ratio(self.claim)
+        excess = np.where(self.wrong, np.where(np.isnan(ratio), np.inf, ratio), -1.0)
+        excess = np.where(np.isposinf(excess) & self.wrong, np.finfo(float).max, excess)
         return tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), excess.shape))
 
     def __str__(self) -> str:
         c, at = self.claim, self.worst
-        got, low, high = c.got[at], c.low[at], c.high[at]
-        apart, slack = _apart(c)[at], _slack(c)[at]
-        middle = "NaN" if c.nan is not None and c.nan[at] == 2 else f"{float((low + high) / 2 if low != high else low):.17g}"
-        ratio = f", ratio {apart / slack:.3g}" if slack > 0 and np.isfinite(apart) else ""
+        got, middle, apart, slack = c.got[at], _middle(c)[at], _apart(c)[at], _slack(c)[at]
+        expected = "NaN" if c.nan is not None and c.nan[at] == 2 else f"{float(middle):.17g}"
+        ratio = f", ratio {float(apart / slack):.3g}" if slack > 0 and np.isfinite(apart) else ""
         return (
-            f"{c.left} is {float(got):.17g} at {at}, {c.right} {middle}\n"
+            f"{c.left} is {float(got):.17g} at {at}, {c.right} {expected}\n"
             f"  apart by {float(apart):.3g}, allowed {float(slack):.3g}{ratio}; "
             f"{int(self.wrong.sum())} of {self.wrong.size} elements are wrong"
         )
 
 
-def _slack(c: Claim) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return np.where(c.low == c.high, 0.0, (np.asarray(c.high) - c.low) / 2).astype(np.float64)
+def _middle(c: Claim) -> np.ndarray:
+    """What errors are counted from."""
+    if c.middle is not None:
+        return c.middle
+    with np.errstate(all="ignore"):
+        return np.where(c.low == c.high, c.low, c.low + (np.asarray(c.high) - c.low) / 2)
 
 
 def _apart(c: Claim) -> np.ndarray:
-    """Distance of each element from the middle of its interval."""
+    """The distance of each element from its middle; equal infinities are not apart."""
     with np.errstate(all="ignore"):
-        middle = np.where(c.low == c.high, c.low, c.low + (np.asarray(c.high) - c.low) / 2)
-        wide = c.got.astype(middle.dtype)
-        return np.where(wide == middle, 0.0, np.abs(wide - middle)).astype(np.float64)
+        middle = _middle(c)
+        got = c.got.astype(middle.dtype)
+        inside_a_point = (c.low == c.high) & (c.got.astype(np.asarray(c.low).dtype) == c.low)
+        return np.where(inside_a_point | (got == middle), 0.0, np.abs(got - middle))
 
 
-def _excess(c: Claim) -> np.ndarray:
-    """How far outside, in slacks where there are any; NaN is furthest."""
+def _slack(c: Claim) -> np.ndarray:
+    """The distance that was allowed on the side where each element lies."""
+    with np.errstate(all="ignore"):
+        middle = _middle(c)
+        above = c.got.astype(middle.dtype) >= middle
+        return np.where(c.low == c.high, 0.0, np.where(above, c.high - middle, middle - c.low))
+
+
+def _ratio(c: Claim) -> np.ndarray:
+    """|error| / slack; inf where there is an error and no slack, NaN where the element is NaN."""
     with np.errstate(all="ignore"):
         apart, slack = _apart(c), _slack(c)
-        ratio = np.where(slack > 0, apart / np.where(slack > 0, slack, 1), apart)
-    return np.where(np.isnan(ratio), np.inf, ratio)
+        return np.where(apart == 0, 0.0, np.where(slack > 0, apart / np.where(slack > 0, slack, 1), np.inf * apart))
 
 
 def ratios(c: Claim) -> np.ndarray:
-    """|error| / slack of each judged element; 0 where both are 0, inf where only the slack is."""
-    with np.errstate(all="ignore"):
-        apart, slack = _apart(c), _slack(c)
-        ratio = np.where(apart == 0, 0.0, np.where(slack > 0, apart / np.where(slack > 0, slack, 1), np.inf))
-    judged = np.isfinite(ratio) if c.free is None else np.isfinite(ratio) & ~c.free
-    return ratio[judged]
+    """|error| / slack of each judged element, at most 1 where the claim holds; infinite ones left out."""
+    ratio = np.asarray(_ratio(c), np.float64)
+    return ratio[np.isfinite(ratio) if c.free is None else np.isfinite(ratio) & ~c.free]
 
 
 def judge(c: Claim) -> Mismatch | None:

@@ -83,14 +83,16 @@ def onehot(rng, shape, r: Recipe) -> np.ndarray:
 
 
 def _one_a_result(rng, shape, r: Recipe) -> np.ndarray:
-    rows = shape[0] // r.groups if r.keep < 2 else shape[0]
-    w = np.zeros((r.groups if r.keep < 2 else 1, rows, *shape[1:]))
-    if not w.size:
-        return w.reshape(shape)
-    moved = np.moveaxis(w, r.keep + 1 if r.keep < 2 else r.keep - 1, 1)
+    """Zeros but for one +-1 among the elements that each result channel (of each group) sums."""
+    parts = r.groups if r.keep < 2 and shape[0] % r.groups == 0 else 1
+    keep = r.keep if r.keep < 2 else r.keep - 1
+    w = np.zeros((parts, shape[0] // parts, *shape[1:]))
+    moved = np.moveaxis(w, keep + 1, 1)
     flat = np.zeros((moved.shape[0] * moved.shape[1], prod(moved.shape[2:])))
-    flat[np.arange(len(flat)), rng.integers(0, flat.shape[1], size=len(flat))] = rng.choice([-1.0, 1.0], size=len(flat))
-    return np.moveaxis(flat.reshape(moved.shape), 1, r.keep + 1 if r.keep < 2 else r.keep - 1).reshape(shape)
+    if flat.size:
+        at = rng.integers(0, flat.shape[1], size=len(flat))
+        flat[np.arange(len(flat)), at] = rng.choice([-1.0, 1.0], size=len(flat))
+    return np.moveaxis(flat.reshape(moved.shape), 1, keep + 1).reshape(shape)
 
 
 def sparse(rng, shape, r: Recipe) -> np.ndarray:
@@ -179,4 +181,4 @@ def recipe(spec: ConvSpec, op: str, fmt: Format, role: str, seed: int) -> Recipe
 
 def filled(fill: str, rng: np.random.Generator, shape: tuple, r: Recipe) -> np.ndarray:
     """An array of `shape` in the format's own dtype."""
-    return round_to(r.fmt, FILLS[fill](rng, shape, r)).astype(r.fmt.dtype)
+    return np.ascontiguousarray(round_to(r.fmt, FILLS[fill](rng, shape, r)).astype(r.fmt.dtype))

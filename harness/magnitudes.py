@@ -6,7 +6,8 @@ from math import log2, prod
 
 import numpy as np
 
-from convlaws.oracle import Answer, folded, padded
+from convlaws.definition import folded, padded
+from convlaws.oracle import Answer
 from convlaws.spec import ConvSpec
 
 # Lavin and Gray, arXiv:1509.09308; Y = A' [(G g G') o (B' d B)] A for F(m x m, 3 x 3)
@@ -48,6 +49,8 @@ def fft_bound(a: Answer, unit: float) -> np.ndarray:
         Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., Theorem 24.2.
     """
     spec = a.spec
+    if not spec.images:
+        return np.zeros(a.R.shape)
     size = prod(2 * (n + low + high) for n, (low, high) in zip(_wide(spec), spec.sides, strict=True))
     f = 6.66 * log2(max(size, 2))
     two, one, planes = _norm_products(a)
@@ -91,6 +94,8 @@ def winograd_magnitude(a: Answer, m: int) -> np.ndarray:
 
     The error of a Winograd convolution is at most gamma_k SW element by element.
     """
+    if not a.spec.images:
+        return np.zeros(a.R.shape)
     image, kernel = _as_valid(a)
     B, G, A = (np.abs(matrix) for matrix in WINOGRAD[m])
     groups, size = a.spec.groups, m + 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Reply:
     """
 
     ending: Ending
-    output: np.ndarray | None = None
+    output: np.ndarray = field(default_factory=lambda: np.zeros(0))
     message: str = ""
     signature: str = ""
     touched: tuple[str, ...] = ()

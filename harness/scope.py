@@ -79,6 +79,16 @@ class Scope:
                 return _LIMITS[name].format(count, limit)
         return None
 
+    def describe(self) -> str:
+        """The fields that are narrower than everything, in words; '' for the whole space."""
+        whole, parts = Scope(), []
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if value != getattr(whole, f.name):
+                listed = _list(value) if isinstance(value, tuple) else f"up to {value:,}"
+                parts.append(f"{f.name} {listed}")
+        return "; ".join(parts)
+
     def meet(self, other: Scope) -> Scope | None:
         """What both accept, or None if that is nothing."""
         found = {f.name: _MEET.get(f.name, _common)(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from hypothesis import Phase
 
 from convlaws.cells import Cell, Failure, refused_cell
-from convlaws.check import NEEDS, Oracle, Outcome, Runner, examine
 from convlaws.drawing import draw, possible, quiet
+from convlaws.examine import NEEDS, Oracle, Outcome, Runner, examine
 from convlaws.known import Ledger
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, rows

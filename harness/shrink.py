@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from hypothesis import Phase
 
 from convlaws.cells import Cell, Failure
-from convlaws.check import Outcome
 from convlaws.drawing import draw, quiet
+from convlaws.examine import Outcome, Runner
+from convlaws.known import Ledger
 from convlaws.problem import Problem
 from convlaws.results import Verdict
 from convlaws.scope import Scope
-
-if TYPE_CHECKING:
-    from convlaws.search import Search
 
 EACH_SECONDS = 8.0  # the most that one failure is shrunk for
 HANG_SECONDS = 1.0  # the time limit of a call while a hang is shrunk
@@ -23,10 +21,19 @@ REPEATS = 3
 TRIALS = 40  # fresh processes spent on making a history short
 
 
+class Court(Protocol):
+    """What a shrinker needs of a search."""
+
+    runner: Runner
+    ledger: Ledger
+
+    def examine(self, cell: Cell, problem: Problem) -> Outcome: ...
+
+
 class Shrinker:
     """Shrinks by Hypothesis: draws the same problems again from the same seed, failing for one kind only."""
 
-    def __init__(self, search: Search, allowance: float):
+    def __init__(self, search: Court, allowance: float):
         self.search, self.left = search, allowance
         self._small: dict[tuple[str, str], list[Problem]] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
@@ -123,10 +123,3 @@ def _entries(name: str, text: str) -> list[Known]:
     except (ValueError, TypeError) as error:
         raise SchemaError(f"{name}: {error}") from error
     return found
-
-
-def fading(ledger: Ledger, shows: Callable[[Known, Problem], bool], methods: Iterable[str]) -> list[Known]:
-    """The entries about these methods none of whose lines shows it any more."""
-    methods = list(methods)
-    asked = [k for k in ledger.entries if k.lines and any(k.is_about(m) for m in methods)]
-    return [k for k in asked if not any(shows(k, p) for p in k.problems)]

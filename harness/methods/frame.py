@@ -79,14 +79,11 @@ def run(maps: type[Maps], spec: ConvSpec, op: str, operands: dict[str, Array]) -
     with np.errstate(all="ignore"):
         result = _OPS[op](maps, Geometry.of(spec), spec, a)
         result = result[0] if spec.batch is None and op in ("fprop", "dgrad") else result
-        return np.ascontiguousarray(result).astype(dtype)
+        return result.astype(dtype, order="C")  # always a copy: no map's memory leaves
 
 
 def _fprop(maps, g, spec, a):
-    if spec.transposed:
-        y = _crop(spec, maps.scatter(g, a["x"], a["w"]))
-    else:
-        y = maps.gather(g, _pad(spec, a["x"]), a["w"])
+    y = _crop(spec, maps.scatter(g, a["x"], a["w"])) if spec.transposed else maps.gather(g, _pad(spec, a["x"]), a["w"])
     return y + a["b"].reshape(-1, *(1,) * g.ndim) if "b" in a else y
 
 
@@ -111,8 +108,10 @@ _OPS = {"fprop": _fprop, "dgrad": _dgrad, "wgrad": _wgrad, "bgrad": _bgrad}
 def _pad(spec: ConvSpec, a: Array) -> Array:
     if not any(map(any, spec.sides)):
         return a
-    if not a.size:  # np.pad cannot wrap or reflect nothing
-        return np.zeros((*a.shape[:2], *(n + sum(s) for n, s in zip(a.shape[2:], spec.sides, strict=True))), a.dtype)
+    if not a.size or spec.padding_mode == "zeros":  # np.pad cannot wrap or reflect nothing, and is slow at zeros
+        grown = np.zeros((*a.shape[:2], *(n + sum(s) for n, s in zip(a.shape[2:], spec.sides, strict=True))), a.dtype)
+        _crop(spec, grown)[...] = a
+        return grown
     return np.pad(a, ((0, 0), (0, 0), *spec.sides), mode=_NUMPY_MODE[spec.padding_mode])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any
@@ -34,21 +34,29 @@ class Method:
     kind: str = "method"
     can: frozenset[str] = frozenset()
     options: dict[str, Any] = field(default_factory=dict)
+    declared: str = ""  # the one contract that it is held to, if its user chose that
 
-    def declares(self, name: str) -> Method:
-        """The same method, held to the contract `name`."""
-        return replace_contract(self, name)
+    def declares(self, contract: str) -> Method:
+        """The same method, held to another contract for every op and dtype."""
+        return replace(self, contract=always(contract), declared=contract)
+
+    def contract_name(self) -> str:
+        """The contract of a float32 fprop, which stands for the row in a listing."""
+        return self.contract(_PLAINEST, "fprop", "float32")
+
+    def passport(self) -> dict[str, Any]:
+        """What `admit` makes the method from again in another process."""
+        if self.kind == "function":
+            return {**self.options, "contract": self.declared}
+        return {"row": self.name, "contract": self.declared}
+
+
+_PLAINEST = ConvSpec(extent=(1,), kernel=(1,))
 
 
 def always(name: str) -> ContractRule:
     """The rule that declares one contract for everything."""
     return lambda spec, op, dtype: name
-
-
-def replace_contract(method: Method, name: str) -> Method:
-    """`method` with the contract `name` for every op and dtype."""
-    values = {f: getattr(method, f) for f in method.__dataclass_fields__}
-    return Method(**{**values, "contract": always(name)})
 
 
 # the modules whose import fills the table; each imports NumPy at most
@@ -65,6 +73,7 @@ _ROOMS = {
     ),
     "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal"),
     "mutant": ("convlaws.mutants",),
+    "healthy": ("convlaws.mutants",),
 }
 _TABLE: dict[str, Method] = {}
 
@@ -113,10 +122,12 @@ def find(patterns: Iterable[str]) -> list[Method]:
     Raises:
         UnknownName: a pattern selects nothing.
     """
-    table = {row.name: row for row in rows("method", "engine", "mutant")}
+    table = {row.name: row for row in rows(*_ROOMS)}
     found: dict[str, Method] = {}
     for pattern in patterns:
-        hits = [n for n in table if fnmatchcase(n, pattern)]
+        # '*' means what is meant to be right: mutants are asked for by their first word
+        open_to = [n for n, row in table.items() if row.kind in ("method", "engine") or pattern.startswith(row.kind)]
+        hits = [n for n in open_to if fnmatchcase(n, pattern)]
         if not hits:
             near = difflib.get_close_matches(pattern, table, n=3, cutoff=0.4)
             hint = f"; near: {', '.join(near)}" if near else ""

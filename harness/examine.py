@@ -6,6 +6,7 @@ pytest, the command line and a cluster share it, so that they all mean the same 
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -14,7 +15,8 @@ import numpy as np
 
 from convlaws.compare import Approx, Claim, Mismatch, judge, misfit, ratios
 from convlaws.contracts import CONTRACTS, Interval, interval
-from convlaws.errors import UsageError
+from convlaws.engines.host import target_of
+from convlaws.errors import HarnessError, UsageError
 from convlaws.evidence import evidence_of
 from convlaws.formats import FORMATS
 from convlaws.laws.registry import Law
@@ -158,17 +160,12 @@ class Asking:
         return _approx(reply, *self.oracle(spec, op, operands, contract)).called(name)
 
 
-def target_of(method: Method) -> dict[str, object]:
-    """How the host in the child finds the code of a method."""
-    if method.kind == "function":
-        return {"function": method.address, **method.options}
-    return {"row": method.name}
-
-
 def _approx(reply: Reply, found: Answer, allowed: Interval) -> Approx:
     R = found.R.astype(np.float64) if found.R.dtype == object else found.R
     with np.errstate(invalid="ignore", over="ignore"):
         bound = np.maximum(allowed.high - R, R - allowed.low)
+        # R itself is rounded, and so are these differences
+        bound = np.where(bound > 0, bound + found.n * found.unit * found.S + 2.0**-51 * np.abs(R), bound)
     if allowed.free is not None:
         bound = np.where(allowed.free, np.inf, bound)
     return Approx(reply.output.astype(R.dtype), bound)
@@ -187,7 +184,18 @@ def examine(
         outcome = _judged(found if isinstance(found, list) else [found])
     except _EndedError as ended:
         outcome = ended.outcome
+    except HarnessError:
+        raise
+    except Exception as error:
+        outcome = _own_failure(error)
     return replace(outcome, seconds=time.perf_counter() - started)
+
+
+def _own_failure(error: Exception) -> Outcome:
+    """Something here is wrong, not the method: said so, as a failure, and the run goes on."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    message = f"convlaws itself failed, not the method: {type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+    return Outcome(Verdict.CRASHED, message, f"convlaws:{type(error).__name__}")
 
 
 def refusal(method: Method, law: Law, problem: Problem) -> str | None:

@@ -1,0 +1,16 @@
+"""`python -m convlaws` and the command `convlaws`: only the standard library until a command is known."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    from convlaws.cli import cli
+
+    sys.exit(cli())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""`convlaws.check` and `convlaws.law_table`: the laws on a function, from a script, a notebook or a test."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from convlaws import console, known
+from convlaws.engines.loading import LOCAL
+from convlaws.errors import LawBroken, UnknownName, UsageError
+from convlaws.laws import registry as laws
+from convlaws.methods.registry import Method
+from convlaws.problem import Problem
+from convlaws.replay import finding_of, repeated
+from convlaws.results import LEAST, Finding, Verdict
+from convlaws.scope import Scope
+from convlaws.search import Plan, Search
+from convlaws.targets import Calling, resolve
+from convlaws.workers import Setting, running
+
+Target = str | Callable[..., Any]
+
+
+def address_of(function: Callable[..., Any]) -> tuple[str, bool]:
+    """(address, whether a fresh process can find it there).
+
+    A closure, a lambda, or what was typed into a notebook exists in this process only: it is
+    kept under the name `local:...` and can be run only without the sandbox.
+    """
+    name, source = getattr(function, "__qualname__", ""), None
+    try:
+        source = inspect.getsourcefile(inspect.unwrap(function))
+    except TypeError:
+        pass
+    module = inspect.getmodule(function)
+    at_top = "<" not in name and name and getattr(module, name.split(".")[0], None) is not None
+    if at_top and source and Path(source).is_file():
+        package = getattr(module, "__spec__", None) is not None and getattr(module, "__name__", "") != "__main__"
+        importable = package and "." in module.__name__
+        return (f"{module.__name__}:{name}" if importable else f"{Path(source).resolve()}:{name}"), True
+    key = f"{(name or 'function').rpartition('.')[2].strip('<>') or 'function'}_{len(LOCAL)}"
+    LOCAL[key] = function
+    return f"local:{key}", False
+
+
+def subjects(targets: Target | Iterable[Target], calling: Calling) -> tuple[list[Method], bool]:
+    """The methods that are meant, and whether a sandbox can run all of them."""
+    listed = [targets] if isinstance(targets, str) or callable(targets) else list(targets)
+    placed = [(t, True) if isinstance(t, str) else address_of(t) for t in listed]
+    return resolve([address for address, _ in placed], calling), all(crosses for _, crosses in placed)
+
+
+def check(
+    targets: Target | Iterable[Target],
+    *,
+    signature: str = "conv2d",
+    arrays: str = "torch",
+    contract: str = "",
+    laws: Iterable[str] = ("*",),
+    scope: Scope | None = None,
+    examples: int = LEAST,
+    budget: float | None = None,
+    seed: int = 0,
+    sandbox: bool = True,
+) -> list[Finding]:
+    """Put the laws to a function of yours, or to registered names, and return the findings.
+
+    A function that a module or file holds runs in the sandbox. A closure, a lambda or a notebook
+    cell's function cannot cross into a fresh process: it is run in this one, where a crash ends
+    the session; the findings then say "in this process" in their messages.
+
+    Args:
+        targets: a callable with the signature of torch.nn.functional.conv2d, or names as on the command line.
+        examples: judged examples for each (method, law, op); with a budget in seconds, more until it is spent.
+
+    >>> found = check("im2col", laws=["zero-input-gives-the-bias"], examples=20, sandbox=False)
+    >>> {str(f.verdict) for f in found}
+    {'kept'}
+    """
+    calling = Calling(signature=signature, arrays=arrays, contract=contract)
+    methods, crosses = subjects(targets, calling)
+    plan = Plan(methods, _laws(laws), scope or Scope(), seed, budget, examples)
+    with running(Setting(sandbox=sandbox and crosses)) as runner:
+        found = Search(plan, runner, known.load()).run()
+    if sandbox and not crosses:
+        for finding in found:
+            finding.message = f"{finding.message}\n  ran in this process: it cannot cross into a fresh one".strip()
+    return found
+
+
+def _laws(patterns: Iterable[str]) -> list:
+    return laws.find(patterns)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A failure of yours that is known: the law, where it is written down, and the line that shows it."""
+
+    law: str
+    thread: str
+    problem: Problem | str
+
+    @property
+    def line(self) -> Problem:
+        """The problem."""
+        return Problem.parse(self.problem) if isinstance(self.problem, str) else self.problem
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of a law table: a law, or a known failure on its own line."""
+
+    target: Target
+    law: str
+    calling: Calling
+    examples: int = LEAST
+    seed: int = 0
+    sandbox: bool = True
+    scope: Scope = Scope()
+    known: Known | None = None
+    excused: tuple[Known, ...] = ()
+
+    def check(self) -> list[Finding]:
+        """Judge it.
+
+        Raises:
+            LawBroken: the law does not hold; the message ends with the line to repeat.
+        """
+        found = self._on_its_line() if self.known else self._searched()
+        if bad := [f for f in found if f.verdict.bad]:
+            raise LawBroken("\n\n".join(console.failure(f) for f in bad))
+        return found
+
+    def _method(self) -> tuple[Method, bool]:
+        methods, crosses = subjects(self.target, self.calling)
+        if len(methods) != 1:
+            raise UsageError(f"a law table is about one target, {self.target!r} names {len(methods)}")
+        return methods[0], crosses
+
+    def _searched(self) -> list[Finding]:
+        method, crosses = self._method()
+        ledger = known.Ledger(
+            [known.Known(id=k.thread, methods=("*",), laws=(k.law,), lines=(str(k.line),)) for k in self.excused]
+        )
+        plan = Plan([method], _laws([self.law]), self.scope, self.seed, None, self.examples)
+        with running(Setting(sandbox=self.sandbox and crosses)) as runner:
+            return [f for f in Search(plan, runner, ledger).run() if not f.known]
+
+    def _on_its_line(self) -> list[Finding]:
+        assert self.known is not None
+        method, crosses = self._method()
+        line, chosen = self.known.line, _laws([self.known.law])
+        with running(Setting(sandbox=self.sandbox and crosses)) as runner:
+            return [finding_of(method, w, line, o) for w, o in repeated(method, chosen, [line], runner)]
+
+
+def cases(target: Target, known_failures: Iterable[Known] = (), patterns: Iterable[str] = ("*",), **options: Any) -> list[Case]:
+    """The rows of the table for `target`: one a law, then one a known failure.
+
+    Raises:
+        UnknownName: a known failure of a law that does not exist; it would excuse nothing.
+    """
+    failures = tuple(known_failures)
+    names = {law.name for law in laws.laws()}
+    for failure in failures:
+        if failure.law not in names:
+            raise UnknownName(f"known failure {failure.thread!r} names the law {failure.law!r}; there are {', '.join(sorted(names))}")
+    calling = Calling(**{k: options.pop(k) for k in ("signature", "arrays", "contract") if k in options})
+    plain = [
+        Case(target, w.name, calling, excused=tuple(f for f in failures if f.law == w.name), **options)
+        for w in laws.find(patterns)
+    ]
+    return plain + [replace(plain[0], law=f.law, known=f, excused=()) for f in failures]
+
+
+def kept(findings: Iterable[Finding]) -> bool:
+    """Whether nothing failed, and something was verified."""
+    found = list(findings)
+    return not any(f.verdict.bad for f in found) and any(f.verdict is Verdict.KEPT for f in found)

@@ -1,0 +1,97 @@
+"""The command line: `convlaws check`, `repeat`, `list`. Exit codes: 0 every law kept, 1 a finding, 2 usage, 5 nothing verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from convlaws.errors import HarnessError
+
+OPS = ("fprop", "dgrad", "wgrad", "bgrad")
+DTYPES = ("float64", "float32", "float16", "bfloat16")
+LAYOUTS = ("contiguous", "channels_last", "sliced", "expanded")
+SIGNATURES = ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+
+
+class _Group(click.Group):
+    """Every refusal of ours is one line on stderr and exit code 2."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except HarnessError as error:
+            click.echo(f"convlaws: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="convlaws")
+def cli() -> None:
+    """Is this convolution one? Problems are drawn, an oracle and laws judge, failures are shrunk."""
+
+
+def _many(name: str, choices: tuple[str, ...], what: str):
+    return click.option(name, multiple=True, type=click.Choice(choices), help=f"Only this {what}; may be repeated.")
+
+
+def _calling(command):
+    """The options that say how a user's function is called."""
+    for option in (
+        click.option("--signature", type=click.Choice(SIGNATURES), default="conv2d", show_default=True,
+                     help="Whose call signature a function of yours has (torch.nn.functional)."),
+        click.option("--arrays", type=click.Choice(("torch", "numpy")), default="torch", show_default=True,
+                     help="What a function of yours takes and returns."),
+        click.option("--contract", default="", help="Hold every target to this contract; see 'convlaws list contracts'."),
+        click.option("--no-sandbox", is_flag=True, help="Run the code in this process (for debugging)."),
+        click.option("--time-limit", type=click.FloatRange(min=0.01), default=20.0, show_default=True,
+                     help="Seconds that one call may take."),
+        click.option("--memory-limit", type=click.IntRange(min=64), default=4096, show_default=True,
+                     help="MiB that the process of the code may hold."),
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@_many("--op", OPS, "op")
+@click.option("--ndim", multiple=True, type=click.IntRange(1, 3), help="Only this number of spatial axes; may be repeated.")
+@_many("--dtype", DTYPES, "dtype")
+@_many("--layout", LAYOUTS, "memory layout")
+@click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law (a name or a glob); may be repeated.")
+@click.option("--budget", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Draw until this time has passed (default 60).")
+@click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Judge N examples a (method, law, op), however long it takes.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Every draw derives from it.")
+@click.option("--problems", type=click.Path(path_type=Path), metavar="FILE", help="Judge the problems of this file, one line each, instead of drawing.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE", help="Write the records as JSON lines.")
+@click.option("--junit", "junit_path", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that search (default: the CPUs, at most 8).")
+@_calling
+def check(targets, **options) -> None:
+    """Put the laws to TARGETs: registered names, globs ('torch-*'), or functions (package.module:name, file.py:name)."""
+    from convlaws.commands import check as command
+
+    raise SystemExit(command.run(targets, **options))
+
+
+@cli.command()
+@click.argument("lines", nargs=-1, required=True, metavar='"LINE"... TARGET')
+@click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; default: all that are about the problem.")
+@click.option("--script", type=click.Path(path_type=Path), metavar="FILE.py", help="Also write a script that shows it without convlaws.")
+@_calling
+def repeat(lines, **options) -> None:
+    """Run the LAWs on the problem LINE against TARGET; several lines are run in order in one process, the last is judged."""
+    from convlaws.commands import repeat as command
+
+    raise SystemExit(command.run(lines, **options))
+
+
+@cli.command("list")
+@click.argument("what", type=click.Choice(("methods", "engines", "laws", "contracts", "mutants", "known")))
+@click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
+def list_(what, as_json) -> None:
+    """Show the rows of a table."""
+    from convlaws.commands import listing
+
+    listing.run(what, as_json)

@@ -1,0 +1,64 @@
+"""`convlaws list`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+def _methods(kind: str) -> list[dict]:
+    from convlaws.methods.registry import rows
+
+    return [
+        {"name": m.name, "says": m.says, "contract": m.contract_name(), "refuses": m.scope.describe(), "can": sorted(m.can)}
+        for m in rows(kind)
+    ]
+
+
+def _laws() -> list[dict]:
+    from convlaws.laws.registry import laws
+
+    return [
+        {"name": w.name, "says": w.says, "ops": list(w.scope.ops), "needs": w.needs, "only": w.scope.describe()}
+        for w in laws()
+    ]
+
+
+def _contracts() -> list[dict]:
+    from convlaws.contracts import CONTRACTS
+
+    return [{"name": c.name, "says": c.says} for c in CONTRACTS.values()]
+
+
+def _known() -> list[dict]:
+    from convlaws.known import load
+
+    return [
+        {"name": k.id, "says": k.sentence, "methods": list(k.methods), "lines": list(k.lines), "thread": k.thread}
+        for k in load().entries
+    ]
+
+
+_TABLES = {
+    "methods": lambda: _methods("method"),
+    "engines": lambda: _methods("engine"),
+    "mutants": lambda: _methods("mutant"),
+    "laws": _laws,
+    "contracts": _contracts,
+    "known": _known,
+}
+
+
+def run(what: str, as_json: bool) -> None:
+    """Print the table `what`."""
+    rows = _TABLES[what]()
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        click.echo(f"{row['name']:{width}}  {row['says']}")
+        for key in ("refuses", "only"):
+            if row.get(key):
+                click.echo(f"{'':{width}}    {'does' if key == 'refuses' else 'about'} only: {row[key]}")

@@ -1,0 +1,72 @@
+"""`convlaws repeat`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from convlaws import console
+from convlaws.engines.host import target_of
+from convlaws.errors import UsageError
+from convlaws.examine import Oracle, Outcome
+from convlaws.laws import registry as laws
+from convlaws.laws.registry import Law
+from convlaws.methods.registry import Method
+from convlaws.problem import Problem
+from convlaws.replay import finding_of, repeated, why_not
+from convlaws.reproducer import script
+from convlaws.results import Verdict
+from convlaws.targets import Calling, resolve
+from convlaws.workers import Setting, running
+
+
+def run(lines: tuple[str, ...], **o) -> int:
+    """Repeat and print; returns the exit code."""
+    if len(lines) < 2:
+        raise UsageError('repeat takes at least one problem line, in quotes, and then a TARGET')
+    *texts, target = lines
+    problems = [Problem.parse(text) for text in texts]
+    calling = Calling(signature=o["signature"], arrays=o["arrays"], contract=o["contract"])
+    methods = resolve([target], calling)
+    chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
+    setting = Setting(sandbox=not o["no_sandbox"], time_limit=o["time_limit"], memory_limit=o["memory_limit"] << 20)
+    codes = []
+    with running(setting) as runner:
+        for method in methods:
+            found = repeated(method, chosen, problems, runner)
+            codes.append(_show(method, found, problems, explicit=bool(o["laws"]), chosen=chosen))
+            if o["script"] and found:
+                _script(o["script"], method, found, problems[-1])
+    return max(codes)
+
+
+def _show(method: Method, found: list[tuple[Law, Outcome]], problems: list[Problem], *, explicit: bool, chosen: list[Law]) -> int:
+    *before, last = problems
+    for law in chosen if explicit else []:
+        if reason := why_not(method, law, last):
+            click.echo(f"{method.name} refuses {law.name}: {reason}")
+    bad = 0
+    for law, outcome in found:
+        if outcome.verdict.bad:
+            bad += 1
+            click.echo(console.failure(finding_of(method, law, last, outcome, before)) + "\n")
+        elif explicit or outcome.verdict is Verdict.KEPT:
+            said = outcome.message or f"error over slack {outcome.ratio:.3g}"
+            click.echo(f"{method.name} {outcome.verdict} {law.name}: {said}")
+    if bad:
+        return 1
+    return 0 if any(o.verdict is Verdict.KEPT for _, o in found) else 5
+
+
+def _script(path: Path, method: Method, found: list[tuple[Law, Outcome]], problem: Problem) -> None:
+    law, outcome = next(((w, o) for w, o in found if o.verdict.bad), found[0])
+    contract = method.contract(problem.spec, problem.op, problem.dtype)
+    answer, allowed = Oracle()(problem.spec, problem.op, problem.operands, contract)
+    low, high = allowed.low, allowed.high
+    text = script(problem, law.name, target_of(method), outcome.message, low, high, nan=answer.nan, free=allowed.free)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    click.echo(f"wrote {path}; run it with: python {path}")

@@ -1,0 +1,135 @@
+"""Findings as text: the table method x law, each failure in full, the last line that says it all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from convlaws.results import Finding, Verdict
+
+# the worst first: a cell of the table shows the worst of its ops
+SYMBOLS = {
+    "broken": "X",
+    "crashed": "!",
+    "hung": "H",
+    "known": "k",
+    "vacuous": "?",
+    "kept": "+",
+    "refused": ".",
+}
+LEGEND = "+ kept   X broken   ! crashed   H hung   k known failure   ? vacuous   . refused"
+
+
+def state(finding: Finding) -> str:
+    """The verdict, or 'known' for a failure that is a known finding."""
+    return "known" if finding.verdict.bad and finding.known else str(finding.verdict)
+
+
+def _worst(states: Iterable[str]) -> str:
+    return min(states, key=list(SYMBOLS).index, default="")
+
+
+def table(findings: Sequence[Finding]) -> str:
+    """Laws down, methods across (or, for a single method, its ops)."""
+    methods = list(dict.fromkeys(f.method for f in findings))
+    laws = list(dict.fromkeys(f.law for f in findings))
+    single = len(methods) == 1
+    columns = list(dict.fromkeys(f.op for f in findings)) if single else methods
+    cells: dict[tuple[str, str], list[str]] = {}
+    for f in findings:
+        cells.setdefault((f.law, f.op if single else f.method), []).append(state(f))
+    wide = max(map(len, laws), default=0)
+    heads = columns if single else [str(n) for n in range(1, len(columns) + 1)]
+    size = [max(2, len(h)) for h in heads]
+    lines = [f"{'':{wide}}  " + " ".join(f"{h:>{n}}" for h, n in zip(heads, size, strict=True))]
+    for law in laws:
+        marks = (SYMBOLS.get(_worst(cells.get((law, c), [])), " ") for c in columns)
+        lines.append(f"{law:{wide}}  " + " ".join(f"{m:>{n}}" for m, n in zip(marks, size, strict=True)))
+    return "\n".join([*lines, "", LEGEND])
+
+
+def by_method(findings: Sequence[Finding]) -> str:
+    """A line a method: how many (law, op) ended how, examples (least and median), worst ratio."""
+    methods = list(dict.fromkeys(f.method for f in findings))
+    wide = max(map(len, methods), default=0)
+    words = ("kept", "known", "failed", "vacuous", "refused")
+    lines = [f"    {'':{wide}}" + "".join(f"{w:>9}" for w in words) + "   least  median  error/slack"]
+    for number, method in enumerate(methods, 1):
+        mine = [f for f in findings if f.method == method]
+        count = Counter({"broken": "failed", "crashed": "failed", "hung": "failed"}.get(s, s) for s in map(state, mine))
+        judged = [f.examples for f in mine if f.verdict is not Verdict.REFUSED] or [0]
+        worst = max((f.worst_ratio for f in mine if f.verdict is Verdict.KEPT), default=0.0)
+        lines.append(
+            f"{number:3} {method:{wide}}"
+            + "".join(f"{count[w]:9}" for w in words)
+            + f"{min(judged):8}{median(judged):8.0f}{worst:13.3f}"
+        )
+    return "\n".join(lines)
+
+
+def failure(f: Finding) -> str:
+    """A failure in full; the line to repeat it comes last, alone."""
+    head = f"{f.method} {_VERB[f.verdict]} {f.law} ({f.op})"
+    notes = [f"known finding {f.known}"] * bool(f.known) + [f"flaky: repeated {f.flaky} times"] * bool(f.flaky)
+    contract = f"  contract {f.contract}" + "".join(f"; {n}" for n in notes)
+    lines = [*f.history, f.problem]
+    history = ["  it needs the lines before it, in the same process"] * bool(f.history)
+    return "\n".join([f"{head}: {f.says}", _indent(f.message), contract, *history, "  repeat:", *lines])
+
+
+_VERB = {
+    Verdict.BROKEN: "breaks",
+    Verdict.CRASHED: "crashes in",
+    Verdict.HUNG: "hangs in",
+}
+
+
+def _indent(text: str) -> str:
+    return "\n".join(line if line.startswith("  ") else f"  {line}" for line in text.splitlines())
+
+
+def failures(findings: Sequence[Finding], *, most: int = 12) -> str:
+    """The new failures, the most specific law of each method and op first; the rest is counted."""
+    bad = [f for f in findings if f.verdict.bad and not f.known]
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    for f in bad:
+        groups.setdefault((f.method, f.op, f.problem), []).append(f)
+    parts = []
+    for group in list(groups.values())[:most]:
+        others = [f.law for f in group[1:]]
+        also = f"\n  the same line also breaks: {', '.join(others)}" if others else ""
+        text = failure(group[0])
+        head, _, tail = text.rpartition("\n  repeat:")
+        parts.append(f"{head}{also}\n  repeat:{tail}")
+    if len(groups) > most:
+        parts.append(f"... and {len(groups) - most} more failing lines; --json FILE has them all")
+    return "\n\n".join(parts)
+
+
+def known_summary(findings: Sequence[Finding], faded: Sequence[str]) -> str:
+    """How often each known finding explained a failure, its share of the draws, and which no longer shows."""
+    count = Counter(f.known for f in findings if f.verdict.bad and f.known)
+    lines = [f"known finding {name}: explains {n} (method, law, op)" for name, n in sorted(count.items())]
+    avoided: Counter[str] = Counter()
+    drawn = sum(f.drawn for f in findings)
+    for f in findings:
+        for reason, n in f.refused.items():
+            name = reason.partition("in the region of the known finding ")[2]
+            avoided[name] += n if name else 0
+    total = drawn + sum(avoided.values())
+    lines += [f"known finding {k}: {n / total:.1%} of the draws were in its region" for k, n in avoided.items() if k]
+    lines += [f"known finding {name}: no longer shows on this machine" for name in faded]
+    return "\n".join(lines)
+
+
+def verdict_line(findings: Sequence[Finding], judged: int, seconds: float) -> str:
+    """One sentence for the whole run."""
+    count = Counter(map(state, findings))
+    new = sum(count[k] for k in ("broken", "crashed", "hung"))
+    said = "no new failure" if not new else f"{new} new failure{'s' * (new > 1)}"
+    return (
+        f"{said}: {count['kept']} (method, law, op) kept, {count['known']} known failures, "
+        f"{count['vacuous']} vacuous, {count['refused']} refused; "
+        f"{judged:,} cases in {seconds:.0f} s"
+    )

@@ -1,0 +1,108 @@
+"""What runs in the child process: opens a target and answers calls.
+
+A target is a dictionary, as it can cross into the process:
+
+    {"row": "im2col"}                                             a row of the table of methods
+    {"function": "path/to/file.py:conv", "signature": "conv2d",   somebody's own function
+     "arrays": "torch"}
+
+The address of a row leads to a class of maps (see `methods.frame.Maps`) or to an
+adapter `f(spec, op, arrays, options) -> array`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import numpy as np
+
+from convlaws.engines import user
+from convlaws.errors import UsageError
+from convlaws.methods import frame, registry
+from convlaws.spec import ConvSpec
+
+
+class Call(Protocol):
+    """One call as it crosses into the process: bfloat16 arrays are uint16 bits, strides are the real ones."""
+
+    spec: str
+    op: str
+    dtype: str
+    arrays: Mapping[str, np.ndarray]
+
+
+Answer = tuple[np.ndarray, str]
+Compute = Callable[[ConvSpec, str, dict[str, np.ndarray]], np.ndarray]
+PRELOADED = ("torch", "scipy.fft", "scipy.sparse", "scipy.signal", "scipy.linalg")
+
+
+def target_of(method: registry.Method) -> dict[str, Any]:
+    """The target of a method; that of a user's function is its options."""
+    return dict(method.options) if method.kind == "function" else {"row": method.name}
+
+
+def preload() -> None:
+    """Import what the children will need; nothing is computed, so no thread is started before the fork."""
+    for name in PRELOADED:
+        import_module(name)
+    registry.rows("method", "engine", "mutant")
+
+
+def set_threads(count: int) -> None:
+    """Let the libraries that are loaded use `count` threads."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(count)
+    if find_spec("threadpoolctl"):  # BLAS below NumPy and SciPy; not one of our requirements
+        import_module("threadpoolctl").threadpool_limits(count)
+
+
+def open_target(target: Mapping[str, Any]) -> Callable[[Call], Answer]:
+    """The function that answers calls to `target`.
+
+    Returns:
+        call -> (array, its dtype's name); bfloat16 as uint16 bits.
+
+    Raises:
+        UsageError: a function that cannot be called, in a sentence for who wrote it.
+        UnknownName: a row that is not there.
+    """
+    opener = next((_OPENERS[key] for key in _OPENERS if key in target), None)
+    if opener is None:
+        raise UsageError(f"the target {dict(target)} has none of {', '.join(_OPENERS)}")
+    compute = opener(target)
+
+    def answered(call: Call) -> Answer:
+        arrays = {role: frame.bits_to_array(raw, call.dtype) for role, raw in call.arrays.items()}
+        return _packed(compute(ConvSpec.parse(call.spec), call.op, arrays))
+
+    return answered
+
+
+def _packed(result: np.ndarray) -> Answer:
+    name = result.dtype.name
+    return (result.view(np.uint16), name) if name == "bfloat16" else (result, name)
+
+
+def _open_row(target: Mapping[str, Any]) -> Compute:
+    row = registry.get(target["row"])
+    code = attribute(row.address)
+    if isinstance(code, type):
+        return partial(frame.run, code)
+    return lambda spec, op, arrays: code(spec, op, arrays, row.options)
+
+
+def attribute(address: str) -> Any:
+    """What `module:attribute` leads to."""
+    module, _, path = address.partition(":")
+    found: Any = import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name)
+    return found
+
+
+_OPENERS: dict[str, Callable[[Mapping[str, Any]], Compute]] = {"row": _open_row, "function": user.opened}

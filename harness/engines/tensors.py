@@ -1,0 +1,79 @@
+"""Arrays as torch tensors and back, and a forward function's derivatives; torch is imported where it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from convlaws.errors import Refusal
+from convlaws.problem import RESULT
+from convlaws.request import SECOND
+from convlaws.spec import ConvSpec
+
+Forward = Callable[[Any, Any, Any], Any]  # (x, w, b or None) -> y
+NO_GRADIENT = "its output carries no gradient: dgrad, wgrad and bgrad are not judged"
+
+
+def to_tensor(array: np.ndarray) -> Any:
+    """A tensor on the same memory, with the same strides."""
+    import torch
+
+    if array.dtype == ml_dtypes.bfloat16:
+        return torch.from_numpy(array.view(np.uint16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
+def to_array(tensor: Any) -> np.ndarray:
+    """The array on a tensor's memory."""
+    import torch
+
+    tensor = tensor.detach().cpu()
+    if tensor.dtype == torch.bfloat16:
+        return tensor.view(torch.uint16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.numpy()
+
+
+def derived(forward: Forward, spec: ConvSpec, op: str, tensors: Mapping[str, Any]) -> Any:
+    """`op` of `forward` by autograd; operands that the op does not name are zeros.
+
+    Every operand wants a gradient, as in training, and only the one asked for is computed.
+
+    Raises:
+        Refusal: the output carries no gradient.
+    """
+    import torch
+
+    x, w, b = _operands(spec, tensors)
+    if op == "fprop":
+        return forward(x, w, b)
+    leaves = {role: t.requires_grad_() for role, t in zip("xwb", (x, w, b), strict=True) if t is not None}
+    if op in SECOND:
+        return _second(forward, op, leaves, tensors)
+    y = forward(x, w, b)
+    if isinstance(y, torch.Tensor) and not y.requires_grad:
+        raise Refusal(NO_GRADIENT)
+    return torch.autograd.grad(y, leaves[RESULT[op]], tensors["gy"])[0]
+
+
+def _operands(spec: ConvSpec, tensors: Mapping[str, Any]) -> list[Any]:
+    import torch
+
+    dtype = next(iter(tensors.values())).dtype
+    shapes = {"x": spec.x_shape, "w": spec.w_shape} | ({"b": spec.b_shape} if spec.bias else {})
+    missing = {role: torch.zeros(shape, dtype=dtype) for role, shape in shapes.items() if role not in tensors}
+    return [{**missing, **tensors}.get(role) for role in "xwb"]
+
+
+def _second(forward: Forward, op: str, leaves: dict[str, Any], tensors: Mapping[str, Any]) -> Any:
+    """The derivative of <dgrad(gy, w), v> + <wgrad(x, gy), u> by x, w or gy."""
+    import torch
+
+    leaves = {**leaves, "gy": tensors["gy"].requires_grad_()}
+    y = forward(leaves["x"], leaves["w"], leaves.get("b"))
+    first = torch.autograd.grad(y, (leaves["x"], leaves["w"]), leaves["gy"], create_graph=True)
+    by = leaves[op.removeprefix("second_")]
+    found = torch.autograd.grad(first, by, (tensors["v"], tensors["u"]), allow_unused=True)[0]
+    return torch.zeros_like(by) if found is None else found

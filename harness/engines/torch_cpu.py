@@ -1,0 +1,147 @@
+"""PyTorch's convolutions on the CPU, as they are: no padding beforehand, no other formulation.
+
+The scopes are what torch's documentation says it takes, less asymmetric padding, which it has
+no argument for. Nothing within them is refused by torch 2.13 (tried: every dtype, batch kind,
+padding mode and both derivatives, oneDNN on and off), so no exception is caught
+here: on a valid problem it is a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from convlaws.engines.tensors import derived, to_array, to_tensor
+from convlaws.methods.registry import Method, always, register
+from convlaws.scope import Scope
+from convlaws.spec import ConvSpec
+
+Arrays = Mapping[str, np.ndarray]
+FORWARD = Scope(transposed=(False,), padding=("none", "even", "same", "valid"), padding_mode=("zeros",))
+TRANSPOSED = Scope(transposed=(True,), padding=("none", "even"), padding_mode=("zeros",))
+MODULE = Scope(padding=("none", "even", "same", "valid"))
+CHANNELS_LAST = Scope(
+    transposed=(False,),
+    padding=FORWARD.padding,
+    padding_mode=("zeros",),
+    ndim=(2, 3),
+    layouts=("channels_last",),
+    batch=("empty", "one", "many"),
+)
+
+
+# --- how torch is asked -------------------------------------------------------------
+def padding_argument(spec: ConvSpec) -> str | tuple[int, ...]:
+    """The padding as torch takes it: 'same', 'valid', or one number an axis."""
+    return spec.padding if isinstance(spec.padding, str) else tuple(low for low, _ in spec.padding)
+
+
+def call_arguments(spec: ConvSpec) -> tuple:
+    """What follows input, weight and bias in a call of conv2d, or conv_transpose2d, and their likes."""
+    if spec.transposed:
+        return spec.stride, padding_argument(spec), spec.output_padding, spec.groups, spec.dilation
+    return spec.stride, padding_argument(spec), spec.dilation, spec.groups
+
+
+def module_arguments(spec: ConvSpec) -> dict[str, Any]:
+    """Every argument of nn.Conv2d, or nn.ConvTranspose2d, and their likes."""
+    extra = {"output_padding": spec.output_padding} if spec.transposed else {}
+    return {
+        "in_channels": spec.in_channels,
+        "out_channels": spec.out_channels,
+        "kernel_size": spec.kernel,
+        "stride": spec.stride,
+        "padding": padding_argument(spec),
+        "dilation": spec.dilation,
+        "groups": spec.groups,
+        "bias": spec.bias,
+        "padding_mode": spec.padding_mode,
+        **extra,
+    }
+
+
+@contextmanager
+def _onednn(enabled: bool) -> Iterator[None]:
+    """oneDNN on or off; by the property, as `mkldnn.flags` warns about TF32 on each use."""
+    from torch.backends import mkldnn
+
+    before, mkldnn.enabled = mkldnn.enabled, enabled
+    try:
+        yield
+    finally:
+        mkldnn.enabled = before
+
+
+# --- the adapters ---------------------------------------------------------------------
+def functional(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
+    """torch.nn.functional.conv1d, conv2d, conv3d, or conv_transpose1d and so on."""
+    from torch.nn import functional as F
+
+    name = f"conv{'_transpose' if spec.transposed else ''}{spec.ndim}d"
+
+    def forward(x, w, b):
+        return getattr(F, name)(x, w, b, *call_arguments(spec))
+
+    return _answered(forward, spec, op, arrays, options)
+
+
+def channels_last(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
+    """The same on memory that torch itself calls channels_last; it arrives so, and nothing is copied."""
+    import torch
+    from torch.nn import functional as F
+
+    form = {2: torch.channels_last, 3: torch.channels_last_3d}[spec.ndim]
+    convolve = getattr(F, f"conv{spec.ndim}d")
+
+    def forward(x, w, b):
+        x, w = x.contiguous(memory_format=form), w.contiguous(memory_format=form)
+        return convolve(x, w, b, *call_arguments(spec))
+
+    return _answered(forward, spec, op, arrays, options)
+
+
+def module(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
+    """A layer of torch.nn with all its arguments, called on the given weights."""
+    from torch import nn
+    from torch.func import functional_call
+
+    kind = getattr(nn, f"Conv{'Transpose' if spec.transposed else ''}{spec.ndim}d")
+    layer = kind(**module_arguments(spec), device="meta")  # its own weights are never made
+
+    def forward(x, w, b):
+        weights = {"weight": w} if b is None else {"weight": w, "bias": b}
+        return functional_call(layer, weights, (x,))
+
+    return _answered(forward, spec, op, arrays, options)
+
+
+def _answered(forward, spec, op, arrays, options) -> np.ndarray:
+    with _onednn(options["onednn"]):
+        return to_array(derived(forward, spec, op, {role: to_tensor(a) for role, a in arrays.items()}))
+
+
+# --- the rows -------------------------------------------------------------------------
+def _row(name: str, says: str, code: str, scope: Scope, onednn: bool = True) -> None:
+    register(
+        Method(
+            name=name,
+            says=says,
+            address=f"{__name__}:{code}",
+            scope=scope,
+            contract=always("plain"),
+            kind="engine",
+            can=frozenset({"threads", "second"}),
+            options={"onednn": onednn},
+        )
+    )
+
+
+_row("torch-onednn", "torch.nn.functional.convNd with oneDNN", "functional", FORWARD)
+_row("torch-native", "torch.nn.functional.convNd without oneDNN", "functional", FORWARD, False)
+_row("torch-channels-last", "torch.nn.functional.convNd on channels_last memory", "channels_last", CHANNELS_LAST)
+_row("torch-module", "torch.nn.ConvNd and ConvTransposeNd with every argument", "module", MODULE)
+_row("torch-transpose", "torch.nn.functional.conv_transposeNd with oneDNN", "functional", TRANSPOSED)
+_row("torch-transpose-native", "torch.nn.functional.conv_transposeNd without oneDNN", "functional", TRANSPOSED, False)

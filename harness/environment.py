@@ -1,0 +1,42 @@
+"""What a result depends on: versions, processor, threads. Nothing is imported to find out."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+
+PACKAGES = ("convlaws", "torch", "numpy", "scipy", "hypothesis", "ml_dtypes")
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _processor() -> tuple[str, str]:
+    """(model name, the vector extensions that convolution kernels choose by)."""
+    try:
+        text = open("/proc/cpuinfo", encoding="utf-8").read()
+    except OSError:
+        return platform.processor(), ""
+    fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
+    fields = {k.strip(): v.strip() for k, v in fields.items()}
+    flags = [f for f in fields.get("flags", "").split() if f.startswith(("avx", "amx", "fma", "asimd"))]
+    return fields.get("model name", platform.processor()), " ".join(flags)
+
+
+def facts() -> dict:
+    """The environment as a JSON object."""
+    model, flags = _processor()
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cpu": model,
+        "cpu_flags": flags,
+        "cpus": os.cpu_count(),
+        "versions": {name: version for name in PACKAGES if (version := _version(name))},
+        "variables": {k: v for k, v in os.environ.items() if k.startswith(("OMP_", "MKL_", "DNNL_", "ONEDNN_"))},
+    }

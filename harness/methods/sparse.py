@@ -1,0 +1,213 @@
+"""Convolutions as a sparse matrix: the entries that are taps, and no others.
+
+Stored zeros of the kernel stay stored, so that an Inf that meets one gives NaN as it should.
+The weight gradient is a sparse product as well: there the narrow image makes the matrix.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convlaws.methods.frame import Array, Geometry
+from convlaws.methods.places import frozen, grouped, kernels, places
+from convlaws.methods.registry import method
+from convlaws.scope import Scope
+
+if TYPE_CHECKING:  # slow to import, and the table of methods is read by every command
+    from scipy.sparse import bsr_array
+
+_LIMIT = 2_000_000  # entries of a matrix are at most the multiply-adds of a batch
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """Where a sparse matrix has entries, row by row; `order` sorts the values when it is the transposed one."""
+
+    shape: tuple[int, int]
+    starts: Array
+    columns: Array
+    order: Array | None = None
+
+
+def _even(columns: Array, width: int) -> Pattern:
+    """A pattern with equally many entries in each row: (rows, entries) column numbers."""
+    rows, entries = columns.shape
+    starts = np.arange(0, rows * entries + 1, entries) if entries else np.zeros(rows + 1)
+    return Pattern((rows, width), frozen(starts.astype(np.int32)), frozen(columns.ravel().astype(np.int32)))
+
+
+@lru_cache(maxsize=16)
+def _map_pattern(g: Geometry) -> Pattern:
+    """(K positions, C wide positions): the entries of a result are its group's channels and taps."""
+    at, size = places(g), g.columns // g.groups
+    channel = np.arange(g.columns).reshape(g.groups, 1, 1, size, 1) * prod(g.wide)
+    columns = np.broadcast_to(channel + at[:, None], (g.groups, g.rows // g.groups, len(at), size, at.shape[1]))
+    return _even(columns.reshape(g.rows * len(at), size * at.shape[1]), g.columns * prod(g.wide))
+
+
+@lru_cache(maxsize=16)
+def _transposed_pattern(g: Geometry) -> Pattern:
+    """The pattern of the transposed matrix, with the order of its values."""
+    p = _map_pattern(g)
+    order = np.argsort(p.columns, kind="stable")
+    starts = np.searchsorted(p.columns[order], np.arange(p.shape[1] + 1)).astype(np.int32)
+    rows = np.repeat(np.arange(p.shape[0], dtype=np.int32), np.diff(p.starts))[order]
+    return Pattern(p.shape[::-1], frozen(starts), frozen(rows), frozen(order))
+
+
+@lru_cache(maxsize=16)
+def _weigh_pattern(g: Geometry, images: int) -> Pattern:
+    """(K taps, G N wide positions): the entries of a tap are all images and positions."""
+    group = np.arange(g.groups).reshape(g.groups, 1, 1, 1, 1) * images
+    image = (group + np.arange(images)[:, None]) * prod(g.wide)
+    at = places(g).T[:, None]  # (taps, 1, positions)
+    columns = np.broadcast_to(image + at, (g.groups, g.rows // g.groups, len(at), images, at.shape[2]))
+    return _even(columns.reshape(g.rows * len(at), images * at.shape[2]), g.groups * images * prod(g.wide))
+
+
+def _map_values(g: Geometry, w: Array) -> Array:
+    """A kernel's values in the order of `_map_pattern`: the same for every position."""
+    flat = w.reshape(g.rows, 1, w[0].size)
+    return np.broadcast_to(flat, (g.rows, prod(g.narrow), w[0].size)).flatten()
+
+
+def _weigh_values(g: Geometry, narrow: Array) -> Array:
+    """The narrow image's values in the order of `_weigh_pattern`: the same for every tap."""
+    flat = narrow.reshape(len(narrow), g.rows, 1, prod(g.narrow)).transpose(1, 2, 0, 3)
+    return np.broadcast_to(flat, (g.rows, prod(g.kernel), *flat.shape[2:])).flatten()
+
+
+def _by_group(g: Geometry, wide: Array) -> Array:
+    """(N, C, *wide) -> (G N wide positions, C/G)"""
+    size = g.columns // g.groups
+    return grouped(g, wide).transpose(1, 0, 3, 2).reshape(g.groups * len(wide) * prod(g.wide), size)
+
+
+def _as_kernel(g: Geometry, found: Array) -> Array:
+    """(K taps, C/G) -> (K, C/G, *kernel)"""
+    return (
+        found.reshape(g.rows, prod(g.kernel), g.columns // g.groups)
+        .swapaxes(1, 2)
+        .reshape(g.rows, g.columns // g.groups, *g.kernel)
+    )
+
+
+def _csr_maps(product):
+    """The three maps by `product(pattern, values, dense)`, a sparse matrix times a dense one."""
+
+    class Maps:
+        @staticmethod
+        def gather(g: Geometry, wide: Array, w: Array) -> Array:
+            flat = wide.reshape(len(wide), g.columns * prod(g.wide)).T
+            return product(_map_pattern(g), _map_values(g, w), flat).T.reshape(len(wide), g.rows, *g.narrow)
+
+        @staticmethod
+        def scatter(g: Geometry, narrow: Array, w: Array) -> Array:
+            pattern = _transposed_pattern(g)
+            flat = narrow.reshape(len(narrow), g.rows * prod(g.narrow)).T
+            found = product(pattern, _map_values(g, w)[pattern.order], flat)
+            return found.T.reshape(len(narrow), g.columns, *g.wide)
+
+        @staticmethod
+        def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
+            pattern = _weigh_pattern(g, len(wide))
+            return _as_kernel(g, product(pattern, _weigh_values(g, narrow), _by_group(g, wide)))
+
+    return Maps
+
+
+def _scipy(pattern: Pattern, values: Array, flat: Array) -> Array:
+    from scipy.sparse import csr_array
+
+    return csr_array((values, pattern.columns, pattern.starts), shape=pattern.shape) @ flat
+
+
+def _torch(pattern: Pattern, values: Array, flat: Array) -> Array:
+    import torch
+
+    if not flat.size:  # MKL refuses matrices without entries
+        return np.zeros((pattern.shape[0], flat.shape[1]), flat.dtype)
+    starts, columns = (torch.from_numpy(np.array(a)) for a in (pattern.starts, pattern.columns))
+    with warnings.catch_warnings(action="ignore"):  # "in beta state", once a process
+        matrix = torch.sparse_csr_tensor(
+            starts, columns, torch.from_numpy(values), size=pattern.shape, check_invariants=False
+        )
+    return (matrix @ torch.from_numpy(np.array(flat, order="C"))).numpy()
+
+
+@method("sparse-csr", scope=Scope(macs=_LIMIT))
+class SparseCsr(_csr_maps(_scipy)):
+    """A SciPy CSR matrix whose entries are the taps, times the flattened images."""
+
+
+@method("sparse-torch-csr", scope=Scope(macs=_LIMIT))
+class SparseTorchCsr(_csr_maps(_torch)):
+    """A torch CSR tensor whose entries are the taps, times the flattened images."""
+
+
+@lru_cache(maxsize=16)
+def _block_pattern(g: Geometry) -> Pattern:
+    """(G positions, G wide positions): a block is one tap's matrix of a group's channels."""
+    columns = np.arange(g.groups)[:, None, None] * prod(g.wide) + places(g)
+    return _even(columns.reshape(-1, prod(g.kernel)), g.groups * prod(g.wide))
+
+
+@lru_cache(maxsize=16)
+def _weigh_block_pattern(g: Geometry, images: int) -> Pattern:
+    """(G taps, G N wide positions): a block is one position's column of a group's output channels."""
+    p = np.arange(g.groups * images).reshape(g.groups, 1, images, 1) * prod(g.wide) + places(g).T[:, None]
+    return _even(p.reshape(g.groups * prod(g.kernel), images * prod(g.narrow)), g.groups * images * prod(g.wide))
+
+
+def _blocks(pattern: Pattern, values: Array) -> bsr_array:
+    from scipy.sparse import bsr_array
+
+    high, wide = values.shape[-2:]
+    shape = (pattern.shape[0] * high, pattern.shape[1] * wide)
+    return bsr_array((values, pattern.columns, pattern.starts), shape=shape, blocksize=(high, wide))
+
+
+def _map_blocks(g: Geometry, w: Array) -> bsr_array:
+    taps = kernels(g, w).transpose(0, 3, 1, 2)[:, None]  # (G, 1, taps, K/G, C/G)
+    values = np.broadcast_to(taps, (g.groups, prod(g.narrow), *taps.shape[2:]))
+    return _blocks(_block_pattern(g), values.reshape(-1, *taps.shape[3:]))
+
+
+def _channels_last(g: Geometry, a: Array) -> Array:
+    """(N, channels, *space) -> (G positions channels/G, N)"""
+    return grouped(g, a).transpose(1, 3, 2, 0).reshape(prod(a.shape[1:]), len(a))
+
+
+def _channels_first(g: Geometry, found: Array, channels: int, space: tuple[int, ...]) -> Array:
+    split = found.reshape(g.groups, prod(space), channels // g.groups, found.shape[1])
+    return split.transpose(3, 0, 2, 1).reshape(found.shape[1], channels, *space)
+
+
+@method("sparse-bsr", scope=Scope(macs=_LIMIT))
+class SparseBsr:
+    """A SciPy BSR matrix whose blocks are the channel matrices of the taps, so that no block holds a filler."""
+
+    @staticmethod
+    def gather(g: Geometry, wide: Array, w: Array) -> Array:
+        return _channels_first(g, _map_blocks(g, w) @ _channels_last(g, wide), g.rows, g.narrow)
+
+    @staticmethod
+    def scatter(g: Geometry, narrow: Array, w: Array) -> Array:
+        return _channels_first(g, _map_blocks(g, w).T @ _channels_last(g, narrow), g.columns, g.wide)
+
+    @staticmethod
+    def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
+        outputs, inputs = g.rows // g.groups, g.columns // g.groups
+        if not len(wide):  # BSR has no matrix without columns
+            return np.zeros((g.rows, inputs, *g.kernel), wide.dtype)
+        flat = grouped(g, narrow).transpose(1, 0, 3, 2)[:, None]  # (G, 1, N, positions, K/G)
+        values = np.broadcast_to(flat, (g.groups, prod(g.kernel), *flat.shape[2:])).reshape(-1, outputs, 1)
+        found = _blocks(_weigh_block_pattern(g, len(wide)), values) @ _by_group(g, wide)  # (G taps K/G, C/G)
+        split = found.reshape(g.groups, prod(g.kernel), outputs, inputs).transpose(0, 2, 3, 1)
+        return split.reshape(g.rows, inputs, *g.kernel)

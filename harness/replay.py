@@ -1,0 +1,105 @@
+"""Problems that are given, not drawn: files of lines, known findings, one line to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from convlaws.cells import Cell
+from convlaws.examine import NEEDS, Oracle, Outcome, Runner, examine
+from convlaws.known import Known, Ledger
+from convlaws.laws.registry import Law
+from convlaws.methods.registry import Method, rows
+from convlaws.problem import Problem
+from convlaws.results import Finding, Verdict
+from convlaws.search import Plan
+
+
+def given(
+    plan: Plan, problems: Iterable[Problem], runner: Runner, ledger: Ledger, notify: Callable[[dict], None]
+) -> list[Finding]:
+    """Judge exactly these problems: each by every method and every law that is about it."""
+    judge = Judge(runner)
+    cells: dict[tuple[str, str, str], Cell] = {}
+    for problem in problems:
+        if plan.scope.refuses(problem):
+            continue
+        for law in (w for w in plan.laws if w.scope.refuses(problem) is None):
+            for method in plan.methods:
+                key = (method.name, law.name, problem.op)
+                cell = cells.setdefault(key, Cell(method, law, problem.op, method.scope))
+                outcome = judge(method, law, problem)
+                known = ledger.explains(method, law.name, problem) if outcome.verdict.bad else ""
+                if failure := cell.add(problem, outcome, known):
+                    failure.shrunk = True  # a given line is the line to show
+                notify({"judged": judge.count})
+    return [f for cell in cells.values() for f in cell.findings(least=1)]
+
+
+class Judge:
+    """Runs single cases with one oracle and one runner."""
+
+    def __init__(self, runner: Runner):
+        self.runner, self.oracle, self.count = runner, Oracle(), 0
+        self.peers = tuple(m.name for m in rows() if "peer" in m.can)
+
+    def __call__(self, method: Method, law: Law, problem: Problem) -> Outcome:
+        self.count += 1
+        return examine(method, law, problem, self.runner, self.oracle, self.peers)
+
+
+def not_shown(plan: Plan, runner: Runner, ledger: Ledger) -> list[Known]:
+    """The known findings about the plan's methods that none of their lines shows any more."""
+    judge = Judge(runner)
+
+    def shows(entry: Known, problem: Problem) -> bool:
+        methods = [m for m in plan.methods if entry.is_about(m.name)]
+        laws = [w for w in plan.laws if entry.is_about(methods[0].name, w.name) and problem.op in w.scope.ops]
+        return any(judge(m, w, problem).verdict.bad for m in methods for w in laws)
+
+    asked = [k for k in ledger.entries if k.lines and any(k.is_about(m.name) for m in plan.methods)]
+    return [k for k in asked if not any(shows(k, p) for p in k.problems)]
+
+
+def repeated(
+    method: Method, laws: Iterable[Law], problems: list[Problem], runner: Runner
+) -> list[tuple[Law, Outcome]]:
+    """Run all problems in order in one fresh process, each under each law; the outcomes of the last."""
+    *before, last = problems
+    found = []
+    for law in laws:
+        if law.scope.refuses(last) or (law.needs and law.needs not in method.can):
+            continue
+        runner.refresh()
+        judge = Judge(runner)
+        for problem in before:
+            judge(method, law, problem)
+        found.append((law, judge(method, law, last)))
+    return found
+
+
+def why_not(method: Method, law: Law, problem: Problem) -> str | None:
+    """Why a law is not put to a method on a problem."""
+    if law.needs and law.needs not in method.can:
+        return NEEDS[law.needs]
+    return law.scope.refuses(problem) or method.scope.refuses(problem)
+
+
+def finding_of(method: Method, law: Law, problem: Problem, outcome: Outcome, history: Iterable[Problem] = ()) -> Finding:
+    """The finding of a single case."""
+    return Finding(
+        method=method.name,
+        law=law.name,
+        op=problem.op,
+        verdict=outcome.verdict,
+        problem=str(problem),
+        message=outcome.message,
+        says=law.says,
+        examples=int(outcome.verdict not in (Verdict.REFUSED, Verdict.VACUOUS)),
+        seconds=outcome.seconds,
+        worst_ratio=outcome.ratio,
+        contract=method.contract(problem.spec, problem.op, problem.dtype),
+        dtype=problem.dtype,
+        signature=outcome.signature,
+        history=[str(p) for p in history],
+        evidence=outcome.evidence,
+    )

@@ -1,0 +1,210 @@
+"""What the child does: it takes requests, runs the code under test and says how each ended.
+
+Standard library and NumPy only, and no import of convlaws: the file runs as it is in an
+environment that has the library under test and nothing of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import linecache
+import mmap
+import os
+import socket
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+LENGTH = struct.Struct("<I")
+LONGEST = 1 << 20  # bytes of a message; ours have a few hundred
+WATCHED = 1 << 20  # a result of more bytes is not watched for later changes
+TEXT = 500  # characters of an exception's text that are kept
+HALF = {"bfloat16": "uint16"}  # formats that NumPy does not have travel as their bits
+
+
+class ProtocolError(Exception):
+    """Bytes on the socket that are no message of ours."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a host's function gets: the problem's words, and arrays in the shared memory."""
+
+    spec: str
+    op: str
+    dtype: str
+    arrays: dict[str, np.ndarray]
+
+
+class Link:
+    """Messages of JSON over a stream socket, each behind its length; never pickles."""
+
+    def __init__(self, sock: socket.socket, *, takes_fds: bool = False):
+        self.sock, self.takes_fds = sock, takes_fds
+        self.fds: list[int] = []
+        self.pending = b""
+
+    def send(self, text: str, fds: Sequence[int] = ()) -> None:
+        """Send JSON, and descriptors with it."""
+        body = text.encode()
+        data = LENGTH.pack(len(body)) + body
+        if fds:
+            socket.send_fds(self.sock, [data], fds)
+        else:
+            self.sock.sendall(data)
+
+    def receive(self) -> dict[str, Any]:
+        """The next message; after a TimeoutError it may be asked for again.
+
+        Raises:
+            EOFError: the other side is gone. ProtocolError: this is no message.
+        """
+        while (message := self._take()) is None:
+            data = self._more()
+            if not data:
+                raise EOFError("the other side closed the connection")
+            self.pending += data
+        return message
+
+    def _more(self) -> bytes:
+        if not self.takes_fds:
+            return self.sock.recv(65536)
+        data, fds, _, _ = socket.recv_fds(self.sock, 65536, 4)
+        self.fds += fds
+        return data
+
+    def _take(self) -> dict[str, Any] | None:
+        if len(self.pending) < LENGTH.size:
+            return None
+        (length,) = LENGTH.unpack_from(self.pending)
+        if length > LONGEST:
+            raise ProtocolError(f"a message of {length} bytes, at most {LONGEST} are allowed")
+        end = LENGTH.size + length
+        if len(self.pending) < end:
+            return None
+        body, self.pending = self.pending[LENGTH.size : end], self.pending[end:]
+        try:
+            message = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise ProtocolError(f"a message that is no JSON: {error}") from None
+        if not isinstance(message, dict):
+            raise ProtocolError(f"a message that is a {type(message).__name__}, not an object")
+        return message
+
+
+class Worker:
+    """Answers requests with the functions that a host opens, one a target."""
+
+    def __init__(self, host: ModuleType):
+        self.host = host
+        self.memory: mmap.mmap | None = None
+        self.whole = np.empty(0, np.uint8)
+        self.threads = 0
+        self.opened: dict[str, Callable[[Call], tuple[np.ndarray, str]]] = {}
+        self.results: dict[str, tuple[np.ndarray, int]] = {}
+
+    def attach(self, memory: mmap.mmap) -> None:
+        """Take the arrays from `memory` from now on."""
+        self.memory = memory
+        self.whole = np.frombuffer(memory, np.uint8)
+
+    def answer(self, message: dict[str, Any], announce: Callable[[], None]) -> dict[str, Any]:
+        """How the request ended. `announce` is called when its target had to be opened and is."""
+        key = message["target"]
+        try:
+            self._prepare(key, message["threads"], announce)
+        except BaseException as error:
+            return self._failure(error, "lost")
+        arrays = {role: self._array(message["dtype"], *where) for role, where in message["arrays"].items()}
+        call = Call(message["spec"], message["op"], message["dtype"], arrays)
+        try:
+            result, tag = self.opened[key](call)
+            return self._deliver(key, result, tag, *message["output"])
+        except BaseException as error:  # sys.exit and KeyboardInterrupt are the method's doing too
+            return self._failure(error, "raised")
+
+    def _prepare(self, key: str, threads: int, announce: Callable[[], None]) -> None:
+        if threads != self.threads:
+            self.host.set_threads(threads)
+            self.threads = threads
+        if key not in self.opened:
+            self.opened[key] = self.host.open_target(json.loads(key))
+            announce()
+
+    def _array(self, dtype: str, offset: int, shape: list[int], strides: list[int]) -> np.ndarray:
+        return np.ndarray(shape, HALF.get(dtype, dtype), self.memory, offset, strides)
+
+    def _deliver(self, key: str, result: np.ndarray, tag: str, offset: int, room: int) -> dict[str, Any]:
+        if result.dtype.hasobject:
+            raise TypeError(f"the output has dtype {result.dtype}, an array of numbers was expected")
+        if result.nbytes > room:
+            return {"ending": "raised", "signature": "output", "message": f"the output has {result.nbytes} bytes"}
+        aliased = np.may_share_memory(result, self.whole)  # compares the bounds, which suffices here
+        stale = self._changed(key)
+        np.ndarray(result.shape, result.dtype, self.memory, offset)[...] = result
+        if not aliased and result.nbytes < WATCHED:
+            self.results[key] = (result, _checksum(result))
+        shape = list(result.shape)
+        return {"ending": "answered", "shape": shape, "dtype": tag, "aliased": aliased, "stale": stale}
+
+    def _changed(self, key: str) -> bool:
+        """Whether the result of this target's call before has other bytes now than it had then."""
+        array, checksum = self.results.pop(key, (None, 0))
+        return array is not None and _checksum(array) != checksum
+
+    def _failure(self, error: BaseException, ending: str) -> dict[str, Any]:
+        name = type(error).__name__
+        if any(kind.__name__ == "Refusal" for kind in type(error).__mro__):
+            return {"ending": "refused", "signature": name, "message": _text(error)}
+        whole = f"{name}: {_text(error)}"[:TEXT]
+        ours = (__file__, getattr(self.host, "__file__", None))
+        return {"ending": ending, "signature": name[:TEXT], "message": whole + _last_line(error, ours)}
+
+
+def _checksum(array: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).data)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[: 4 * TEXT]
+    except BaseException:  # the text is the method's code as well
+        return "(its text cannot be printed)"
+
+
+def _last_line(error: BaseException, ours: tuple[str | None, ...]) -> str:
+    """Where the method's own code was last; in an installed package only if there is nothing else."""
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        frames.append((trace.tb_frame.f_code, trace.tb_lineno))
+        trace = trace.tb_next
+    theirs = [f for f in frames if f[0].co_filename not in ours] or frames[-1:]
+    nearest = [f for f in theirs if "-packages" not in f[0].co_filename] or theirs
+    if not nearest:
+        return ""
+    code, number = nearest[-1]
+    source = linecache.getline(code.co_filename, number).strip()[:200]
+    return f"\n  {code.co_filename}:{number} in {code.co_name}: {source}"
+
+
+def serve(host: ModuleType, sock: socket.socket) -> None:
+    """Answer what comes over `sock` until the other side closes it."""
+    link, worker = Link(sock, takes_fds=True), Worker(host)
+    while True:
+        try:
+            message = link.receive()
+        except EOFError:
+            return
+        if size := message["segment"]:
+            (fd,) = link.fds
+            link.fds.clear()
+            worker.attach(mmap.mmap(fd, size))
+            os.close(fd)
+        number = message["id"]
+        reply = worker.answer(message, lambda: link.send('{"opened":true}'))
+        link.send(json.dumps({"id": number, **reply}))

@@ -1,0 +1,55 @@
+"""What a user names, as methods: a registered name, a glob, or a function of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from convlaws.contracts import contract as contract_named
+from convlaws.engines.user import user_method
+from convlaws.errors import UsageError
+from convlaws.methods.registry import Method, find, get
+
+SIGNATURES = tuple(f"{stem}{n}d" for stem in ("conv", "conv_transpose") for n in (1, 2, 3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calling:
+    """How a user's function is called, and which contract every target is held to ('' = its own)."""
+
+    signature: str = "conv2d"
+    arrays: str = "torch"
+    contract: str = ""
+
+
+def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
+    """The methods that `targets` name, each once.
+
+    Raises:
+        UnknownName: a name that is in no table, or a contract that is none.
+        UsageError: a function address that cannot be one.
+    """
+    if calling.contract:
+        contract_named(calling.contract)
+    found: dict[str, Method] = {}
+    for target in targets:
+        for method in [function(target, calling)] if ":" in target else find([target]):
+            found[method.name] = method.declares(calling.contract) if calling.contract else method
+    return list(found.values())
+
+
+def function(address: str, calling: Calling) -> Method:
+    """The method that calls the user's function at `address`."""
+    place, _, name = address.rpartition(":")
+    if not place or not name.isidentifier():
+        raise UsageError(f"{address!r} is no function: it should be package.module:function or path/to/file.py:function")
+    return user_method(address, calling.signature, calling.arrays, calling.contract or "plain")
+
+
+def admit(passport: Mapping[str, str]) -> Method:
+    """The method whose `passport` came from another process."""
+    if "row" in passport:
+        method = get(passport["row"])
+        return method.declares(passport["contract"]) if passport["contract"] else method
+    calling = Calling(signature=passport["signature"], arrays=passport["arrays"], contract=passport["contract"])
+    return resolve([passport["function"]], calling)[0]

@@ -1,0 +1,113 @@
+"""One search on several processes: the methods are dealt out, so that no two workers share a cell."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from convlaws import known
+from convlaws.errors import HarnessError, UsageError
+from convlaws.methods.registry import Method
+from convlaws.results import Finding
+from convlaws.sandbox.client import Bare, Sandbox
+from convlaws.search import Plan, Search
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """How methods are run: in a sandbox or not, and with which limits."""
+
+    sandbox: bool = True
+    time_limit: float = 20.0
+    memory_limit: int = 4 << 30
+
+    def runner(self) -> Sandbox | Bare:
+        """A runner with these limits."""
+        if not self.sandbox:
+            return Bare()
+        return Sandbox(time_limit=self.time_limit, memory_limit=self.memory_limit)
+
+
+@contextmanager
+def running(setting: Setting) -> Iterator[Sandbox | Bare]:
+    """A runner that is closed afterwards."""
+    runner = setting.runner()
+    try:
+        yield runner
+    finally:
+        runner.close()
+
+
+def deal(methods: list[Method], count: int) -> list[list[Method]]:
+    """`methods` in `count` hands, in turn."""
+    return [hand for n in range(count) if (hand := methods[n::count])]
+
+
+def search(plan: Plan, setting: Setting, workers: int, notify: Callable[[dict], None]) -> list[Finding]:
+    """The findings of `plan`, by as many processes as there are workers and methods."""
+    hands = deal(plan.methods, workers)
+    if len(hands) == 1:
+        with running(setting) as runner:
+            return Search(plan, runner, known.load(), notify).run()
+    return _gather([replace(plan, methods=hand) for hand in hands], setting, notify)
+
+
+def _gather(plans: list[Plan], setting: Setting, notify: Callable[[dict], None]) -> list[Finding]:
+    context = mp.get_context("spawn")
+    events = context.Queue()
+    processes = [
+        context.Process(target=_work, args=(number, _portable(plan), setting, events), daemon=True)
+        for number, plan in enumerate(plans)
+    ]
+    for process in processes:
+        process.start()
+    findings: list[Finding] = []
+    left = set(range(len(processes)))
+    while left:
+        number, kind, value = _next(events, left, processes)
+        if kind == "event":
+            notify({**value, "worker": number})
+        elif kind == "error":
+            raise value
+        elif kind == "findings":
+            findings += value
+            left.discard(number)
+    return findings
+
+
+def _next(events, left: set[int], processes: list) -> tuple:
+    """The next (worker, kind, value), or a pause."""
+    try:
+        return events.get(timeout=1.0)
+    except queue.Empty:
+        _bury(left, processes)
+    except KeyboardInterrupt:
+        pass  # the workers got it too: they stop drawing and send what they have
+    return None, "pause", None
+
+
+def _bury(left: set[int], processes: list) -> None:
+    for number in list(left):
+        if not processes[number].is_alive() and processes[number].exitcode:
+            raise UsageError(f"worker {number} died with exit code {processes[number].exitcode}; its findings are lost")
+
+
+def _portable(plan: Plan) -> Plan:
+    """The plan by names: rows hold functions, which do not cross into a fresh process."""
+    return replace(plan, methods=[m.passport() for m in plan.methods], laws=[law.name for law in plan.laws])
+
+
+def _work(number: int, plan: Plan, setting: Setting, events) -> None:
+    from convlaws.laws import registry as laws
+    from convlaws.targets import admit
+
+    try:
+        plan = replace(plan, methods=[admit(m) for m in plan.methods], laws=laws.find(plan.laws))
+        with running(setting) as runner:
+            found = Search(plan, runner, known.load(), lambda event: events.put((number, "event", event))).run()
+        events.put((number, "findings", found))
+    except HarnessError as error:
+        events.put((number, "error", error))

@@ -1,0 +1,6 @@
+"""How to draw a problem: Hypothesis strategies, for convlaws' own laws and for other people's tests."""
+
+from convlaws.strategies.problems import problems
+from convlaws.strategies.specs import conv_specs
+
+__all__ = ["conv_specs", "problems"]

@@ -1,0 +1,207 @@
+"""Specs drawn with Hypothesis: valid by construction, within a scope, nothing thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from itertools import product
+
+from hypothesis import strategies as st
+
+from convlaws.errors import SpecError, UsageError
+from convlaws.problem import Problem
+from convlaws.scope import Scope, features
+from convlaws.spec import ConvSpec
+from convlaws.strategies.sizes import SCALES, Draft, Kind, Limits, Pick, Shape, fitted, menu, raw_numbers, spec_of
+
+MAX_MACS = 100_000
+
+# The first is what a problem shrinks to. Repeated: drawn as often.
+_WEIGHTS: dict[str, dict] = {
+    "ndim": {1: 2, 2: 3, 3: 2},
+    "grouping": {"one": 2, "depthwise": 1, "some": 1},
+    "batch": {"one": 4, "many": 5, "empty": 1, "unbatched": 1},
+    "transposed": {False: 2, True: 1},
+    "padding": {"none": 3, "even": 4, "uneven": 3, "valid": 1, "same": 2},
+    "padding_mode": {"zeros": 3, "reflect": 1, "replicate": 1, "circular": 1},
+    "output_padding": {False: 1, True: 1},
+    "strided": {False: 1, True: 1},
+    "dilated": {False: 1, True: 1},
+    "bias": {False: 1, True: 1},
+    "op": {"fprop": 2, "dgrad": 2, "wgrad": 2, "bgrad": 1},
+    "dtype": {"float32": 1, "float64": 1, "float16": 1, "bfloat16": 1},
+    "layout": {"contiguous": 2, "channels_last": 1, "sliced": 1, "expanded": 1},
+    "fill": {"integers": 4, "onehot": 2, "sparse": 3, "normal": 2},
+    "scale": {"small": 3, "channels": 3, "space": 3, "images": 1, "kernel": 1},
+}
+
+
+def weighted(field: str, values: Iterable) -> tuple:
+    """The values in the order of the field's vocabulary, each as often as it is to be drawn."""
+    weights = _WEIGHTS[field]
+    order = list(weights)
+    ranked = sorted(set(values), key=lambda v: order.index(v) if v in weights else len(order))
+    return tuple(v for v in ranked for _ in range(weights.get(v, 1)))
+
+
+@lru_cache(maxsize=256)
+def _index(count: int) -> st.SearchStrategy[int]:
+    return st.integers(0, count - 1)
+
+
+def picker(draw: st.DrawFn) -> Pick:
+    """Picks an entry of a table by drawing its index."""
+    return lambda table: table[draw(_index(len(table)))]
+
+
+def _first(table):
+    return table[0]
+
+
+class Tree:
+    """Rows of features, drawn one after the other: each choice leads to some row.
+
+    A feature that varies is drawn even where one value is left: rows then take equally many
+    draws, and none is preferred in shrinking for being shorter (seen: padding 'same', which
+    leaves no choice of stride, in place of none).
+    """
+
+    def __init__(self, fields: tuple[str, ...], rows: Collection[tuple]):
+        found: dict[tuple, list] = {}
+        for row in rows:
+            for depth in range(len(fields)):
+                found.setdefault(row[:depth], []).append(row[depth])
+        self._varied = [len(set(values)) > 1 for values in zip(*rows, strict=True)]
+        self._options = {prefix: weighted(fields[len(prefix)], values) for prefix, values in found.items()}
+
+    def pick(self, pick: Pick) -> tuple:
+        """One row."""
+        prefix: tuple = ()
+        for varied in self._varied:
+            options = self._options[prefix]
+            prefix = (*prefix, pick(options) if varied else options[0])
+        return prefix
+
+
+class Plan:
+    """What can be drawn within a scope and limits.
+
+    Raises:
+        UsageError: nothing can; the message has the reason.
+    """
+
+    def __init__(self, scope: Scope, limits: Limits):
+        self.scope, self.limits = scope, limits
+        calls = [(op, bias) for op, bias in product(scope.ops, scope.bias) if bias or op != "bgrad"]
+        _reject_empty(scope, calls)
+        self.biases = weighted("bias", (bias for _, bias in calls))
+        self._calls = Tree(("op", "bias"), calls)
+        self._words = {word: weighted(word, getattr(scope, f"{word}s")) for word in ("dtype", "layout", "fill")}
+        self._menus = {(g, s): menu(scope, g, s) for g in scope.grouping for s in SCALES}
+        self._scales = weighted("scale", SCALES)
+        kinds = self._kinds()
+        if not kinds:
+            raise UsageError(f"the scope admits no problem: {self._reason()}")
+        self._shapes = Tree(Shape._fields, kinds)
+        trees = {rows: Tree(Kind._fields, rows) for rows in set(kinds.values())}
+        self._trees = {shape: trees[rows] for shape, rows in kinds.items()}
+
+    def problem(self, pick: Pick, seed: int) -> Problem:
+        """One problem. The words come first: a number less for a spec then leaves them as they are."""
+        op, bias = self._calls.pick(pick)
+        words = {word: pick(table) for word, table in self._words.items()}
+        return Problem(spec=self.spec(pick, bias), op=op, **words, seed=seed)
+
+    def spec(self, pick: Pick, bias: bool) -> ConvSpec:
+        """One spec, its choices made by `pick`."""
+        shape = Shape(*self._shapes.pick(pick))
+        kind = Kind(*self._trees[shape].pick(pick))
+        draft = Draft(shape, kind, bias, self._menus[shape.grouping, pick(self._scales)])
+        return fitted(draft, raw_numbers(pick, draft), self.limits)
+
+    # --- which shapes and kinds go together ---------------------------------------
+    def _all_shapes(self) -> list[Shape]:
+        """Every shape, the one with the most multiply-adds first."""
+        cost = {"some": 2, "depthwise": 1, "many": 1}
+        rows = [Shape(*row) for row in product(self.scope.ndim, self.scope.grouping, self.scope.batch)]
+        return sorted(rows, key=lambda s: (-s.ndim, -cost.get(s.grouping, 0), -cost.get(s.batch, 0)))
+
+    def _all_kinds(self) -> list[Kind]:
+        return [Kind(*row) for row in product(*(getattr(self.scope, name) for name in Kind._fields))]
+
+    def _kinds(self) -> dict[Shape, tuple[Kind, ...]]:
+        """The kinds that each shape can have; shapes with none are left out."""
+        kinds = [kind for kind in self._all_kinds() if _conflict(kind) is None]
+        shapes = self._all_shapes()
+        # the least spec grows with each of the shape's features: what the dearest can have, all can
+        dearest = tuple(kind for kind in kinds if self._refusal(shapes[0], kind) is None)
+        if len(dearest) == len(kinds):
+            return dict.fromkeys(shapes, dearest) if kinds else {}
+        found = {shape: tuple(kind for kind in kinds if self._refusal(shape, kind) is None) for shape in shapes}
+        return {shape: rows for shape, rows in found.items() if rows}
+
+    def _refusal(self, shape: Shape, kind: Kind) -> str | None:
+        """Why the least spec of this shape and kind is out; every other draw can be cut down to it."""
+        op, bias = self._calls.pick(_first)
+        spec = _least(Draft(shape, kind, bias, self._menus[shape.grouping, "small"]))
+        words = {word: table[0] for word, table in self._words.items()}
+        return self.scope.refuses(Problem(spec=spec, op=op, **words)) or self.limits.exceeded(spec)
+
+    def _reason(self) -> str:
+        shape = self._all_shapes()[-1]
+        reasons = [_conflict(kind) or self._refusal(shape, kind) for kind in self._all_kinds()]
+        return next(reason for reason in reasons if reason)
+
+
+def _least(draft: Draft) -> ConvSpec:
+    return spec_of(draft, raw_numbers(_first, draft))
+
+
+@lru_cache(maxsize=1024)
+def _conflict(kind: Kind) -> str | None:
+    """Why no spec is of this kind, whatever its sizes: the spec's own rule says it."""
+    shape = Shape(1, "one", "one")
+    try:
+        spec = _least(Draft(shape, kind, False, menu(Scope(), shape.grouping, "small")))
+    except SpecError as error:
+        return str(error).partition("\n")[0]
+    found = features(Problem(spec=spec))
+    if found["output_padding"] != kind.output_padding:
+        return "an output_padding needs a transposed convolution with a stride or dilation over 1"
+    return None
+
+
+def _reject_empty(scope: Scope, calls: list) -> None:
+    names = ("ops", "dtypes", "layouts", "fills", "bias", *Shape._fields, *Kind._fields)
+    for name in names:
+        if not getattr(scope, name):
+            raise UsageError(f"the scope admits no problem: its {name} is empty")
+    if not calls:
+        raise UsageError("the scope admits no problem: bgrad needs a bias, and bias is only no")
+
+
+@lru_cache(maxsize=512)
+def plan(scope: Scope, max_macs: int) -> Plan:
+    """The plan for a scope, made once."""
+    if max_macs < 1:
+        raise UsageError(f"max_macs is {max_macs}, the least is 1")
+    return Plan(scope, Limits(min(max_macs, scope.macs or max_macs), scope.matrix))
+
+
+@st.composite
+def _specs(draw, plan: Plan) -> ConvSpec:
+    pick = picker(draw)
+    return plan.spec(pick, pick(plan.biases))
+
+
+def conv_specs(scope: Scope | None = None, *, max_macs: int = MAX_MACS) -> st.SearchStrategy[ConvSpec]:
+    """Specs that some problem within `scope` has.
+
+    Valid by construction: nothing is filtered, and no draw raises. Shrinks towards one axis, one
+    group, one image, no padding, stride and dilation 1, one channel, a kernel of one tap that is
+    as large as the input.
+
+    Raises:
+        UsageError: the scope admits nothing.
+    """
+    return _specs(plan(scope or Scope(), max_macs))
