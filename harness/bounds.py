@@ -14,7 +14,7 @@ import numpy as np
 
 from convlaws.formats import FORMATS, Format, lowest_bit, round_to
 from convlaws.magnitudes import fft_bound, winograd_magnitude
-from convlaws.oracle import Answer
+from convlaws.oracle import Answer, floats
 from convlaws.spec import ConvSpec
 
 Bound = Callable[[Answer, Format, Format], np.ndarray]
@@ -29,20 +29,21 @@ def _grain(a: Answer, acc: Format) -> float:
         return min(float(prod(bits.values())), bias)
 
 
-def _certified(a: Answer, S: np.ndarray, acc: Format, bits: int) -> np.ndarray:
+def certified(a: Answer, S: np.ndarray, acc: Format, bits: int, least: float = 0.0) -> np.ndarray:
+    """Where S <= 2^bits q, with q at least `least` and representable."""
     q = _grain(a, acc)
-    if q < acc.eta:
+    if q < max(acc.eta, least):
         return np.zeros(np.shape(S), bool)
     return np.asarray(min(2.0**bits * q if np.isfinite(q) else np.inf, acc.maximum) >= S)
 
 
 def exact_plain(a, acc, out):
     """S <= 2^p q: every partial sum, in any order, is representable."""
-    return _certified(a, a.S, acc, acc.bits) | (a.n == 0)
+    return certified(a, a.S, acc, acc.bits) | (a.n == 0)
 
 
 def exact_storage(a, acc, out):
-    return _certified(a, a.S, out, out.bits) | (a.n == 0)
+    return certified(a, a.S, out, out.bits) | (a.n == 0)
 
 
 def exact_operand(narrow: Format) -> Bound:
@@ -57,7 +58,7 @@ def exact_operand(narrow: Format) -> Bound:
 
 def exact_winograd2(a, acc, out):
     # the entries 1/2 of G act once an axis, so everything is a multiple of q/4
-    return _certified(a, winograd_magnitude(a, 2), acc, acc.bits - 2)
+    return certified(a, winograd_magnitude(a, 2), acc, acc.bits - 2)
 
 
 def never_exact(a, acc, out):
@@ -80,11 +81,29 @@ def plain_bound(a, acc, out):
     """
     u, n, S = acc.unit, a.n, np.asarray(a.S, np.float64)
     under = n * acc.eta / 2
-    M = S / 2 + np.abs(a.R).astype(np.float64) / 2  # halved first: their sum may overflow
+    M = S / 2 + np.abs(floats(a.R)).astype(np.float64) / 2  # halved first: their sum may overflow
     products = u * S if acc is out else 0.0
     sharp = np.maximum(n - 1, 0) * u * _ufp(M + 2 * n * u * S) + products
     sharp = np.where((n <= 1) & (acc is out), 0.0, sharp)  # one product: rounded once, by RN
     return np.minimum(sharp, n * u * S) + np.where((n <= 1) & (acc is out), 0.0, under)
+
+
+def exact_flushing(a, acc, out):
+    """No operand and no product has a bit below the smallest normal number, so nothing is flushed."""
+    least = max(acc.normal, out.normal)
+    if any(lowest_bit(v, acc.eta) < least for v in a.lowest):
+        return a.n == 0
+    return certified(a, a.S, acc, acc.bits, least) | (a.n == 0)
+
+
+def flushing(a, acc, out):
+    """plain, and n lambda (max|x| + max|w| + lambda) + 2 n lambda + lambda_out: subnormals may become zero anywhere.
+
+    An operand that is flushed changes each of its n products by at most lambda times the other.
+    """
+    least = [float(np.abs(v[np.isfinite(v)]).max(initial=0)) for v in a.lowest]
+    flushed = acc.normal * (a.n * (sum(least) + acc.normal) + 2 * a.n) + out.normal
+    return plain_bound(a, acc, out) + np.where(a.n > 0, flushed, 0.0)
 
 
 def partials(spec: ConvSpec, op: str) -> int:
@@ -129,7 +148,7 @@ def tensor_core(a, acc, out):
     References:
         Fasi, Higham, Mikaitis, Pranesh, PeerJ CS 7:e330 (2021).
     """
-    M = np.asarray(a.S, np.float64) / 2 + np.abs(a.R).astype(np.float64) / 2
+    M = np.asarray(a.S, np.float64) / 2 + np.abs(floats(a.R)).astype(np.float64) / 2
     return 3 * a.n * acc.unit * M + 2 * acc.unit * a.S + a.n * acc.eta
 
 

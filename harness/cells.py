@@ -14,6 +14,7 @@ from convlaws.results import LEAST, Finding, Verdict
 from convlaws.scope import Scope
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
+HOPELESS = 8  # refusals, without an example, after which a cell is left alone
 _LOWEST = {"ratios": -20, "terms": 0}
 
 
@@ -62,6 +63,11 @@ class Cell:
     error_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     term_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     idle: int = 0  # batches in a row that added nothing
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether it was refused so often, and judged never, that more draws would tell nothing."""
+        return not self.examples and sum(self.refused.values()) >= HOPELESS
 
     def add(self, problem: Problem, outcome: Outcome, known: str = "") -> Failure | None:
         """Count an outcome; returns the failure if it is the first of its kind."""

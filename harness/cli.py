@@ -1,4 +1,4 @@
-"""The command line: `convlaws check`, `repeat`, `list`. Exit codes: 0 every law kept, 1 a finding, 2 usage, 5 nothing verified."""
+"""The command line: `convlaws check`, `repeat`, `list`. Exit codes: 0 every law kept, 1 a finding, 2 usage, 5 nothing verified, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class _Group(click.Group):
         except HarnessError as error:
             click.echo(f"convlaws: {error}", err=True)
             ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo("convlaws: interrupted", err=True)
+            ctx.exit(130)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -18,11 +18,13 @@ import numpy as np
 from convlaws.bounds import (
     Bound,
     bf16x3,
+    exact_flushing,
     exact_operand,
     exact_plain,
     exact_storage,
     exact_winograd2,
     fft,
+    flushing,
     never_exact,
     operand_bound,
     plain_bound,
@@ -33,7 +35,7 @@ from convlaws.bounds import (
 )
 from convlaws.errors import UnknownName
 from convlaws.formats import FORMATS, TF32, Format, accumulator, round_to
-from convlaws.oracle import Answer
+from convlaws.oracle import Answer, floats
 from convlaws.spec import ConvSpec
 
 SAFE = 1 + 2.0**-40  # S itself is computed in float64
@@ -84,7 +86,7 @@ def interval(a: Answer, contract: Contract, fmt: Format, *, certify: bool = True
         and Rump, SIMAX 34 (2013), for n u in place of gamma_n.
     """
     contract, acc = contract.applied_to(a.spec, a.op), accumulator(fmt)
-    R = a.R.astype(np.float64) if a.R.dtype == object else a.R
+    R = floats(a.R)
     with np.errstate(all="ignore"):
         exact = contract.exact(a, acc, fmt) if certify else a.n == 0
         B = np.where(exact, 0.0, contract.bound(a, acc, fmt) * SAFE + a.n * a.unit * a.S)
@@ -119,6 +121,7 @@ _ROWS = (
     Contract(
         "storage", "partial results rounded to the storage format", storage_bound, exact_storage, rounds_once=False
     ),
+    Contract("ftz", "plain, but subnormal numbers may be flushed to zero anywhere", flushing, exact_flushing),
     Contract("tf32", "operands rounded to TF32 first", operand_bound(TF32), exact_operand(TF32), covers=_not_bias),
     Contract(
         "bf16",

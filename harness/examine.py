@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -21,10 +21,11 @@ from convlaws.evidence import evidence_of
 from convlaws.formats import FORMATS
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, get
-from convlaws.oracle import Answer, answer
+from convlaws.oracle import Answer, answer, floats
 from convlaws.problem import RESULT, Problem, shape_of
 from convlaws.request import SECOND, Ending, Reply, Request
 from convlaws.results import Verdict
+from convlaws.scope import ability
 from convlaws.spec import ConvSpec
 
 Operands = Mapping[str, np.ndarray]
@@ -132,6 +133,8 @@ class Asking:
         return self.oracle(spec, op, operands, self._contract(spec, op))
 
     def reply(self, spec: ConvSpec, op: str, operands: Operands, **how: Any) -> Reply:
+        if reason := self._beyond(spec, op):
+            raise _EndedError(Outcome(Verdict.REFUSED, f"the law asks for a convolution beside this one: {reason}"))
         request = self._request(spec, op, operands, **how)
         reply = self.runner.call(target_of(self.method), request)
         if reply.ending is Ending.LOST:
@@ -143,6 +146,13 @@ class Asking:
             kind, sentence = wrong
             raise _EndedError(Outcome(Verdict.BROKEN, sentence, kind))
         return reply
+
+    def _beyond(self, spec: ConvSpec, op: str) -> str | None:
+        """Why the method does not do what a law asks for beside the problem itself, in words."""
+        op = self.problem.op if op in SECOND else op
+        if spec is self.problem.spec and op == self.problem.op:
+            return None
+        return ability(self.method.scope, "mirrors" in self.method.can).refuses(replace(self.problem, spec=spec, op=op))
 
     def _request(self, spec: ConvSpec, op: str, operands: Operands, **how: Any) -> Request:
         layout = how.pop("layout", self.problem.layout)
@@ -161,7 +171,7 @@ class Asking:
 
 
 def _approx(reply: Reply, found: Answer, allowed: Interval) -> Approx:
-    R = found.R.astype(np.float64) if found.R.dtype == object else found.R
+    R = floats(found.R)
     with np.errstate(invalid="ignore", over="ignore"):
         bound = np.maximum(allowed.high - R, R - allowed.low)
         # R itself is rounded, and so are these differences
@@ -189,6 +199,13 @@ def examine(
     except Exception as error:
         outcome = _own_failure(error)
     return replace(outcome, seconds=time.perf_counter() - started)
+
+
+def holds_under(
+    method: Method, law: Law, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = ()
+) -> Callable[[str], bool]:
+    """Whether the case ends well if the method is held to another contract."""
+    return lambda name: not examine(method.declares(name), law, problem, runner, oracle, peers).verdict.bad
 
 
 def _own_failure(error: Exception) -> Outcome:

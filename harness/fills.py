@@ -84,8 +84,7 @@ def onehot(rng, shape, r: Recipe) -> np.ndarray:
 
 def _one_a_result(rng, shape, r: Recipe) -> np.ndarray:
     """Zeros but for one +-1 among the elements that each result channel (of each group) sums."""
-    parts = r.groups if r.keep < 2 and shape[0] % r.groups == 0 else 1
-    keep = r.keep if r.keep < 2 else r.keep - 1
+    parts, keep = (r.groups if shape[0] % r.groups == 0 else 1), r.keep
     w = np.zeros((parts, shape[0] // parts, *shape[1:]))
     moved = np.moveaxis(w, keep + 1, 1)
     flat = np.zeros((moved.shape[0] * moved.shape[1], prod(moved.shape[2:])))
@@ -174,9 +173,10 @@ def recipe(spec: ConvSpec, op: str, fmt: Format, role: str, seed: int) -> Recipe
     pair = PAIR[op]
     kernel = "w" if "w" in pair else "gy"
     # a weight's results run along its first axis, or, for the adjoint map, along its second
-    keep = int((op == "dgrad") != spec.transposed) if kernel == "w" else (1 if spec.batch is None else 2)
+    keep = int((op == "dgrad") != spec.transposed) if kernel == "w" else int(spec.batch is not None)
+    groups = spec.groups if kernel == "w" else 1  # only a weight's first axis holds the groups one after the other
     wide = role == pair[seed % 2] or op == "bgrad"
-    return Recipe(fmt, terms(spec, op), wide, role == kernel, spec.groups, keep, bias=role == "b")
+    return Recipe(fmt, terms(spec, op), wide, role == kernel, groups, keep, bias=role == "b")
 
 
 def filled(fill: str, rng: np.random.Generator, shape: tuple, r: Recipe) -> np.ndarray:

@@ -49,8 +49,10 @@ def _channels_last(role, shape, batched):
 
 
 def _sliced(role, shape, batched):
-    larger = tuple(2 * n + 1 for n in shape)
-    return larger, tuple(2 * s for s in _dense(tuple(range(len(shape))), larger))
+    """Every second element of the last axis of something that is larger by one on every axis."""
+    larger = (*(n + 1 for n in shape[:-1]), 2 * shape[-1] + 1)
+    *outer, _ = _dense(tuple(range(len(shape))), larger)
+    return larger, (*outer, 2)
 
 
 def _expanded(role, shape, batched):

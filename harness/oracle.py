@@ -71,7 +71,7 @@ def answer(spec: ConvSpec, op: str, operands: Operands, *, exact: bool = False) 
     with np.errstate(all="ignore"):
         R, S, n = apply(spec, op, stacks)
         found = {} if finite else classes(spec, op, operands, R.shape)
-    return Answer(spec, op, operands, R, _float(S), _float(n), unit, **found)
+    return Answer(spec, op, operands, R, floats(S), floats(n), unit, **found)
 
 
 def _all_finite(a: Array) -> bool:
@@ -94,5 +94,15 @@ def _threefold(a: Array) -> Array:
     return np.stack([a, abs(a), (a != 0).astype(a.dtype)])
 
 
-def _float(a: Array) -> Array:
-    return a.astype(np.float64) if a.dtype == object else a
+def floats(a: Array) -> Array:
+    """Fractions as float64, infinite beyond its range; any other array as it is."""
+    if a.dtype != object:
+        return a
+    return np.array([_nearest(v) for v in a.ravel()], np.float64).reshape(a.shape)
+
+
+def _nearest(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf

@@ -37,8 +37,8 @@ class Problem:
 
     Operands, by op: fprop (x, w, b), dgrad (gy, w), wgrad (x, gy), bgrad (gy).
     The layout is how x and gy (and for channels_last and sliced also w) lie in memory:
-    `channels_last` has the channels next to each other, `sliced` is every second element of
-    something larger with an offset, `expanded` repeats the first image with stride 0.
+    `channels_last` has the channels next to each other, `sliced` is every second column of
+    something larger, with an offset, `expanded` repeats the first image with stride 0.
 
     Raises:
         SpecError: an op, dtype, layout or fill that is none, or a bgrad without bias.

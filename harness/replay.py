@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from convlaws.cells import Cell
-from convlaws.examine import NEEDS, Oracle, Outcome, Runner, examine
+from convlaws.examine import NEEDS, Oracle, Outcome, Runner, examine, holds_under
 from convlaws.known import Known, Ledger
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, rows
@@ -28,7 +28,7 @@ def given(
                 key = (method.name, law.name, problem.op)
                 cell = cells.setdefault(key, Cell(method, law, problem.op, method.scope))
                 outcome = judge(method, law, problem)
-                known = ledger.explains(method, law.name, problem) if outcome.verdict.bad else ""
+                known = judge.explained(ledger, method, law, problem) if outcome.verdict.bad else ""
                 if failure := cell.add(problem, outcome, known):
                     failure.shrunk = True  # a given line is the line to show
                 notify({"judged": judge.count})
@@ -45,6 +45,11 @@ class Judge:
     def __call__(self, method: Method, law: Law, problem: Problem) -> Outcome:
         self.count += 1
         return examine(method, law, problem, self.runner, self.oracle, self.peers)
+
+    def explained(self, ledger: Ledger, method: Method, law: Law, problem: Problem) -> str:
+        """The id of the known finding that explains a failure, or ''."""
+        holds = holds_under(method, law, problem, self.runner, self.oracle, self.peers)
+        return ledger.explains(method, law.name, problem, holds)
 
 
 def not_shown(plan: Plan, runner: Runner, ledger: Ledger) -> list[Known]:

@@ -7,7 +7,8 @@ only what is allowed are derived from it, so they cannot disagree.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from math import prod
 
 from convlaws.fills import FILLS
@@ -96,6 +97,12 @@ class Scope:
         return None if empty else Scope(**found)
 
 
+@lru_cache(maxsize=1024)
+def ability(scope: Scope, mirrors: bool) -> Scope:
+    """What a method can do: its scope without the limits of cost, which are for what is drawn."""
+    return replace(scope, macs=0, matrix=0, **({"transposed": BOTH} if mirrors else {}))
+
+
 def matrix_entries(spec: ConvSpec) -> int:
     """Entries of the dense matrix of one image: results times inputs."""
     wide = prod(n + sum(side) for n, side in zip(spec.extent, spec.sides, strict=True))
@@ -142,8 +149,11 @@ _FEATURES: dict[str, Callable[[Problem], object]] = {
 
 
 def features(problem: Problem) -> dict[str, object]:
-    """The discrete features of a problem, by the names of Scope's fields."""
-    return {name: feature(problem) for name, feature in _FEATURES.items()}
+    """The discrete features of a problem, by the names of Scope's fields; worked out once a problem."""
+    kept = vars(problem)
+    if "_features" not in kept:
+        kept["_features"] = {name: feature(problem) for name, feature in _FEATURES.items()}
+    return kept["_features"]
 
 
 _WORDS = {

@@ -16,17 +16,18 @@ from hypothesis import Phase
 
 from convlaws.cells import Cell, Failure, refused_cell
 from convlaws.drawing import draw, possible, quiet
-from convlaws.examine import NEEDS, Oracle, Outcome, Runner, examine
+from convlaws.examine import NEEDS, Oracle, Outcome, Runner, examine, holds_under
 from convlaws.known import Ledger
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, rows
-from convlaws.problem import Problem
+from convlaws.problem import OPS, Problem
 from convlaws.results import LEAST, Finding
 from convlaws.scope import Scope
 from convlaws.shrink import Shrinker
 
 BATCH = 24
 PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
+LAWS_A_JOB = 6  # that share their draws: drawing costs as much as judging a few cases
 TRAIL = 64  # how many cases before a failure are remembered
 
 
@@ -109,16 +110,21 @@ class Search:
             self._rounds()
         except (_OutOfTimeError, KeyboardInterrupt) as stop:
             self.notify({"interrupted": isinstance(stop, KeyboardInterrupt)})
+            if isinstance(stop, KeyboardInterrupt):
+                self.waiting.clear()  # whoever pressed Ctrl-C does not wait for small lines
         self._shrink()
         return self.findings()
 
     def prepare(self) -> None:
-        """Lay out the cells, the laws that say most first."""
-        for law in sorted(self.plan.laws, key=lambda law: -law.weight):
-            for op in law.scope.ops:
-                cells, refused = self.plan.job(law, op)
+        """Lay out the cells: a job is a few laws on one op, which judge the same problems; the weighty first."""
+        ordered = sorted(self.plan.laws, key=lambda law: -law.weight)
+        for start in range(0, len(ordered), LAWS_A_JOB):
+            for op in OPS:
+                some = [law for law in ordered[start : start + LAWS_A_JOB] if op in law.scope.ops]
+                laid = [self.plan.job(law, op) for law in some]
+                cells = [cell for cells, _ in laid for cell in cells]
                 self.jobs += [cells] if cells else []
-                self.refused += refused
+                self.refused += [finding for _, refused in laid for finding in refused]
 
     def findings(self) -> list[Finding]:
         """What is known so far, of every cell."""
@@ -134,12 +140,12 @@ class Search:
 
     def _serve(self, cells: list[Cell], number: int) -> None:
         """Draw for the cell that has the fewest examples until all have their share, or nothing helps."""
-        share = self.plan.examples * (1 if number == 1 else cells[0].law.weight)
-        goals = {id(c): (c.examples if number > 1 else 0) + share for c in cells}
+        share = {id(c): self.plan.examples * (1 if number == 1 else c.law.weight) for c in cells}
+        goals = {id(c): (c.examples if number > 1 else 0) + share[id(c)] for c in cells}
         for cell in cells:
             cell.idle = 0
         batch = 0
-        while wanting := [c for c in cells if c.examples < goals[id(c)] and c.idle < PATIENCE]:
+        while wanting := [c for c in cells if c.examples < goals[id(c)] and c.idle < PATIENCE and not c.hopeless]:
             target = min(wanting, key=lambda c: c.examples - goals[id(c)])
             before = target.examples
             count = int(min(BATCH, goals[id(target)] - before + 4))
@@ -159,7 +165,7 @@ class Search:
             if problem not in seen:
                 seen.add(problem)
                 for cell in cells:
-                    if cell is target or not cell.scope.refuses(problem):
+                    if not cell.hopeless and (cell is target or not cell.scope.refuses(problem)):
                         self._judge(cell, problem, (target.scope, seed, count))
             return False
 
@@ -175,8 +181,11 @@ class Search:
             return
         before = [p for name, p in self.trail if name == cell.method.name]
         outcome = self.examine(cell, problem)
-        known = self.ledger.explains(cell.method, cell.law.name, problem) if outcome.verdict.bad else ""
-        if failure := cell.add(problem, outcome, known):
+        known = self.explained(cell, problem) if outcome.verdict.bad else ""
+        failure = cell.add(problem, outcome, known)
+        if failure and known:
+            failure.shrunk = True  # its entry has the small line already
+        elif failure:
             failure.before = before
             self.waiting.append((cell, failure, *origin))
 
@@ -192,6 +201,11 @@ class Search:
         outcome = examine(cell.method, cell.law, problem, self.runner, self.oracle, self.peers)
         self.trail = [*self.trail[1 - TRAIL :], (cell.method.name, problem)]
         return outcome
+
+    def explained(self, cell: Cell, problem: Problem) -> str:
+        """The id of the known finding that explains a failure, or ''."""
+        holds = holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers)
+        return self.ledger.explains(cell.method, cell.law.name, problem, holds)
 
     def _progress(self, number: int, index: int) -> dict:
         elapsed = time.monotonic() - self.started

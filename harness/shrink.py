@@ -29,6 +29,8 @@ class Court(Protocol):
 
     def examine(self, cell: Cell, problem: Problem) -> Outcome: ...
 
+    def explained(self, cell: Cell, problem: Problem) -> str: ...
+
 
 class Shrinker:
     """Shrinks by Hypothesis: draws the same problems again from the same seed, failing for one kind only."""
@@ -54,13 +56,12 @@ class Shrinker:
 
     def _fails(self, cell: Cell, failure: Failure, problem: Problem) -> Outcome | None:
         """The outcome of `problem` if it fails in the same way."""
-        ledger, law = self.search.ledger, cell.law.name
-        if cell.scope.refuses(problem) or ledger.avoids(cell.method, law, problem):
-            return None
-        if ledger.explains(cell.method, law, problem) != failure.known:
+        if cell.scope.refuses(problem) or self.search.ledger.avoids(cell.method, cell.law.name, problem):
             return None
         outcome = self.search.examine(cell, problem)
-        return outcome if outcome.verdict.bad and outcome.signature == failure.outcome.signature else None
+        if not outcome.verdict.bad or outcome.signature != failure.outcome.signature:
+            return None
+        return outcome if self.search.explained(cell, problem) == failure.known else None
 
     def _adopt(self, cell: Cell, failure: Failure) -> bool:
         """Take a problem that another law's failure of this method was shrunk to, if it fails here too."""

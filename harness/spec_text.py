@@ -53,8 +53,8 @@ def _sides(text: str, where: str) -> Sides | str:
         return text
     sides = []
     for part in text.split("x"):
-        low, _, high = part.partition(":")
-        sides.append(_numbers(f"{low}x{high or low}", where))
+        low, colon, high = part.partition(":")
+        sides.append(_numbers(f"{low}x{high if colon else low}", where))
     return tuple(sides)
 
 

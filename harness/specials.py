@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from convlaws.definition import Array, Operands, apply
+from convlaws.definition import Array, Operands, apply, folded
 from convlaws.spec import ConvSpec
 
 # --- Inf and NaN ----------------------------------------------------------------
@@ -69,10 +69,15 @@ def _meets_structural_zero(spec: ConvSpec, op: str, kinds: Mapping) -> Array:
     return seen < _full_field(spec, op)
 
 
-def _full_field(spec: ConvSpec, op: str) -> int:
+def _full_field(spec: ConvSpec, op: str) -> Array | int:
     """The terms of a result that no structural zero touches."""
     rows, columns = spec.w_shape[0] // spec.groups, spec.w_shape[1]
     taps = int(np.prod(spec.kernel))
     if op == "wgrad":
         return spec.images * int(np.prod(spec.extent if spec.transposed else spec.output))
-    return (columns if (op == "fprop") != spec.transposed else rows) * taps
+    field = (columns if (op == "fprop") != spec.transposed else rows) * taps
+    if op != "dgrad" or spec.padding_mode == "zeros":
+        return field
+    # an input that was copied sums the fields of all its copies: the border of one may hide behind the others
+    wide = (low + n + high for n, (low, high) in zip(spec.extent, spec.sides, strict=True))
+    return field * folded(spec, np.ones((1, 1, *wide)))[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import queue
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -62,8 +63,11 @@ def _gather(plans: list[Plan], setting: Setting, notify: Callable[[dict], None])
         context.Process(target=_work, args=(number, _portable(plan), setting, events), daemon=True)
         for number, plan in enumerate(plans)
     ]
+    # ignored until they are at work: Ctrl-C while they import would end them in a traceback
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     for process in processes:
         process.start()
+    signal.signal(signal.SIGINT, before)
     findings: list[Finding] = []
     left = set(range(len(processes)))
     while left:
@@ -105,9 +109,12 @@ def _work(number: int, plan: Plan, setting: Setting, events) -> None:
     from convlaws.targets import admit
 
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         plan = replace(plan, methods=[admit(m) for m in plan.methods], laws=laws.find(plan.laws))
         with running(setting) as runner:
             found = Search(plan, runner, known.load(), lambda event: events.put((number, "event", event))).run()
         events.put((number, "findings", found))
     except HarnessError as error:
         events.put((number, "error", error))
+    except KeyboardInterrupt:  # before there was anything to find
+        events.put((number, "findings", []))

@@ -20,7 +20,7 @@ MAX_MACS = 100_000
 _WEIGHTS: dict[str, dict] = {
     "ndim": {1: 2, 2: 3, 3: 2},
     "grouping": {"one": 2, "depthwise": 1, "some": 1},
-    "batch": {"one": 4, "many": 5, "empty": 1, "unbatched": 1},
+    "batch": {"one": 6, "many": 9, "empty": 1, "unbatched": 2},
     "transposed": {False: 2, True: 1},
     "padding": {"none": 3, "even": 4, "uneven": 3, "valid": 1, "same": 2},
     "padding_mode": {"zeros": 3, "reflect": 1, "replicate": 1, "circular": 1},

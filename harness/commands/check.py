@@ -23,7 +23,7 @@ from convlaws.search import Plan
 from convlaws.targets import Calling, resolve
 from convlaws.workers import Setting, running, search
 
-KEPT, FOUND, NOTHING = 0, 1, 5
+KEPT, FOUND, NOTHING, INTERRUPTED = 0, 1, 5, 130
 DEFAULT_BUDGET = 60.0
 
 
@@ -45,13 +45,17 @@ def run(targets: tuple[str, ...], **o) -> int:
                 findings = given(plan, problems, runner, ledger, notify)
         else:
             findings = search(plan, setting, workers, notify)
-    with running(setting) as runner:
-        faded = [entry.id for entry in not_shown(plan, runner, ledger)]
+    faded = [] if judged.interrupted else _faded(plan, setting, ledger)
     seconds = time.monotonic() - started
     _print(findings, faded, judged.total, seconds)
     facts = {"seconds": round(seconds, 2), "judged": judged.total, "seed": plan.seed, "known_not_shown": faded}
-    _write(outputs, o, findings, facts)
-    return exit_code(findings)
+    _write(outputs, o, findings, {**facts, "interrupted": judged.interrupted})
+    return INTERRUPTED if judged.interrupted else exit_code(findings)
+
+
+def _faded(plan: Plan, setting: Setting, ledger: known.Ledger) -> list[str]:
+    with running(setting) as runner:
+        return [entry.id for entry in not_shown(plan, runner, ledger)]
 
 
 class Counted:
@@ -59,9 +63,11 @@ class Counted:
 
     def __init__(self):
         self.by_worker: dict[int, int] = {}
+        self.interrupted = False
 
     def see(self, event: dict) -> None:
         """Take note of a progress event."""
+        self.interrupted |= event.get("interrupted", False)
         if "judged" in event:
             self.by_worker[event.get("worker", 0)] = event["judged"]
 

@@ -38,7 +38,7 @@ class Call(Protocol):
 
 Answer = tuple[np.ndarray, str]
 Compute = Callable[[ConvSpec, str, dict[str, np.ndarray]], np.ndarray]
-PRELOADED = ("torch", "scipy.fft", "scipy.sparse", "scipy.signal", "scipy.linalg")
+PRELOADED = ("torch", "torch.fx.experimental.symbolic_shapes", "scipy.fft", "scipy.sparse", "scipy.signal", "scipy.linalg")
 
 
 def target_of(method: registry.Method) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def _row(name: str, says: str, code: str, scope: Scope, onednn: bool = True) -> 
             scope=scope,
             contract=always("plain"),
             kind="engine",
-            can=frozenset({"threads", "second"}),
+            can=frozenset({"threads", "second"} | ({"mirrors"} if code == "functional" else set())),
             options={"onednn": onednn},
         )
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
@@ -12,6 +12,7 @@ from importlib import metadata, resources
 from packaging.specifiers import SpecifierSet
 
 from convlaws.errors import SchemaError, UnknownName
+from convlaws.known.conditions import CONDITIONS
 from convlaws.methods.registry import Method
 from convlaws.problem import Problem
 from convlaws.scope import Scope
@@ -23,7 +24,8 @@ class Known:
 
     `methods` and `laws` are globs; `package` and `versions` say of which releases it is true;
     `lines` are problems that show it. `regions` are scopes within which a failure
-    is explained by it (none: only the lines are). `avoid` keeps drawing out of the regions, for
+    is explained by it (none: only the lines are), if all conditions of `where` hold too; with `contracts`, only if it is none under one of those, so that a new
+    mistake in the same region is not taken for the old one. `avoid` keeps drawing out of the regions, for
     crashes that would cost more than they tell. `sentence` says what is wrong, and whose fault
     it is; `thread` where upstream talks of it.
     """
@@ -35,6 +37,8 @@ class Known:
     versions: str = ""
     lines: tuple[str, ...] = ()
     regions: tuple[dict, ...] = ()
+    where: tuple[str, ...] = ()
+    contracts: tuple[str, ...] = ()
     avoid: bool = False
     sentence: str = ""
     thread: str = ""
@@ -59,7 +63,8 @@ class Known:
 
     def covers(self, problem: Problem) -> bool:
         """Whether `problem` is one of the lines or in one of the regions."""
-        return problem in self.problems or any(scope.refuses(problem) is None for scope in self.scopes)
+        within = any(scope.refuses(problem) is None for scope in self.scopes)
+        return problem in self.problems or (within and all(CONDITIONS[name](problem) for name in self.where))
 
 
 def _frozen(value):
@@ -83,9 +88,10 @@ class Ledger:
 
     entries: list[Known] = field(default_factory=list)
 
-    def explains(self, method: Method, law: str, problem: Problem) -> str:
-        """The id of the entry that explains a failure, or ''."""
-        return next((k.id for k in self.entries if k.is_about(method.name, law) and k.covers(problem)), "")
+    def explains(self, method: Method, law: str, problem: Problem, holds: Callable[[str], bool]) -> str:
+        """The id of the entry that explains a failure, or ''; `holds(contract)` judges the case again under another."""
+        about = (k for k in self.entries if k.is_about(method.name, law) and k.covers(problem))
+        return next((k.id for k in about if not k.contracts or any(map(holds, k.contracts))), "")
 
     def avoids(self, method: Method, law: str, problem: Problem) -> str:
         """The id of the entry in whose region nothing is drawn, or ''."""
@@ -120,6 +126,8 @@ def _entries(name: str, text: str) -> list[Known]:
         found = [Known(**{k: _frozen(v) for k, v in entry.items()}) for entry in json.loads(text)]
         for entry in found:
             _ = entry.problems, entry.scopes
+            if unknown := set(entry.where) - CONDITIONS.keys():
+                raise ValueError(f"{entry.id!r} names the condition {unknown.pop()!r}; there are {', '.join(CONDITIONS)}")
     except (ValueError, TypeError) as error:
         raise SchemaError(f"{name}: {error}") from error
     return found

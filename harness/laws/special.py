@@ -34,7 +34,10 @@ def within_the_field(p: Problem, ask: Ask, operands: Operands) -> list[Claim]:
     must = (answer.nan == 2) | (np.asarray(answer.infinite) != 0)
     finite = np.isfinite(got.astype(np.float64))[must].astype(np.float64)
     none = np.zeros(finite.shape)
-    return [Claim(finite, none, none, "finite (1) though it sees an Inf or NaN", "not finite (0)"), *_calm(got, answer, allowed)]
+    return [
+        Claim(finite, none, none, "finite (1) though it sees an Inf or NaN", "not finite (0)"),
+        *_calm(got, answer, allowed),
+    ]
 
 
 def _calm(got: np.ndarray, answer: Answer, allowed: Interval) -> list[Claim]:

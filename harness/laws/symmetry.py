@@ -51,7 +51,9 @@ def zeros_before_an_image_shift_the_result(p: Problem, ask: Ask) -> Claim:
     axis = int(p.rng("axis").integers(p.spec.ndim))
     grown, at = _grown(p, axis), axis - p.spec.ndim
     extent = tuple(n + (grown["x"] if i == axis else 0) for i, n in enumerate(p.spec.extent))
-    before = {r: np.zeros((*a.shape[:at], grown[r], *a.shape[at:][1:]), a.dtype) for r, a in p.operands.items() if r in IMAGES}
+    before = {
+        r: np.zeros((*a.shape[:at], grown[r], *a.shape[at:][1:]), a.dtype) for r, a in p.operands.items() if r in IMAGES
+    }
     shifted = {r: np.concatenate([before[r], a], axis=at) if r in before else a for r, a in p.operands.items()}
     drop = grown.get(_role(p), 0)
     got = ask(replace(p.spec, extent=extent), p.op, shifted)

@@ -22,7 +22,9 @@ class Method:
 
     `address` is `module:attribute` of the code, imported only in the process that runs it.
     `contract(spec, op, dtype)` names the contract it declares. `can` holds its
-    capabilities: "second" (double backward), "threads" (its library takes a number of threads).
+    capabilities: "second" (double backward), "threads" (its library takes a number of threads), "mirrors"
+    (where a law asks for it, it does the transposed convolution of a plain one too, or the plain of a transposed),
+    "peer" (others are compared with it: it is cheap, does everything, and shares no code with the other peers).
     `options` go to the code as they are.
     """
 
@@ -86,13 +88,14 @@ def register(row: Method) -> Method:
     return row
 
 
-def method(name: str, *, scope: Scope | None = None, contract: str = "plain"):
+def method(name: str, *, scope: Scope | None = None, contract: str = "plain", can: Iterable[str] = ()):
     """Register a class of three maps (see `methods.frame.Maps`) under `name`."""
 
     def add(maps: type) -> type:
         says = (maps.__doc__ or "").strip().splitlines()[0]
         address = f"{maps.__module__}:{maps.__qualname__}"
-        register(Method(name=name, says=says, address=address, scope=scope or Scope(), contract=always(contract)))
+        rule, able = always(contract), frozenset(can)
+        register(Method(name=name, says=says, address=address, scope=scope or Scope(), contract=rule, can=able))
         return maps
 
     return add

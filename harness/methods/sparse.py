@@ -141,7 +141,7 @@ def _torch(pattern: Pattern, values: Array, flat: Array) -> Array:
     return (matrix @ torch.from_numpy(np.array(flat, order="C"))).numpy()
 
 
-@method("sparse-csr", scope=Scope(macs=_LIMIT))
+@method("sparse-csr", scope=Scope(macs=_LIMIT), can=("peer",))
 class SparseCsr(_csr_maps(_scipy)):
     """A SciPy CSR matrix whose entries are the taps, times the flattened images."""
 

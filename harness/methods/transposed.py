@@ -43,7 +43,7 @@ def _tap_matrices(g: Geometry, w: Array) -> Array:
     return np.ascontiguousarray(kernels(g, w).transpose(3, 0, 1, 2))
 
 
-@method("scatter")
+@method("scatter", can=("peer",))
 class Scatter:
     """Every element adds its window of kernel values, one tap at a time for all elements."""
 

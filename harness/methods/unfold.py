@@ -122,7 +122,7 @@ def _side(g: Geometry, narrow: Array) -> Array:
     return grouped(g, narrow).transpose(1, 2, 0, 3).reshape(g.groups, size, len(narrow) * prod(g.narrow))
 
 
-@method("im2col")
+@method("im2col", can=("peer",))
 class Im2col:
     """All windows as columns without a loop, one matrix product a group."""
 

@@ -8,10 +8,16 @@ from convlaws.mutants.registry import mutant, right
 
 
 def _channels(spec, a, keep):
-    """The operands with the weight's input columns outside of `keep` at zero."""
+    """The operands with the channels that meet the weight's columns outside of `keep` at zero, on both sides of the product."""
     w = np.zeros_like(a["w"])
     w[:, keep] = a["w"][:, keep]
-    return {**a, "w": w}
+    role = "gy" if spec.transposed else "x"
+    image = a[role]
+    grouped = image.reshape(*image.shape[: -spec.ndim - 1], spec.groups, w.shape[1], *image.shape[-spec.ndim :])
+    columns = np.moveaxis(grouped, -spec.ndim - 1, 0)
+    kept = np.zeros_like(columns)
+    kept[keep] = columns[keep]
+    return {**a, "w": w, role: np.moveaxis(kept, 0, -spec.ndim - 1).reshape(image.shape)}
 
 
 def _without_bias(a):

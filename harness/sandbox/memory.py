@@ -154,6 +154,7 @@ class Segment:
             fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         self.map = mmap.mmap(self.fd, self.size)
         self.bytes = np.frombuffer(self.map, np.uint8)
+        self._there: tuple[Plan, str, tuple[np.ndarray, ...], Canvas] | None = None  # what is written and intact
 
     def fits(self, plan: Plan) -> bool:
         """Whether the plan has room here and does not waste a large segment."""
@@ -167,17 +168,28 @@ class Segment:
 
     def write(self, plan: Plan, request: Request) -> Canvas:
         """Lay out the operands and poison the output; the canvas says what was written."""
-        sketch = canvas(plan, request.guard)
-        sketch.draw(plan, request.operands)
-        self.bytes[: plan.inputs] = sketch.whole.view(np.uint8)
+        sketch = self._same(plan, request)
+        if sketch is None:
+            sketch = canvas(plan, request.guard)
+            sketch.draw(plan, request.operands)
+            self.bytes[: plan.inputs] = sketch.whole.view(np.uint8)
+            self._there = (plan, request.guard, tuple(request.operands.values()), sketch)
         self.bytes[plan.inputs : plan.inputs + plan.expected] = 0xFF
         return sketch
+
+    def _same(self, plan: Plan, request: Request) -> Canvas | None:
+        """The canvas of the last call, if these very arrays are still there; only arrays that nobody can have changed."""
+        if self._there is None or self._there[0] is not plan or self._there[1] != request.guard:
+            return None
+        pairs = zip(self._there[2], request.operands.values(), strict=True)
+        return self._there[3] if all(a is b and not a.flags.writeable for a, b in pairs) else None
 
     def touched(self, plan: Plan, sketch: Canvas) -> tuple[str, ...]:
         """The operands whose buffers, guards included, are not what was written."""
         now = self.bytes[: plan.inputs].view(np.uint64)
         if (now == sketch.whole).all():
             return ()
+        self._there = None
         ends = [s.start // 8 for s in plan.slots[1:]] + [plan.inputs // 8]
         spans = zip(plan.slots, ends, strict=True)
         return tuple(s.role for s, end in spans if (now[s.start // 8 : end] != sketch.whole[s.start // 8 : end]).any())

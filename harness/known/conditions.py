@@ -1,0 +1,25 @@
+"""Conditions that no field of a scope can say: a known finding names those that its failures share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from convlaws.problem import Problem
+
+
+def _a_tap_sees_only_padding(p: Problem) -> bool:
+    """Along some axis there is a tap that no position of the kernel lays over the input."""
+    spec = p.spec
+    extents, positions = (spec.output, spec.extent) if spec.transposed else (spec.extent, spec.output)
+    axes = zip(extents, positions, spec.kernel, spec.stride, spec.dilation, spec.sides, strict=True)
+    return any(
+        not any(0 <= o * stride + t * dilation - low < extent for o in range(count))
+        for extent, count, taps, stride, dilation, (low, _) in axes
+        for t in range(taps)
+    )
+
+
+CONDITIONS: dict[str, Callable[[Problem], bool]] = {
+    "a tap sees only padding": _a_tap_sees_only_padding,
+    "16 images or more": lambda p: p.spec.images >= 16,
+}
