@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from convlaws import console, known
 from convlaws.engines.loading import LOCAL
 from convlaws.errors import LawBroken, UnknownName, UsageError
+from convlaws.examine import Runner
 from convlaws.laws import registry as laws
 from convlaws.methods.registry import Method
 from convlaws.problem import Problem
@@ -109,6 +112,14 @@ class Known:
         return Problem.parse(self.problem) if isinstance(self.problem, str) else self.problem
 
 
+@lru_cache(maxsize=2)
+def _shared(sandbox: bool) -> Runner:
+    """One runner for all rows of a table: a new one imports torch again, which takes seconds."""
+    runner = Setting(sandbox=sandbox).runner()
+    atexit.register(runner.close)
+    return runner
+
+
 @dataclass(frozen=True)
 class Case:
     """One row of a law table: a law, or a known failure on its own line."""
@@ -146,15 +157,15 @@ class Case:
             [known.Known(id=k.thread, methods=("*",), laws=(k.law,), lines=(str(k.line),)) for k in self.excused]
         )
         plan = Plan([method], _laws([self.law]), self.scope, self.seed, None, self.examples)
-        with running(Setting(sandbox=self.sandbox and crosses)) as runner:
-            return [f for f in Search(plan, runner, ledger).run() if not f.known]
+        runner = _shared(self.sandbox and crosses)
+        return [f for f in Search(plan, runner, ledger).run() if not f.known]
 
     def _on_its_line(self) -> list[Finding]:
         assert self.known is not None
         method, crosses = self._method()
         line, chosen = self.known.line, _laws([self.known.law])
-        with running(Setting(sandbox=self.sandbox and crosses)) as runner:
-            return [finding_of(method, w, line, o) for w, o in repeated(method, chosen, [line], runner)]
+        runner = _shared(self.sandbox and crosses)
+        return [finding_of(method, w, line, o) for w, o in repeated(method, chosen, [line], runner)]
 
 
 def cases(target: Target, known_failures: Iterable[Known] = (), patterns: Iterable[str] = ("*",), **options: Any) -> list[Case]:

@@ -57,8 +57,11 @@ def exact_operand(narrow: Format) -> Bound:
 
 
 def exact_winograd2(a, acc, out):
-    # the entries 1/2 of G act once an axis, so everything is a multiple of q/4
-    return certified(a, winograd_magnitude(a, 2), acc, acc.bits - 2)
+    # the entries 1/2 of G act once an axis, so everything is a multiple of q/4, and the kernel's own transform of
+    # a quarter of its lowest bit: both must be representable
+    if 0 < lowest_bit(a.operands["w"], acc.eta) < 4 * acc.eta:
+        return never_exact(a, acc, out)
+    return certified(a, winograd_magnitude(a, 2), acc, acc.bits - 2, 4 * acc.eta)
 
 
 def never_exact(a, acc, out):
@@ -116,7 +119,7 @@ def partials(spec: ConvSpec, op: str) -> int:
         "wgrad": images,
         "bgrad": 2,
     }
-    return table[op] + spec.bias
+    return table[op] + (spec.bias and op == "fprop")
 
 
 def storage_bound(a, acc, out):
@@ -126,20 +129,33 @@ def storage_bound(a, acc, out):
 
 
 def operand_bound(narrow: Format) -> Bound:
-    """[(2 u_t + u_t^2) + n u (1 + u_t)^2] S: both operands rounded to `narrow` first."""
+    """[(2 u_t + u_t^2) + n u (1 + u_t)^2] S + n eta_t (max|x| + max|w|): both operands rounded to `narrow` first."""
 
     def bound(a, acc, out):
         t = narrow.unit
-        under = (a.n + 1) * (acc.eta + narrow.eta)
+        under = (a.n + 1) * acc.eta + a.n * _lost(a, narrow, narrow.normal)
         return ((2 * t + t * t) + a.n * acc.unit * (1 + t) ** 2) * a.S + under
 
     return bound
 
 
+def _lost(a: Answer, narrow: Format, least: float) -> float:
+    """What rounding operands to `narrow` loses of a product where it underflows: eta_t times the other operand.
+
+    Zero if no operand is below `least`; a bound relative to S would not cover it, as the other may be large.
+    """
+    sizes = [np.abs(v[np.isfinite(v) & (v != 0)]) for r, v in zip(a.operands, a.lowest, strict=True) if r != "b"]
+    small = any((s < least).any() for s in sizes)
+    return narrow.eta * (sum(float(s.max(initial=0)) for s in sizes) + narrow.eta) if small else 0.0
+
+
 def bf16x3(a, acc, out):
-    """[3 u_b^2 (1+u_b)^2 + (n+3) u (1+u_b)^2 (1+2u_b)] S: three products of bfloat16 parts."""
-    b = FORMATS["bfloat16"].unit
-    return (3 * b * b * (1 + b) ** 2 + (3 * a.n + 3) * acc.unit * (1 + b) ** 2 * (1 + 2 * b)) * a.S + a.n * acc.eta
+    """[3 u_b^2 (1+u_b)^2 + (n+3) u (1+u_b)^2 (1+2u_b)] S + n eta_b (max|x| + max|w|): products of bfloat16 parts."""
+    fmt = FORMATS["bfloat16"]
+    b = fmt.unit
+    # the second part is smaller by u_b, and so underflows earlier; there are 3 n products
+    under = a.n * _lost(a, fmt, fmt.normal / b) + 3 * a.n * acc.eta / 2
+    return (3 * b * b * (1 + b) ** 2 + (3 * a.n + 3) * acc.unit * (1 + b) ** 2 * (1 + 2 * b)) * a.S + under
 
 
 def tensor_core(a, acc, out):
@@ -152,18 +168,41 @@ def tensor_core(a, acc, out):
     return 3 * a.n * acc.unit * M + 2 * acc.unit * a.S + a.n * acc.eta
 
 
-UNDERFLOWS = 400  # rows of |A'| sum to 19 in F4, so one underflow weighs up to 361 in a result
 # roundings on the longest path beside the C - 1 additions: see oracle.md, class W
 _WINOGRAD_STEPS = {2: 10, 4: 22}
+# largest row sums of |A'| and of |B'|, each squared for two axes
+_REACH_A, _REACH_B = {2: 9.0, 4: 361.0}, {2: 4.0, 4: 100.0}
+
+
+def _winograd_sizes(a: Answer) -> tuple[int, int, np.ndarray]:
+    """Channels that one result sums, copies of one input that an input gradient sums, and the image."""
+    image = np.abs(a.operands["x" if a.op == "fprop" else "gy"].astype(np.float64))
+    channels = image.shape[0 if a.spec.batch is None else 1] // a.spec.groups
+    if a.op != "dgrad" or a.spec.padding_mode == "zeros":
+        return channels, 1, image
+    all_sides = a.spec.padding_mode == "replicate"
+    each = (1 + low + high if all_sides else 1 + (low > 0) + (high > 0) for low, high in a.spec.sides)
+    return channels, prod(each), image
+
+
+def _winograd_underflow(a: Answer, m: int, acc: Format) -> float:
+    """eta/2 a product, and 4 eta a number of the kernel's transform, if one can be subnormal.
+
+    G's fractions act twice; the least is 1/24, so nothing of 2^10 lambda or more comes down there.
+    """
+    channels, copies, image = _winograd_sizes(a)
+    w = np.abs(a.operands["w"].astype(np.float64))
+    small = ((w > 0) & (w < 2.0**10 * acc.normal)).any()
+    transform = 4 * _REACH_B[m] * float(image[np.isfinite(image)].max(initial=0)) if small else 0.0
+    return 2 * copies * (channels + 1) * _REACH_A[m] * (1 + transform) * acc.eta
 
 
 def winograd_bound(m: int) -> Bound:
     def bound(a, acc, out):
-        image = a.operands["x" if a.op == "fprop" else "gy"]
-        channels = image.shape[0 if a.spec.batch is None else 1] // a.spec.groups
-        k = channels + _WINOGRAD_STEPS[m] + a.spec.bias
+        channels, copies, _ = _winograd_sizes(a)
+        k = channels + _WINOGRAD_STEPS[m] + a.spec.bias + copies - 1
         gamma = k * acc.unit / (1 - k * acc.unit)
-        return gamma * winograd_magnitude(a, m) + UNDERFLOWS * (a.n + 1) * acc.eta
+        return gamma * winograd_magnitude(a, m) + _winograd_underflow(a, m, acc)
 
     return bound
 
@@ -173,15 +212,20 @@ def winograd_any(m: int) -> Bound:
     alpha = {2: 64.0, 4: 2304.0}[m]
 
     def bound(a, acc, out):
-        image = np.abs(a.operands["x" if a.op == "fprop" else "gy"].astype(np.float64))
+        channels, copies, image = _winograd_sizes(a)
         w = np.abs(a.operands["w"].astype(np.float64))
-        channels = image.shape[0 if a.spec.batch is None else 1]
-        k = channels + _WINOGRAD_STEPS[m] + a.spec.bias
-        total = channels // a.spec.groups * w.max(initial=0) * image.max(initial=0)
-        return np.full(a.R.shape, k * acc.unit * alpha * total) + acc.unit * a.S + UNDERFLOWS * (a.n + 1) * acc.eta
+        k = channels * a.spec.groups + _WINOGRAD_STEPS[m] + a.spec.bias + copies - 1
+        total = channels * w.max(initial=0) * image.max(initial=0)
+        largest = np.full(a.R.shape, k * acc.unit * alpha * copies * total)
+        return largest + acc.unit * a.S + _winograd_underflow(a, m, acc)
 
     return bound
 
 
 def fft(a, acc, out):
-    return fft_bound(a, acc.unit) + 2 * acc.unit * a.S + a.n * acc.eta
+    """The norm-wise bound, and what underflows on the way: every one of the L (4 log2 L + 4) operations of the
+    transforms may lose eta, which later products weigh by at most the sum of the other operand."""
+    mass = [float(np.abs(v[np.isfinite(v)]).sum()) for v in a.lowest]
+    size = 4.0**a.spec.ndim * (max(v.size for v in a.lowest) + a.R.size + 4)
+    lost = acc.eta * size * (4 * np.log2(size) + 4) * (1 + sum(mass))
+    return fft_bound(a, acc.unit) + 2 * acc.unit * a.S + lost

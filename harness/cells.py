@@ -14,7 +14,7 @@ from convlaws.results import LEAST, Finding, Verdict
 from convlaws.scope import Scope
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
-HOPELESS = 8  # refusals, without an example, after which a cell is left alone
+HOPELESS = 5  # refusals, without an example, after which a cell is left alone
 _LOWEST = {"ratios": -20, "terms": 0}
 
 

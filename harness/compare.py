@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import frexp
 
 import numpy as np
 
@@ -25,17 +26,27 @@ class Approx:
     says: str = "result"
 
     def __add__(self, other: Approx) -> Approx:
-        return self._combined(other, self.value + other.value)
+        return self._plus(other.value, other.bound)
 
     def __sub__(self, other: Approx) -> Approx:
-        return self._combined(other, self.value - other.value)
+        return self._plus(-other.value, other.bound)
 
-    def _combined(self, other: Approx, value: np.ndarray) -> Approx:
-        bound = self.bound + other.bound
-        return Approx(value, bound + np.where(bound > 0, 2.0**-51 * np.abs(value), 0.0))
+    def _plus(self, value: np.ndarray, bound: np.ndarray) -> Approx:
+        with np.errstate(invalid="ignore"):
+            total = self.value + value
+            # Knuth's TwoSum: what the addition rounded away
+            part = total - self.value
+            lost = (self.value - (total - part)) + (value - part)
+        rounding = np.where(np.isfinite(total) & (lost != 0), _eps(total) * np.abs(total), 0.0)
+        return Approx(total, (self.bound + bound) * (1 + 4 * _eps(total)) + rounding)
 
     def __mul__(self, factor: float) -> Approx:
-        return Approx(self.value * factor, self.bound * abs(factor) * (1 + 2.0**-51))
+        product = self.value * factor
+        eps, least = _eps(product), np.finfo(product.dtype).tiny
+        power = abs(frexp(factor)[0]) == 0.5
+        exact = (product / factor == self.value) if power else self.value == 0
+        rounding = np.where(exact | ~np.isfinite(product), 0.0, eps * (np.abs(product) + least))
+        return Approx(product, self.bound * abs(factor) * (1 + 4 * eps) + rounding)
 
     def moved(self, move) -> Approx:
         """The same after `move`, a function that only selects, repeats or rearranges elements."""
@@ -44,13 +55,20 @@ class Approx:
     def dot(self, weights: np.ndarray) -> Approx:
         """sum self * weights, in at least float64."""
         weights = weights.astype(self.value.dtype)
-        size = np.abs(self.value * weights).sum()
-        own = 0.0 if not self.bound.any() and _integral(self.value, weights, size) else self.value.size * 2.0**-52 * size
-        return Approx(np.atleast_1d((self.value * weights).sum()), np.atleast_1d((self.bound * np.abs(weights)).sum() + own))
+        size, n, eps = np.abs(self.value * weights).sum(), self.value.size, _eps(self.value)
+        exact = not self.bound.any() and _integral(self.value, weights, size)
+        own = 0.0 if exact else n * eps * (size + np.finfo(self.value.dtype).tiny)
+        bound = (self.bound * np.abs(weights)).sum() * (1 + 2 * n * eps)
+        return Approx(np.atleast_1d((self.value * weights).sum()), np.atleast_1d(bound + own))
 
     def called(self, says: str) -> Approx:
         """The same with a name for messages."""
         return Approx(self.value, self.bound, says)
+
+
+def _eps(a: np.ndarray) -> np.floating:
+    """Twice the unit roundoff of the type that `a` is computed in."""
+    return np.finfo(a.dtype).eps
 
 
 def _integral(a: np.ndarray, b: np.ndarray, size) -> bool:
@@ -91,11 +109,10 @@ class Claim:
     @staticmethod
     def equal(left: Approx, right: Approx) -> Claim:
         """Two computed arrays that should be one."""
-        slack = left.bound + right.bound
+        slack = (left.bound + right.bound) * (1 + 4 * _eps(right.value))  # the sum is rounded, perhaps down
         with np.errstate(invalid="ignore"):
             low, high = right.value - slack, right.value + slack
-        both_overflowed = ~np.isfinite(right.value) & ~np.isfinite(left.value)
-        free = both_overflowed | ~np.isfinite(slack)
+        free = ~np.isfinite(slack)  # an overflow that the definition has too; any other Inf or NaN is wrong
         scale = np.abs(right.value)
         free = free if free.any() else None
         return Claim(left.value, low, high, left.says, right.says, free=free, scale=scale, middle=right.value)

@@ -38,6 +38,7 @@ from convlaws.formats import FORMATS, TF32, Format, accumulator, round_to
 from convlaws.oracle import Answer, floats
 from convlaws.spec import ConvSpec
 
+SPREAD = 1024  # more than any entry of a Winograd or Fourier matrix, twice applied, makes of one operand
 SAFE = 1 + 2.0**-40  # S itself is computed in float64
 
 
@@ -88,22 +89,25 @@ def interval(a: Answer, contract: Contract, fmt: Format, *, certify: bool = True
     contract, acc = contract.applied_to(a.spec, a.op), accumulator(fmt)
     R = floats(a.R)
     with np.errstate(all="ignore"):
-        exact = contract.exact(a, acc, fmt) if certify else a.n == 0
+        # of no terms at all: but what spreads brings the roundings of other results there
+        exact = contract.exact(a, acc, fmt) if certify else (a.n == 0) & (not contract.spreads)
         B = np.where(exact, 0.0, contract.bound(a, acc, fmt) * SAFE + a.n * a.unit * a.S)
         if a.R.dtype == object:  # exact fractions, rounded to float64 just now
-            B = B + np.where(B > 0, 2.0**-53 * a.S, 0.0)
+            B = B + np.where(B > 0, 2.0**-53 * a.S + FORMATS["float64"].eta, 0.0)
         low, high = R - B, R + B
         if contract.rounds_once:
             low, high = round_to(fmt, low), round_to(fmt, high)
-        free = _may_overflow(a, contract, acc, fmt)
+        free = _may_overflow(a, contract, B, acc.maximum if contract.rounds_once else fmt.maximum)
     if a.infinite is not None:
         low, high = (np.where(a.infinite != 0, a.infinite, end) for end in (low, high))
     return Interval(low, high, R, free)
 
 
-def _may_overflow(a: Answer, contract: Contract, acc: Format, fmt: Format) -> np.ndarray | None:
-    limit = acc.maximum if contract.rounds_once else fmt.maximum
-    over = limit < a.S * 4 if contract.spreads else limit < a.S
+def _may_overflow(a: Answer, contract: Contract, B: np.ndarray, limit: float) -> np.ndarray | None:
+    if contract.spreads:  # a transform adds up whole images, and one overflow reaches all of them
+        mass = [float(np.abs(v[np.isfinite(v)]).sum()) for v in a.lowest]
+        return np.ones(a.R.shape, bool) if SPREAD * float(np.prod([m for m in mass if m] or [0])) > limit else None
+    over = a.S + B > limit  # a partial sum is at most S, and off by B at most
     return over if over.any() else None
 
 

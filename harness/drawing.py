@@ -10,10 +10,14 @@ from hypothesis import HealthCheck, Phase, Verbosity, find, settings
 from hypothesis.errors import NoSuchExample
 from hypothesis.strategies import SearchStrategy
 
-from convlaws.errors import UsageError
+from convlaws.errors import HarnessError, UsageError
 from convlaws.problem import Problem
 from convlaws.scope import Scope
 from convlaws.strategies import problems
+
+
+class _RefusedError(BaseException):
+    """Carries a refusal of ours out of Hypothesis, which would take an Exception for a failing test and repeat it."""
 
 
 def quiet(count: int, *phases: Phase) -> settings:
@@ -47,7 +51,17 @@ def possible(scope: Scope) -> bool:
 
 def draw(scope: Scope, test: Callable[[Problem], bool], seed: int, config: settings) -> Problem | None:
     """The first problem that `test` accepts, shrunk if `config` has that phase; None if there is none."""
+
+    def guarded(problem: Problem) -> bool:
+        try:
+            return test(problem)
+        except HarnessError as error:
+            raise _RefusedError from error
+
     try:
-        return find(strategy(scope), test, random=Random(seed), settings=config)
+        return find(strategy(scope), guarded, random=Random(seed), settings=config)
     except NoSuchExample:
         return None
+    except _RefusedError as stop:
+        assert stop.__cause__ is not None
+        raise stop.__cause__ from None

@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, get
 from convlaws.oracle import Answer, answer, floats
 from convlaws.problem import RESULT, Problem, shape_of
+from convlaws.remembering import Runner, live
 from convlaws.request import SECOND, Ending, Reply, Request
 from convlaws.results import Verdict
 from convlaws.scope import ability
@@ -37,18 +38,6 @@ _VERDICT = {
     Ending.HUNG: Verdict.HUNG,
     Ending.REFUSED: Verdict.REFUSED,
 }
-
-
-class Runner(Protocol):
-    """What runs a method: a sandbox, or this process."""
-
-    time_limit: float
-
-    def call(self, target: Mapping[str, object], request: Request) -> Reply: ...
-
-    def refresh(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +127,8 @@ class Asking:
         request = self._request(spec, op, operands, **how)
         reply = self.runner.call(target_of(self.method), request)
         if reply.ending is Ending.LOST:
-            raise UsageError(f"{self.method.name}: {reply.message}")
+            said = reply.message.partition("\n")[0].removeprefix("UsageError: ")  # what follows is where in our code
+            raise UsageError(f"{self.method.name}: {said}")
         if reply.ending is not Ending.ANSWERED:
             raise _EndedError(Outcome(_VERDICT[reply.ending], reply.message, reply.signature))
         result = _SECOND_SHAPE.get(op) or RESULT[op]
@@ -190,7 +180,8 @@ def examine(
     if reason:
         return Outcome(Verdict.REFUSED, reason)
     try:
-        found = law.claims(problem, Asking(method, problem, runner, oracle, peers))
+        asked = live(runner) if law.fresh else runner
+        found = law.claims(problem, Asking(method, problem, asked, oracle, peers))
         outcome = _judged(found if isinstance(found, list) else [found])
     except _EndedError as ended:
         outcome = ended.outcome

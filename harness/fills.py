@@ -71,8 +71,9 @@ def integers(rng, shape, r: Recipe) -> np.ndarray:
 
 
 def _full(rng, shape, bits: int) -> np.ndarray:
-    """Integers with all mantissa bits in use, scaled to [1/2, 1)."""
-    return np.ldexp(_signed(rng, shape, bits - 1) + np.float64(0), -bits + 1)
+    """Numbers of [1/2, 1) with all mantissa bits in use, and a sign."""
+    magnitude = rng.integers(2 ** (bits - 1), 2**bits, size=shape, dtype=np.int64).astype(np.float64)
+    return np.ldexp(np.where(rng.integers(0, 2, size=shape, dtype=np.int8), magnitude, -magnitude), -bits)
 
 
 def onehot(rng, shape, r: Recipe) -> np.ndarray:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from convlaws.cells import Cell
-from convlaws.examine import NEEDS, Oracle, Outcome, Runner, examine, holds_under
+from convlaws.examine import NEEDS, Oracle, Outcome, examine, holds_under
 from convlaws.known import Known, Ledger
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, rows
 from convlaws.problem import Problem
+from convlaws.remembering import Runner
 from convlaws.results import Finding, Verdict
 from convlaws.search import Plan
 

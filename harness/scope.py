@@ -17,6 +17,7 @@ from convlaws.spec import PADDING_MODES, ConvSpec
 
 FINITE = tuple(f for f in FILLS if f not in ("special", "huge", "tiny"))
 BOTH = (False, True)
+DEARER = 8  # how many times the cost limits of a scope a law may ask for
 BATCHES = ("unbatched", "empty", "one", "many")
 PADDINGS = ("none", "even", "uneven", "same", "valid")
 GROUPINGS = ("one", "some", "depthwise")
@@ -99,8 +100,9 @@ class Scope:
 
 @lru_cache(maxsize=1024)
 def ability(scope: Scope, mirrors: bool) -> Scope:
-    """What a method can do: its scope without the limits of cost, which are for what is drawn."""
-    return replace(scope, macs=0, matrix=0, **({"transposed": BOTH} if mirrors else {}))
+    """What a method can be asked beside a drawn problem: a law's own convolutions may cost a few times more."""
+    larger = {"macs": DEARER * scope.macs, "matrix": DEARER * scope.matrix}
+    return replace(scope, **larger, **({"transposed": BOTH} if mirrors else {}))
 
 
 def matrix_entries(spec: ConvSpec) -> int:

@@ -16,11 +16,12 @@ from hypothesis import Phase
 
 from convlaws.cells import Cell, Failure, refused_cell
 from convlaws.drawing import draw, possible, quiet
-from convlaws.examine import NEEDS, Oracle, Outcome, Runner, examine, holds_under
+from convlaws.examine import NEEDS, Oracle, Outcome, examine, holds_under
 from convlaws.known import Ledger
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, rows
 from convlaws.problem import OPS, Problem
+from convlaws.remembering import Remembering, Runner, live
 from convlaws.results import LEAST, Finding
 from convlaws.scope import Scope
 from convlaws.shrink import Shrinker
@@ -91,7 +92,7 @@ class Search:
         ledger: Ledger | None = None,
         notify: Callable[[dict], None] = lambda event: None,
     ):
-        self.plan, self.runner, self.notify = plan, runner, notify
+        self.plan, self.runner, self.notify = plan, Remembering(runner), notify
         self.ledger = ledger or Ledger([])
         self.oracle = Oracle()
         self.peers = tuple(m.name for m in rows() if "peer" in m.can)
@@ -195,10 +196,11 @@ class Search:
             self.shrinker.shrink(cell, failure, *origin)
             self.notify({"failure": f"{cell.method.name} {failure.outcome.verdict} {cell.law.name}"})
 
-    def examine(self, cell: Cell, problem: Problem) -> Outcome:
-        """Run one case."""
+    def examine(self, cell: Cell, problem: Problem, *, fresh: bool = False) -> Outcome:
+        """Run one case; `fresh` runs every call, even if its answer is known."""
         self.judged += 1
-        outcome = examine(cell.method, cell.law, problem, self.runner, self.oracle, self.peers)
+        runner = live(self.runner) if fresh else self.runner
+        outcome = examine(cell.method, cell.law, problem, runner, self.oracle, self.peers)
         self.trail = [*self.trail[1 - TRAIL :], (cell.method.name, problem)]
         return outcome
 

@@ -9,9 +9,10 @@ from hypothesis import Phase
 
 from convlaws.cells import Cell, Failure
 from convlaws.drawing import draw, quiet
-from convlaws.examine import Outcome, Runner
+from convlaws.examine import Outcome
 from convlaws.known import Ledger
 from convlaws.problem import Problem
+from convlaws.remembering import Runner
 from convlaws.results import Verdict
 from convlaws.scope import Scope
 
@@ -27,7 +28,7 @@ class Court(Protocol):
     runner: Runner
     ledger: Ledger
 
-    def examine(self, cell: Cell, problem: Problem) -> Outcome: ...
+    def examine(self, cell: Cell, problem: Problem, *, fresh: bool = False) -> Outcome: ...
 
     def explained(self, cell: Cell, problem: Problem) -> str: ...
 
@@ -58,7 +59,7 @@ class Shrinker:
         """The outcome of `problem` if it fails in the same way."""
         if cell.scope.refuses(problem) or self.search.ledger.avoids(cell.method, cell.law.name, problem):
             return None
-        outcome = self.search.examine(cell, problem)
+        outcome = self.search.examine(cell, problem, fresh=True)
         if not outcome.verdict.bad or outcome.signature != failure.outcome.signature:
             return None
         return outcome if self.search.explained(cell, problem) == failure.known else None
@@ -99,8 +100,8 @@ class Shrinker:
     def _repeats(self, cell: Cell, failure: Failure, before: list[Problem]) -> bool:
         self.search.runner.refresh()
         for problem in before:
-            self.search.examine(cell, problem)
-        outcome = self.search.examine(cell, failure.problem)
+            self.search.examine(cell, problem, fresh=True)
+        outcome = self.search.examine(cell, failure.problem, fresh=True)
         return outcome.verdict.bad and outcome.signature == failure.outcome.signature
 
     def _with_history(self, cell: Cell, failure: Failure) -> bool:

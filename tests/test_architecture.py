@@ -19,7 +19,7 @@ ROOMS = [
     ["scope", "request", "results", "catalogue", "environment"],
     ["strategies"],
     ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
-    ["sandbox", "examine", "cells", "targets"],
+    ["sandbox", "remembering", "examine", "cells", "targets"],
     ["drawing", "shrink", "search", "replay", "workers", "console", "junit", "reports"],
     ["api", "pytest_plugin", "commands", "cli", "__main__", "catalogues", ""],
 ]

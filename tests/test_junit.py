@@ -46,7 +46,8 @@ def test_a_verdict_becomes_its_element(verdict, known, tag):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\n", "\x00\x01\x1b[31mred\x1b[0m", "]]>", "<!-- & --> <testcase/>", "\ud800 lone surrogate", "\ufffe\uffff", "a" * 2**20, "\x0b\n" * 1000],
+    ["", "\n", "\x00\x01\x1b[31mred\x1b[0m", "]]>", "<!-- & --> <testcase/>", "\ud800 lone surrogate", "\ufffe\uffff",
+     "a" * 2**20, "\x0b\n" * 1000],
     ids=lambda t: repr(t)[:12],
 )  # fmt: skip
 @pytest.mark.parametrize("field", ["message", "method", "law", "says", "problem", "known"])

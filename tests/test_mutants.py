@@ -18,6 +18,7 @@ from convlaws.search import Plan, Search
 
 DEFINITION = "equals-the-definition"
 EXAMPLES = 60
+RARE = {"lost-channel-tail": 300}  # five channels, or nine
 # mutants that give the right answer to a single question: the law that asks twice, or looks elsewhere
 OTHERS = {
     "writes-into-the-input": "operands-are-left-alone",
@@ -25,10 +26,8 @@ OTHERS = {
     "random-last-bit": "the-same-bits-twice",
     "reads-before-the-input": "nothing-outside-is-read",
     "same-pads-low": "padding-words-are-numbers",
-    "pointwise-ignores-stride": "one-tap-takes-every-sth",
     "stale-cache": "additive-in-w",
 }
-OTHERS["pointwise-ignores-stride"] = DEFINITION
 # where the failure is rare, what is drawn is narrowed to where it can be
 NARROW = {
     "pointwise-ignores-stride": Scope(kernel=(1,), strided=(True,), padding=("none", "valid"), transposed=(False,)),
@@ -79,13 +78,15 @@ def box() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def search(box: Sandbox, method: str, law: str = "*", examples: int = EXAMPLES, scope: Scope | None = None) -> list[Finding]:
+def search(
+    box: Sandbox, method: str, law: str = "*", examples: int = EXAMPLES, scope: Scope | None = None
+) -> list[Finding]:
     return Search(Plan([get(method)], laws.find([law]), scope or Scope(), examples=examples), box).run()
 
 
 def failures(box: Sandbox, name: str) -> list[Finding]:
     # a hang costs its time limit at each try
-    examples = 20 if name == "hangs-on-many-groups" else EXAMPLES
+    examples = {"hangs-on-many-groups": 20, **RARE}.get(name, EXAMPLES)
     found = search(box, f"mutant-{name}", OTHERS.get(name, DEFINITION), examples, NARROW.get(name))
     return [f for f in found if f.verdict.bad]
 
@@ -110,22 +111,6 @@ def test_a_method_that_only_prints_is_innocent(box):
     assert {str(f.verdict) for f in found} == {"kept"}
 
 
-def test_a_flipped_convolution_keeps_every_law_but_those_that_ask_the_definition(box):
-    asks = {law.name: law for law in laws.laws() if law.claims.__module__.rpartition(".")[2] in ("algebra", "symmetry")}
-
-    found = Search(Plan([get("mutant-flipped-everywhere")], list(asks.values()), examples=3), box).run()
-
-    assert [f.law for f in found if f.verdict.bad] == []
-
-
-@pytest.mark.parametrize("name", ["random-last-bit", "stale-cache"])
-def test_what_depends_on_the_past_is_marked_so_or_comes_with_its_past(box, name):
-    found = [f for f in search(box, f"mutant-{name}", DEFINITION) if f.verdict.bad]
-
-    assert found
-    assert all(f.history or f.flaky or f.problem for f in found)
-
-
 # --- every law has its mutant ------------------------------------------------------------
 # those of structure, duality, composition and repetition: laws_wrong_methods; the others: here
 KILLS = {
@@ -137,8 +122,9 @@ KILLS = {
     "homogeneous": "clips-at-a-thousand",
     "bias-is-added-once": "bias-in-half",
     "zero-input-gives-the-bias": "bias-in-half",
-    "powers-of-two-bit-for-bit": "absolute-epsilon",
-    "powers-of-two-cancel-in-a-channel": "half-accumulation",
+    "negation-bit-for-bit": "stale-cache",
+    "powers-of-two-bit-for-bit": "stale-cache",
+    "powers-of-two-cancel-in-a-channel": "layout-misread",
     "result-channels-scale-on-their-own": "half-accumulation",
     "zeros-before-an-image-shift-the-result": "lost-width-tail",
     "flipping-everything-flips-the-result": "swapped-padding",
@@ -148,23 +134,23 @@ KILLS = {
     "input-channels-in-another-order": "lost-channel-tail",
     "groups-in-another-order": "first-group-twice",
     "special-values-stay-within-their-receptive-field": "nan-swallowed",
-    "nan-weights-spread-to-their-channel-only": "nan-swallowed",
+    "nan-weights-spread-to-their-channel-only": "random-last-bit",
+    "signed-zero-is-a-zero": "random-last-bit",
+    "rolling-a-circular-image-rolls-the-result": "layout-misread",
     "subnormals-are-kept": "flush-to-zero",
     "overflow-gives-infinity-of-the-right-sign": "saturates",
 }
-# no mutant of the zoo breaks them; test_laws_algebra.py has the wrong methods that do
-ELSEWHERE = {"negation-bit-for-bit", "rolling-a-circular-image-rolls-the-result", "signed-zero-is-a-zero"}
 
 
 def test_every_law_has_a_mutant_that_breaks_it():
-    named = KILLS.keys() | WRONG_METHODS.keys() | ELSEWHERE
+    named = KILLS.keys() | WRONG_METHODS.keys()
 
     assert {law.name for law in laws.laws()} == named
 
 
 @pytest.mark.parametrize(("law", "name"), KILLS.items())
 def test_a_law_is_broken_by_its_mutant(box, law, name):
-    found = search(box, f"mutant-{name}", law, 40, NARROW.get(name))
+    found = search(box, f"mutant-{name}", law, RARE.get(name, 40), NARROW.get(name))
 
     assert [f for f in found if f.verdict.bad and f.law == law]
 

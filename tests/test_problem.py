@@ -131,7 +131,6 @@ def test_a_result_of_onehot_is_one_product(problem):
     assert np.max(a.n, initial=0) <= 1
 
 
-@pytest.mark.xfail(strict=True, reason="fills.onehot empties gy along its images or first axis, not its channels")
 @steady
 @given(problem=_single("wgrad"))
 def test_a_weight_gradient_of_onehot_is_one_product(problem):

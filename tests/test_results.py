@@ -17,7 +17,8 @@ FINDINGS = st.builds(
     method=WORDS, law=WORDS, op=WORDS, verdict=st.sampled_from(Verdict), problem=WORDS, message=WORDS, examples=COUNT,
     seconds=st.floats(0, 1e6), worst_ratio=st.floats(0, 1e300), signature=WORDS, known=WORDS, flaky=WORDS,
     history=st.lists(WORDS, max_size=3), drawn=COUNT, vacuous=st.dictionaries(WORDS, COUNT, max_size=3),
-    error_histogram=st.lists(COUNT, max_size=3), evidence=st.dictionaries(WORDS, st.lists(WORDS, max_size=2), max_size=2),
+    error_histogram=st.lists(COUNT, max_size=3),
+    evidence=st.dictionaries(WORDS, st.lists(WORDS, max_size=2), max_size=2),
 )  # fmt: skip
 
 

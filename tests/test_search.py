@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from convlaws.examine import NEEDS
+from convlaws.known import Ledger, load
 from convlaws.laws import registry as laws
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import get, rows
@@ -38,7 +40,7 @@ def facts(findings: list[Finding]) -> list[tuple]:
 
 # --- it repeats itself ---------------------------------------------------------------------
 def test_the_same_seed_gives_the_same_findings(box):
-    asked = plan("im2col", "mutant-swapped-padding", "mutant-tf32-operands", seed=5)
+    asked = plan("im2col", "mutant-swapped-padding", seed=5)
 
     one, two = (Search(asked, box).run() for _ in range(2))
 
@@ -93,25 +95,28 @@ def test_kept_needs_twenty_examples(box):
     assert min(f.examples for f in enough) >= LEAST
 
 
+NARROWEST = ("toeplitz-one-channel", "scipy-correlate2d", "winograd2")
+
+
 def test_under_a_tenth_of_the_draws_are_refused(box):
+    methods, known = [get(name) for name in NARROWEST], load().entries
     chosen = [law for law in laws.laws() if law.name not in ("equals-the-other-methods", "threads-do-not-matter")]
-    drawn, refused = dict.fromkeys((m.name for m in rows()), 0), dict.fromkeys((m.name for m in rows()), 0)
 
-    found = Search(Plan(rows(), chosen[::4], Scope(macs=5_000), examples=10), box).run()
+    found = Search(Plan(methods, chosen, Scope(macs=500)), box, Ledger(known)).run()
 
+    drawn, refused = Counter(), Counter()
     for f in found:
         drawn[f.method] += f.drawn
         refused[f.method] += sum(n for why, n in f.refused.items() if "known finding" not in why)
-    shares = {name: round(refused[name] / count, 3) for name, count in drawn.items() if count}
-    assert len(shares) == len(rows())
-    assert {name: share for name, share in shares.items() if share >= 0.1} == {}
+    assert drawn.keys() == set(NARROWEST)
+    assert {name: refused[name] / drawn[name] for name in drawn if refused[name] >= 0.1 * drawn[name]} == {}
 
 
 # --- time ---------------------------------------------------------------------------------------
 def test_a_budget_ends_the_drawing_and_more_time_gives_more_examples(box):
     started = time.monotonic()
 
-    found = Search(plan("im2col", "scatter", budget=3.0), box).run()
+    found = Search(plan("im2col", names=("homogeneous",), scope=Scope(ops=("fprop",)), budget=3.0), box).run()
 
     # drawing ends at 3 s, nothing is shrunk here; the rest is room for a slow machine
     assert time.monotonic() - started < 20

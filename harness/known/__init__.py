@@ -125,7 +125,7 @@ def _entries(name: str, text: str) -> list[Known]:
     try:
         found = [Known(**{k: _frozen(v) for k, v in entry.items()}) for entry in json.loads(text)]
         for entry in found:
-            _ = entry.problems, entry.scopes
+            _ = entry.problems, entry.scopes, SpecifierSet(entry.versions)
             if unknown := set(entry.where) - CONDITIONS.keys():
                 raise ValueError(f"{entry.id!r} names the condition {unknown.pop()!r}; there are {', '.join(CONDITIONS)}")
     except (ValueError, TypeError) as error:

@@ -85,7 +85,7 @@ def _one_of(p: Problem) -> str:
     return str(p.rng("operand").choice([r for r in ROLES[p.op] if r != "b"]))
 
 
-@law(Scope(fills=FINITE))
+@law(Scope(ops=("fprop", "dgrad", "wgrad"), fills=FINITE))
 def homogeneous(p: Problem, ask: Ask) -> Claim:
     """Three times an operand (and the bias) gives three times the result."""
     base = {role: _roomy(p.format, a) for role, a in p.operands.items()}
@@ -111,11 +111,12 @@ def bias_is_added_once(p: Problem, ask: Ask) -> Claim:
 
 @law(Scope(ops=("fprop",), bias=(True,), fills=CALM), specific=2)
 def zero_input_gives_the_bias(p: Problem, ask: Ask) -> list[Claim]:
-    """An image of zeros, or a kernel of zeros, gives the bias: bit for bit."""
+    """An image of zeros, or a kernel of zeros, gives the bias: nothing is rounded."""
     claims = []
     for role in ("x", "w"):
-        got = ask.reply(p.spec, p.op, _with(p, {role: np.zeros_like(p.operands[role])})).output
-        claims.append(Claim.same_bits(got, _spread_bias(p), f"the result for {role} = 0", "the bias"))
+        zeroed = _with(p, {role: np.zeros_like(p.operands[role])})
+        claim = Claim.of_answer(ask.reply(p.spec, p.op, zeroed).output, *ask.definition(p.spec, p.op, zeroed))
+        claims.append(replace(claim, left=f"the result for {role} = 0", right="the bias"))
     return claims
 
 

@@ -59,6 +59,7 @@ class Law:
     `says` is the equation in a sentence (the docstring's first line). `scope` holds the problems
     that it is about, `needs` a capability that a method must have, `weight` its share of a budget.
     `specific` orders the report: of several broken laws the most specific names the mistake best.
+    `fresh`: each of its calls must be run, even if another law has the answer already.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Law:
     needs: str = ""
     weight: float = 1.0
     specific: int = 1
+    fresh: bool = False
 
 
 _ROOMS = (
@@ -83,7 +85,9 @@ _ROOMS = (
 _TABLE: dict[str, Law] = {}
 
 
-def law(scope: Scope | None = None, *, needs: str = "", weight: float = 1.0, specific: int = 1):
+def law(
+    scope: Scope | None = None, *, needs: str = "", weight: float = 1.0, specific: int = 1, fresh: bool = False
+):
     """Register a function (problem, ask) -> Claim or Claims; its name with dashes is the law's."""
 
     def add(function: LawFunction) -> LawFunction:
@@ -91,7 +95,7 @@ def law(scope: Scope | None = None, *, needs: str = "", weight: float = 1.0, spe
         if name in _TABLE and _TABLE[name].claims.__module__ != function.__module__:
             raise UnknownName(f"law {name!r} is registered twice; {_TABLE[name].claims.__module__} has it already")
         says = (function.__doc__ or "").strip().splitlines()[0]
-        _TABLE[name] = Law(name, says, function, scope or Scope(), needs, weight, specific)
+        _TABLE[name] = Law(name, says, function, scope or Scope(), needs, weight, specific, fresh)
         return function
 
     return add

@@ -167,7 +167,7 @@ def groups_are_a_block_diagonal_kernel(p: Problem, ask: Ask) -> Claim:
     return _equal(ask(p.spec, p.op, p.operands), "grouped", right, "block diagonal")
 
 
-@law(Scope(batch=SOME, fills=FINITE, grouping=("some", "depthwise")), specific=4)
+@law(Scope(ops=SPATIAL, batch=SOME, fills=FINITE, grouping=("some", "depthwise")), specific=4)
 def each_group_is_on_its_own(p: Problem, ask: Ask) -> list[Claim]:
     """What a group gives is the convolution of its channels alone."""
     spec, groups = p.spec, p.spec.groups
@@ -203,7 +203,7 @@ def input_channels_add_up(p: Problem, ask: Ask) -> Claim:
     return _extended(p, ask, "in_channels", {"x": channel(p.spec), "w": int(not p.spec.transposed)})
 
 
-@law(Scope(batch=SOME, fills=FINITE, layouts=DENSE, grouping=("one",)), specific=3)
+@law(Scope(ops=SPATIAL, batch=SOME, fills=FINITE, layouts=DENSE, grouping=("one",)), specific=3)
 def output_channels_are_side_by_side(p: Problem, ask: Ask) -> Claim:
     """A kernel with two sets of output channels gives the results of each; input gradients add up."""
     at = channel(p.spec)
@@ -211,7 +211,7 @@ def output_channels_are_side_by_side(p: Problem, ask: Ask) -> Claim:
 
 
 # --- batch and axes --------------------------------------------------------------------------
-@law(Scope(batch=("many",), fills=FINITE), specific=3)
+@law(Scope(ops=SPATIAL, batch=("many",), fills=FINITE), specific=3)
 def images_do_not_see_each_other(p: Problem, ask: Ask) -> Claim:
     """A batch in two parts gives the same images; gradients of kernel and bias are the parts' sum."""
     cut = int(p.rng("cut").integers(1, p.spec.images))
@@ -225,7 +225,7 @@ def images_do_not_see_each_other(p: Problem, ask: Ask) -> Claim:
     return _equal(ask(p.spec, p.op, p.operands), "whole batch", right, "in two parts")
 
 
-@law(Scope(batch=("unbatched", "one"), layouts=DENSE, fills=FINITE), specific=3)
+@law(Scope(ops=SPATIAL, batch=("unbatched", "one"), layouts=DENSE, fills=FINITE), specific=3)
 def unbatched_is_a_batch_of_one(p: Problem, ask: Ask) -> Claim:
     """An input without a batch axis gives what a batch of one gives."""
     without, one = (replace(p.spec, batch=batch) for batch in (None, 1))

@@ -94,7 +94,7 @@ def _flippable(spec: ConvSpec) -> list[int]:
     return found
 
 
-@law(Scope(fills=FINITE), specific=2)
+@law(Scope(ops=SPATIAL, fills=FINITE), specific=2)
 def flipping_everything_flips_the_result(p: Problem, ask: Ask) -> Claim | list[Claim]:
     """Images and kernel read backwards, with the padding's sides exchanged, give the result backwards."""
     axes = p.rng("axes").permutation(_flippable(p.spec))[: int(p.rng("count").integers(1, 4))]
@@ -106,7 +106,7 @@ def flipping_everything_flips_the_result(p: Problem, ask: Ask) -> Claim | list[C
     return _equivariant(p, ask, spec, lambda r, a: a if r == "b" else np.flip(a, at), "the flipped")
 
 
-@law(Scope(ndim=(2, 3), fills=FINITE), specific=3)
+@law(Scope(ops=SPATIAL, ndim=(2, 3), fills=FINITE), specific=3)
 def axes_in_another_order(p: Problem, ask: Ask) -> Claim:
     """Spatial axes in another order, in every field and array, give the result in that order."""
     order = [int(i) for i in _shuffled(p.rng("axes"), p.spec.ndim)]
@@ -122,7 +122,7 @@ def axes_in_another_order(p: Problem, ask: Ask) -> Claim:
 
 
 # --- images and channels ----------------------------------------------------------
-@law(Scope(batch=("many",), layouts=SEPARATE, fills=FINITE), specific=2)
+@law(Scope(ops=SPATIAL, batch=("many",), layouts=SEPARATE, fills=FINITE), specific=2)
 def images_in_another_order(p: Problem, ask: Ask) -> Claim:
     """Each image has its own result: another order of the batch is that order of the results."""
     order = _shuffled(p.rng("order"), p.spec.images)
@@ -147,7 +147,7 @@ def _within_groups(p: Problem, count: int) -> np.ndarray:
     return np.concatenate([group * size + _shuffled(rng, size) for group in range(p.spec.groups)])
 
 
-@law(Scope(fills=FINITE), specific=3)
+@law(Scope(ops=SPATIAL, fills=FINITE), specific=3)
 def output_channels_in_another_order(p: Problem, ask: Ask) -> Claim | list[Claim]:
     """Rows of the kernel (and the bias) in another order within a group give the result's channels in that order."""
     if p.spec.out_channels == p.spec.groups:
@@ -165,7 +165,7 @@ def input_channels_in_another_order(p: Problem, ask: Ask) -> Claim | list[Claim]
     return _equivariant(p, ask, p.spec, move, "reordered input channels")
 
 
-@law(Scope(grouping=("some", "depthwise"), fills=FINITE), specific=3)
+@law(Scope(ops=SPATIAL, grouping=("some", "depthwise"), fills=FINITE), specific=3)
 def groups_in_another_order(p: Problem, ask: Ask) -> Claim:
     """Groups do not know of each other: in another order they give their results in that order."""
     groups = _shuffled(p.rng("groups"), p.spec.groups)

@@ -8,7 +8,7 @@ from convlaws.mutants.registry import mutant, right
 
 
 def _channels(spec, a, keep):
-    """The operands with the channels that meet the weight's columns outside of `keep` at zero, on both sides of the product."""
+    """The operands with the weight's columns outside of `keep`, and the channels that meet them, at zero."""
     w = np.zeros_like(a["w"])
     w[:, keep] = a["w"][:, keep]
     role = "gy" if spec.transposed else "x"

@@ -25,6 +25,10 @@ LOG = 1 << 16  # bytes of what a zygote wrote that are looked at for its last li
 TAIL = 300  # characters of a child's last output that go into a message
 
 
+# NumPy keeps to one core, and threads that wait sleep: children share cores, and 4 threads spin on 2 cores for ages
+FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
 class ZygoteGone(Exception):
     """The zygote ended, or does not do what it should: start another."""
 
@@ -116,7 +120,7 @@ class Nursery:
         ours, theirs = socket.socketpair()
         self._log = os.memfd_create("convlaws-zygote", os.MFD_CLOEXEC)
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONFAULTHANDLER"}
-        environment |= {"OPENBLAS_NUM_THREADS": "1"}  # NumPy's own pool: two children on two cores must not fight
+        environment |= FRUGAL
         # -P: the folder of the script must not come first on the path of the code under test
         command = [sys.executable, "-P", str(SCRIPT), str(theirs.fileno()), str(self.owner)]
         with theirs:
