@@ -16,7 +16,7 @@ _PUBLIC = {
     "check": "convlaws.api",
     "law_table": "convlaws.pytest_plugin",
 }
-__all__ = sorted(_PUBLIC)
+__all__ = ["ConvSpec", "Finding", "Known", "Problem", "Scope", "Verdict", "check", "law_table"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import atexit
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -34,15 +35,12 @@ def address_of(function: Callable[..., Any]) -> tuple[str, bool]:
     kept under the name `local:...` and can be run only without the sandbox.
     """
     name, source = getattr(function, "__qualname__", ""), None
-    try:
+    with suppress(TypeError):  # a builtin has none
         source = inspect.getsourcefile(inspect.unwrap(function))
-    except TypeError:
-        pass
     module = inspect.getmodule(function)
     at_top = "<" not in name and name and getattr(module, name.split(".")[0], None) is not None
-    if at_top and source and Path(source).is_file():
-        package = getattr(module, "__spec__", None) is not None and getattr(module, "__name__", "") != "__main__"
-        importable = package and "." in module.__name__
+    if module and at_top and source and Path(source).is_file():
+        importable = module.__spec__ is not None and module.__name__ != "__main__" and "." in module.__name__
         return (f"{module.__name__}:{name}" if importable else f"{Path(source).resolve()}:{name}"), True
     key = f"{(name or 'function').rpartition('.')[2].strip('<>') or 'function'}_{len(LOCAL)}"
     LOCAL[key] = function
@@ -130,7 +128,7 @@ class Case:
     examples: int = LEAST
     seed: int = 0
     sandbox: bool = True
-    scope: Scope = Scope()
+    scope: Scope = field(default_factory=Scope)
     known: Known | None = None
     excused: tuple[Known, ...] = ()
 
@@ -178,7 +176,9 @@ def cases(target: Target, known_failures: Iterable[Known] = (), patterns: Iterab
     names = {law.name for law in laws.laws()}
     for failure in failures:
         if failure.law not in names:
-            raise UnknownName(f"known failure {failure.thread!r} names the law {failure.law!r}; there are {', '.join(sorted(names))}")
+            raise UnknownName(
+                f"known failure {failure.thread!r} names the law {failure.law!r}; there are {', '.join(sorted(names))}"
+            )
     calling = Calling(**{k: options.pop(k) for k in ("signature", "arrays", "contract") if k in options})
     plain = [
         Case(target, w.name, calling, excused=tuple(f for f in failures if f.law == w.name), **options)

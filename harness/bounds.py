@@ -48,9 +48,7 @@ def exact_storage(a, acc, out):
 
 def exact_operand(narrow: Format) -> Bound:
     def exact(a, acc, out):
-        fits = all(
-            np.array_equal(round_to(narrow, v), v) for r, v in zip(a.operands, a.lowest, strict=True) if r != "b"
-        )
+        fits = all(np.array_equal(round_to(narrow, v), v) for r, v in zip(a.operands, a.lowest, strict=True) if r != "b")
         return exact_plain(a, acc, out) if fits else np.zeros(a.R.shape, bool)
 
     return exact

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from os import PathLike
 from pathlib import Path
 
@@ -69,7 +69,7 @@ _DIRECTIONS = {
     "BWD_WB": ("bgrad", True),
 }
 _DTYPES = {"f64": "float64", "f32": "float32", "f16": "float16", "bf16": "bfloat16"}
-_VALUES = {"dir": _DIRECTIONS, "dt": _DTYPES}
+_VALUES: dict[str, Collection[str]] = {"dir": _DIRECTIONS, "dt": _DTYPES}
 
 
 def _set(word: str, options: dict[str, str]) -> None:

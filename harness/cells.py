@@ -26,6 +26,15 @@ def histogram(values: np.ndarray, kind: str) -> np.ndarray:
     return np.bincount(bins, minlength=BINS)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a problem was drawn: the same scope, seed and count draw it again."""
+
+    scope: Scope
+    seed: int
+    count: int
+
+
 @dataclass
 class Failure:
     """The first problem that showed a failure of one kind, and how it looks."""

@@ -1,4 +1,7 @@
-"""The command line: `convlaws check`, `repeat`, `list`. Exit codes: 0 every law kept, 1 a finding, 2 usage, 5 nothing verified, 130 interrupted."""
+"""The command line: `convlaws check`, `repeat`, `list`.
+
+Exit codes: 0 every law kept, 1 a finding, 2 usage, 5 nothing verified, 130 interrupted.
+"""
 
 from __future__ import annotations
 
@@ -41,16 +44,36 @@ def _many(name: str, choices: tuple[str, ...], what: str):
 def _calling(command):
     """The options that say how a user's function is called."""
     for option in (
-        click.option("--signature", type=click.Choice(SIGNATURES), default="conv2d", show_default=True,
-                     help="Whose call signature a function of yours has (torch.nn.functional)."),
-        click.option("--arrays", type=click.Choice(("torch", "numpy")), default="torch", show_default=True,
-                     help="What a function of yours takes and returns."),
+        click.option(
+            "--signature",
+            type=click.Choice(SIGNATURES),
+            default="conv2d",
+            show_default=True,
+            help="Whose call signature a function of yours has (torch.nn.functional).",
+        ),
+        click.option(
+            "--arrays",
+            type=click.Choice(("torch", "numpy")),
+            default="torch",
+            show_default=True,
+            help="What a function of yours takes and returns.",
+        ),
         click.option("--contract", default="", help="Hold every target to this contract; see 'convlaws list contracts'."),
         click.option("--no-sandbox", is_flag=True, help="Run the code in this process (for debugging)."),
-        click.option("--time-limit", type=click.FloatRange(min=0.01), default=20.0, show_default=True,
-                     help="Seconds that one call may take."),
-        click.option("--memory-limit", type=click.IntRange(min=64), default=4096, show_default=True,
-                     help="MiB that the process of the code may hold."),
+        click.option(
+            "--time-limit",
+            type=click.FloatRange(min=0.01),
+            default=20.0,
+            show_default=True,
+            help="Seconds that one call may take.",
+        ),
+        click.option(
+            "--memory-limit",
+            type=click.IntRange(min=64),
+            default=4096,
+            show_default=True,
+            help="MiB that the process of the code may hold.",
+        ),
     ):
         command = option(command)
     return command
@@ -64,9 +87,16 @@ def _calling(command):
 @_many("--layout", LAYOUTS, "memory layout")
 @click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law (a name or a glob); may be repeated.")
 @click.option("--budget", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Draw until this time has passed (default 60).")
-@click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Judge N examples a (method, law, op), however long it takes.")
+@click.option(
+    "--examples", type=click.IntRange(min=1), metavar="N", help="Judge N examples a (method, law, op), however long it takes."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Every draw derives from it.")
-@click.option("--problems", type=click.Path(path_type=Path), metavar="FILE", help="Judge the problems of this file, one line each, instead of drawing.")
+@click.option(
+    "--problems",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Judge the problems of this file, one line each, instead of drawing.",
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE", help="Write the records as JSON lines.")
 @click.option("--junit", "junit_path", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that search (default: the CPUs, at most 8).")
@@ -81,7 +111,9 @@ def check(targets, **options) -> None:
 @cli.command()
 @click.argument("lines", nargs=-1, required=True, metavar='"LINE"... TARGET')
 @click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; default: all that are about the problem.")
-@click.option("--script", type=click.Path(path_type=Path), metavar="FILE.py", help="Also write a script that shows it without convlaws.")
+@click.option(
+    "--script", type=click.Path(path_type=Path), metavar="FILE.py", help="Also write a script that shows it without convlaws."
+)
 @_calling
 def repeat(lines, **options) -> None:
     """Run the LAWs on the problem LINE against TARGET; several lines are run in order in one process, the last is judged."""
@@ -91,7 +123,7 @@ def repeat(lines, **options) -> None:
 
 
 @cli.command("list")
-@click.argument("what", type=click.Choice(("methods", "engines", "laws", "contracts", "mutants", "known")))
+@click.argument("what", type=click.Choice(("methods", "engines", "cuda", "laws", "contracts", "mutants", "known")))
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
 def list_(what, as_json) -> None:
     """Show the rows of a table."""

@@ -102,9 +102,7 @@ class Claim:
         with np.errstate(over="ignore"):
             scale = np.asarray(answer.S, np.float64)
         middle = allowed.middle if answer.infinite is None else None
-        return Claim(
-            got, allowed.low, allowed.high, nan=answer.nan, free=allowed.free, n=answer.n, scale=scale, middle=middle
-        )
+        return Claim(got, allowed.low, allowed.high, nan=answer.nan, free=allowed.free, n=answer.n, scale=scale, middle=middle)
 
     @staticmethod
     def equal(left: Approx, right: Approx) -> Claim:

@@ -107,7 +107,7 @@ def _may_overflow(a: Answer, contract: Contract, B: np.ndarray, limit: float) ->
     if contract.spreads:  # a transform adds up whole images, and one overflow reaches all of them
         mass = [float(np.abs(v[np.isfinite(v)]).sum()) for v in a.lowest]
         return np.ones(a.R.shape, bool) if SPREAD * float(np.prod([m for m in mass if m] or [0])) > limit else None
-    over = a.S + B > limit  # a partial sum is at most S, and off by B at most
+    over = limit < a.S + B  # a partial sum is at most S, and off by B at most
     return over if over.any() else None
 
 
@@ -122,9 +122,7 @@ def _is_winograd(spec: ConvSpec, op: str) -> bool:
 
 _ROWS = (
     Contract("plain", "sums in the accumulator in any order, rounded once", plain_bound, exact_plain),
-    Contract(
-        "storage", "partial results rounded to the storage format", storage_bound, exact_storage, rounds_once=False
-    ),
+    Contract("storage", "partial results rounded to the storage format", storage_bound, exact_storage, rounds_once=False),
     Contract("ftz", "plain, but subnormal numbers may be flushed to zero anywhere", flushing, exact_flushing),
     Contract("tf32", "operands rounded to TF32 first", operand_bound(TF32), exact_operand(TF32), covers=_not_bias),
     Contract(
@@ -168,9 +166,7 @@ _ROWS = (
         spreads=True,
         covers=_is_winograd,
     ),
-    Contract(
-        "fft", "fast Fourier transform: one bound for a whole plane", fft, never_exact, spreads=True, covers=_not_bias
-    ),
+    Contract("fft", "fast Fourier transform: one bound for a whole plane", fft, never_exact, spreads=True, covers=_not_bias),
 )
 CONTRACTS = {c.name: c for c in _ROWS}
 

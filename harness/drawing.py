@@ -19,6 +19,10 @@ from convlaws.strategies import problems
 class _RefusedError(BaseException):
     """Carries a refusal of ours out of Hypothesis, which would take an Exception for a failing test and repeat it."""
 
+    def __init__(self, error: HarnessError):
+        super().__init__(str(error))
+        self.error = error
+
 
 def quiet(count: int, *phases: Phase) -> settings:
     """Settings of a run of ours: no database, no deadline, no output."""
@@ -56,12 +60,11 @@ def draw(scope: Scope, test: Callable[[Problem], bool], seed: int, config: setti
         try:
             return test(problem)
         except HarnessError as error:
-            raise _RefusedError from error
+            raise _RefusedError(error) from error
 
     try:
         return find(strategy(scope), guarded, random=Random(seed), settings=config)
     except NoSuchExample:
         return None
     except _RefusedError as stop:
-        assert stop.__cause__ is not None
-        raise stop.__cause__ from None
+        raise stop.error from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from importlib import metadata
+from pathlib import Path
 
 PACKAGES = ("convlaws", "torch", "numpy", "scipy", "hypothesis", "ml_dtypes")
 
@@ -19,7 +20,7 @@ def _version(name: str) -> str:
 def _processor() -> tuple[str, str]:
     """(model name, the vector extensions that convolution kernels choose by)."""
     try:
-        text = open("/proc/cpuinfo", encoding="utf-8").read()
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return platform.processor(), ""
     fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)

@@ -171,9 +171,7 @@ def _approx(reply: Reply, found: Answer, allowed: Interval) -> Approx:
     return Approx(reply.output.astype(R.dtype), bound)
 
 
-def examine(
-    method: Method, law: Law, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = ()
-) -> Outcome:
+def examine(method: Method, law: Law, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = ()) -> Outcome:
     """Run one case: never raises for what the method does."""
     started = time.perf_counter()
     reason = refusal(method, law, problem)
@@ -225,7 +223,7 @@ def _judged(claims: list[Claim]) -> Outcome:
             return _broken(mismatch)
     reasons = [claim.vacuous() for claim in claims]
     if all(reasons):
-        return Outcome(Verdict.VACUOUS, reasons[0] if reasons else "the law claims nothing here")
+        return Outcome(Verdict.VACUOUS, (reasons or ["the law claims nothing here"])[0] or "")
     found = np.concatenate([ratios(c) for c in claims])
     terms = [np.ravel(c.n) for c in claims if c.n is not None]
     worst = float(found.max(initial=0.0))

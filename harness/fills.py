@@ -139,9 +139,7 @@ def special(rng, shape, r: Recipe) -> np.ndarray:
 
 
 Fill = Callable[[np.random.Generator, tuple, Recipe], np.ndarray]
-FILLS: dict[str, Fill] = {
-    f.__name__: f for f in (integers, onehot, sparse, normal, ones, wild, tiny, huge, special)
-}
+FILLS: dict[str, Fill] = {f.__name__: f for f in (integers, onehot, sparse, normal, ones, wild, tiny, huge, special)}
 
 
 def terms(spec: ConvSpec, op: str) -> int:

@@ -66,9 +66,7 @@ def not_shown(plan: Plan, runner: Runner, ledger: Ledger) -> list[Known]:
     return [k for k in asked if not any(shows(k, p) for p in k.problems)]
 
 
-def repeated(
-    method: Method, laws: Iterable[Law], problems: list[Problem], runner: Runner
-) -> list[tuple[Law, Outcome]]:
+def repeated(method: Method, laws: Iterable[Law], problems: list[Problem], runner: Runner) -> list[tuple[Law, Outcome]]:
     """Run all problems in order in one fresh process, each under each law; the outcomes of the last."""
     *before, last = problems
     found = []

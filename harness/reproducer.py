@@ -20,6 +20,7 @@ import numpy as np
 from convlaws.layouts import place
 from convlaws.problem import RESULT, Problem, shape_of
 from convlaws.reproducer_text import BIAS_GRADIENT, BITS, CALLS, DEFINITION, JUDGE, LAY_OUT, NUMBERS, PRELUDE, UPDATES
+from convlaws.spec import ConvSpec
 
 MOST_NUMBERS = 2000  # larger arrays are no reading: they go in as compressed bytes
 
@@ -123,6 +124,14 @@ def _definition(problem: Problem) -> dict[str, Any]:
         "result": {"weight": "w"}.get(update, update),
         "update": UPDATES.get(update, ""),
         "bias": "result = result + exact(b).reshape(-1, *[1] * ndim)" if "b" in problem.operands else "",
+        "kind": "longdouble" if problem.dtype == "float64" else "float64",
+        "shape": shape_of(spec, result),
+        **_sizes(spec),
+    }
+
+
+def _sizes(spec: ConvSpec) -> dict[str, Any]:
+    return {
         "batchless": spec.batch is None,
         "wide_extent": spec.output if spec.transposed else spec.extent,
         "narrow_extent": spec.extent if spec.transposed else spec.output,
@@ -132,8 +141,6 @@ def _definition(problem: Problem) -> dict[str, Any]:
         "low": tuple(low for low, _ in spec.sides),
         "groups": spec.groups,
         "mode": spec.padding_mode,
-        "kind": "longdouble" if problem.dtype == "float64" else "float64",
-        "shape": shape_of(spec, result),
         "channel": 0 if spec.batch is None else 1,
     }
 
@@ -143,7 +150,7 @@ def _call(problem: Problem, target: Mapping[str, Any]) -> str:
     spec, op = problem.spec, problem.op
     kind, values = _kind(target)
     padding = spec.padding if isinstance(spec.padding, str) else tuple(low for low, _ in spec.padding)
-    rest = (spec.stride, padding, spec.dilation, spec.groups)
+    rest: tuple[Any, ...] = (spec.stride, padding, spec.dilation, spec.groups)
     if spec.transposed:
         rest = (spec.stride, padding, spec.output_padding, spec.groups, spec.dilation)
     transposed = "_transpose" if spec.transposed else ""

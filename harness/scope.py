@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 from convlaws.fills import FILLS
 from convlaws.problem import DTYPES, LAYOUTS, OPS, Problem
@@ -101,8 +102,10 @@ class Scope:
 @lru_cache(maxsize=1024)
 def ability(scope: Scope, mirrors: bool) -> Scope:
     """What a method can be asked beside a drawn problem: a law's own convolutions may cost a few times more."""
-    larger = {"macs": DEARER * scope.macs, "matrix": DEARER * scope.matrix}
-    return replace(scope, **larger, **({"transposed": BOTH} if mirrors else {}))
+    larger: dict[str, Any] = {"macs": DEARER * scope.macs, "matrix": DEARER * scope.matrix}
+    if mirrors:
+        larger["transposed"] = BOTH
+    return replace(scope, **larger)
 
 
 def matrix_entries(spec: ConvSpec) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import Phase
 
-from convlaws.cells import Cell, Failure, refused_cell
+from convlaws.cells import Cell, Failure, Origin, refused_cell
 from convlaws.drawing import draw, possible, quiet
 from convlaws.examine import NEEDS, Oracle, Outcome, examine, holds_under
 from convlaws.known import Ledger
@@ -101,7 +101,7 @@ class Search:
         self.shrinker = Shrinker(self, allowance=20 + 0.4 * (plan.budget or 600))
         self.jobs: list[list[Cell]] = []
         self.refused: list[Finding] = []
-        self.waiting: list[tuple[Cell, Failure, Scope, int, int]] = []
+        self.waiting: list[tuple[Cell, Failure, Origin]] = []
         self.trail: list[tuple[str, Problem]] = []
 
     def run(self) -> list[Finding]:
@@ -150,7 +150,7 @@ class Search:
             target = min(wanting, key=lambda c: c.examples - goals[id(c)])
             before = target.examples
             count = int(min(BATCH, goals[id(target)] - before + 4))
-            self._batch(target, wanting, self._seed(target, number, batch), count)
+            self._batch(target, wanting, Origin(target.scope, self._seed(target, number, batch), count))
             target.idle = 0 if target.examples > before else target.idle + 1
             batch += 1
 
@@ -158,22 +158,27 @@ class Search:
         text = f"{self.plan.seed} {cell.law.name} {cell.op} {cell.method.name} {number} {batch}"
         return zlib.crc32(text.encode())
 
-    def _batch(self, target: Cell, cells: Iterable[Cell], seed: int, count: int) -> None:
-        """Draw `count` problems for `target`; each of `cells` whose scope has a problem judges it."""
+    def _batch(self, target: Cell, cells: Iterable[Cell], origin: Origin) -> None:
+        """Draw problems for `target`; each of `cells` whose scope has a problem judges it."""
         seen: set[Problem] = set()
+        alike: dict[Scope, list[Cell]] = {}
+        for cell in cells:
+            alike.setdefault(cell.scope, []).append(cell)
 
         def judge_all(problem: Problem) -> bool:
             if problem not in seen:
                 seen.add(problem)
-                for cell in cells:
-                    if not cell.hopeless and (cell is target or not cell.scope.refuses(problem)):
-                        self._judge(cell, problem, (target.scope, seed, count))
+                for scope, group in alike.items():
+                    for cell in group if scope is target.scope or not scope.refuses(problem) else ():
+                        self._judge(cell, problem, origin)
             return False
 
-        draw(target.scope, judge_all, seed, quiet(count, Phase.generate))
+        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, Phase.generate))
         self._shrink()
 
-    def _judge(self, cell: Cell, problem: Problem, origin: tuple[Scope, int, int]) -> None:
+    def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
+        if cell.hopeless:
+            return
         if self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget:
             raise _OutOfTimeError
         if region := self.ledger.avoids(cell.method, cell.law.name, problem):
@@ -188,12 +193,12 @@ class Search:
             failure.shrunk = True  # its entry has the small line already
         elif failure:
             failure.before = before
-            self.waiting.append((cell, failure, *origin))
+            self.waiting.append((cell, failure, origin))
 
     def _shrink(self) -> None:
         while self.waiting:
-            cell, failure, *origin = self.waiting.pop(0)
-            self.shrinker.shrink(cell, failure, *origin)
+            cell, failure, origin = self.waiting.pop(0)
+            self.shrinker.shrink(cell, failure, origin)
             self.notify({"failure": f"{cell.method.name} {failure.outcome.verdict} {cell.law.name}"})
 
     def examine(self, cell: Cell, problem: Problem, *, fresh: bool = False) -> Outcome:

@@ -7,14 +7,13 @@ from typing import Protocol
 
 from hypothesis import Phase
 
-from convlaws.cells import Cell, Failure
+from convlaws.cells import Cell, Failure, Origin
 from convlaws.drawing import draw, quiet
 from convlaws.examine import Outcome
 from convlaws.known import Ledger
 from convlaws.problem import Problem
 from convlaws.remembering import Runner
 from convlaws.results import Verdict
-from convlaws.scope import Scope
 
 EACH_SECONDS = 8.0  # the most that one failure is shrunk for
 HANG_SECONDS = 1.0  # the time limit of a call while a hang is shrunk
@@ -25,8 +24,11 @@ TRIALS = 40  # fresh processes spent on making a history short
 class Court(Protocol):
     """What a shrinker needs of a search."""
 
-    runner: Runner
-    ledger: Ledger
+    @property
+    def runner(self) -> Runner: ...
+
+    @property
+    def ledger(self) -> Ledger: ...
 
     def examine(self, cell: Cell, problem: Problem, *, fresh: bool = False) -> Outcome: ...
 
@@ -40,7 +42,7 @@ class Shrinker:
         self.search, self.left = search, allowance
         self._small: dict[tuple[str, str], list[Problem]] = {}
 
-    def shrink(self, cell: Cell, failure: Failure, scope: Scope, seed: int, count: int) -> None:
+    def shrink(self, cell: Cell, failure: Failure, origin: Origin) -> None:
         """Replace the failure's problem by a small one that fails alike; note how often that repeats."""
         started = time.monotonic()
         runner, limit = self.search.runner, self.search.runner.time_limit
@@ -49,7 +51,7 @@ class Shrinker:
         try:
             seconds = min(EACH_SECONDS, self.left)
             if not self._adopt(cell, failure) and seconds > 0:
-                self._search(cell, failure, scope, seed, count, started + seconds)
+                self._search(cell, failure, origin, seconds)
             self._confirm(cell, failure)
         finally:
             runner.time_limit = limit
@@ -72,8 +74,9 @@ class Shrinker:
                 return True
         return False
 
-    def _search(self, cell: Cell, failure: Failure, scope: Scope, seed: int, count: int, deadline: float) -> None:
-        first, seen = failure.problem, {}
+    def _search(self, cell: Cell, failure: Failure, origin: Origin, seconds: float) -> None:
+        first, deadline = failure.problem, time.monotonic() + seconds
+        seen: dict[Problem, Outcome | None] = {}
 
         def fails(problem: Problem) -> bool:
             if not seen and problem != first:
@@ -83,9 +86,9 @@ class Shrinker:
                 seen[problem] = self._fails(cell, failure, problem) if time.monotonic() < deadline else None
             return seen[problem] is not None
 
-        found = draw(scope, fails, seed, quiet(count + 1, Phase.generate, Phase.shrink))
-        if found is not None:
-            failure.problem, failure.outcome, failure.shrunk = found, seen[found], True
+        found = draw(origin.scope, fails, origin.seed, quiet(origin.count + 1, Phase.generate, Phase.shrink))
+        if found is not None and (outcome := seen[found]):
+            failure.problem, failure.outcome, failure.shrunk = found, outcome, True
             self._small.setdefault((cell.method.name, cell.op), []).append(found)
 
     def _confirm(self, cell: Cell, failure: Failure) -> None:

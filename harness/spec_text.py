@@ -54,7 +54,8 @@ def _sides(text: str, where: str) -> Sides | str:
     sides = []
     for part in text.split("x"):
         low, colon, high = part.partition(":")
-        sides.append(_numbers(f"{low}x{high if colon else low}", where))
+        below, above = _numbers(f"{low}x{high if colon else low}", where)
+        sides.append((below, above))
     return tuple(sides)
 
 

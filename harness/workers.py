@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from convlaws import known
 from convlaws.errors import HarnessError, UsageError
@@ -99,18 +100,19 @@ def _bury(left: set[int], processes: list) -> None:
             raise UsageError(f"worker {number} died with exit code {processes[number].exitcode}; its findings are lost")
 
 
-def _portable(plan: Plan) -> Plan:
+def _portable(plan: Plan) -> dict[str, Any]:
     """The plan by names: rows hold functions, which do not cross into a fresh process."""
-    return replace(plan, methods=[m.passport() for m in plan.methods], laws=[law.name for law in plan.laws])
+    fields = {"scope": plan.scope, "seed": plan.seed, "budget": plan.budget, "examples": plan.examples}
+    return {**fields, "methods": [m.passport() for m in plan.methods], "laws": [law.name for law in plan.laws]}
 
 
-def _work(number: int, plan: Plan, setting: Setting, events) -> None:
+def _work(number: int, named: dict[str, Any], setting: Setting, events) -> None:
     from convlaws.laws import registry as laws
     from convlaws.targets import admit
 
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        plan = replace(plan, methods=[admit(m) for m in plan.methods], laws=laws.find(plan.laws))
+        plan = Plan(**{**named, "methods": [admit(m) for m in named["methods"]], "laws": laws.find(named["laws"])})
         with running(setting) as runner:
             found = Search(plan, runner, known.load(), lambda event: events.put((number, "event", event))).run()
         events.put((number, "findings", found))

@@ -124,8 +124,7 @@ def spec_of(draft: Draft, raw: Raw) -> ConvSpec:
     kernel = tuple(raw["kernel"])
     padding, extra = _padding(draft, raw), _output_padding(raw, stride, dilation)
     reach = tuple(d * (r - 1) + 1 for d, r in zip(dilation, kernel, strict=True))
-    sides = tuple((0, 0) if padding == "valid" else ((r - 1) // 2, r // 2) for r in reach)
-    sides = sides if isinstance(padding, str) else padding
+    sides = _sides(padding, reach)
     axes = zip(reach, stride, sides, extra or (0,) * shape.ndim, raw["beyond"], strict=True)
     return ConvSpec(
         batch={"unbatched": None, "empty": 0, "one": 1}.get(shape.batch, (raw["images"] or [1])[0]),
@@ -142,6 +141,12 @@ def spec_of(draft: Draft, raw: Raw) -> ConvSpec:
         transposed=kind.transposed,
         output_padding=extra,
     )
+
+
+def _sides(padding: Sides | str, reach: tuple[int, ...]) -> Sides:
+    if isinstance(padding, str):
+        return tuple((0, 0) if padding == "valid" else ((r - 1) // 2, r // 2) for r in reach)
+    return padding
 
 
 def _one_above(least: int, values: list[int], table: Sequence[int]) -> tuple[int, ...]:

@@ -23,9 +23,7 @@ COMMAND = (sys.executable, "-m", "convlaws")
 
 def convlaws(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess:
     """The command's end; it never shows a traceback."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=180, check=False
-    )
+    done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=180, check=False)
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
     return done
 
@@ -83,9 +81,7 @@ def test_two_workers_find_what_one_finds(tmp_path):
     for workers in ("1", "2"):
         convlaws(*words, "--workers", workers, "--json", tmp_path / f"{workers}.jsonl")
 
-    one, two = (
-        {(r["method"], r["op"], r["verdict"]) for r in records(tmp_path / f"{n}.jsonl")[:-1]} for n in ("1", "2")
-    )
+    one, two = ({(r["method"], r["op"], r["verdict"]) for r in records(tmp_path / f"{n}.jsonl")[:-1]} for n in ("1", "2"))
     assert one == two
 
 

@@ -136,9 +136,7 @@ def test_the_ratio_is_at_most_one_exactly_where_the_claim_is_kept(middle, below,
 def test_a_message_names_the_worst_place_both_values_and_the_slack():
     c = claim([[1.0, 2.5], [9.0, 4.0]], [[0.5, 1.5], [2.5, 3.5]], [[1.5, 2.5], [3.5, 4.5]], left="this", right="that")
 
-    assert (
-        str(judge(c)) == "this is 9 at (1, 0), that 3\n  apart by 6, allowed 0.5, ratio 12; 1 of 4 elements are wrong"
-    )
+    assert str(judge(c)) == "this is 9 at (1, 0), that 3\n  apart by 6, allowed 0.5, ratio 12; 1 of 4 elements are wrong"
 
 
 @pytest.mark.parametrize(

@@ -158,9 +158,7 @@ def test_big_first_reaches_the_plain_bound_at_any_length(dtype):
     assert ratios(claim).max() > 0.9
 
 
-@pytest.mark.parametrize(
-    ("dtype", "narrow"), [("float64", np.float32), ("float32", np.float16), ("float16", np.float16)]
-)
+@pytest.mark.parametrize(("dtype", "narrow"), [("float64", np.float32), ("float32", np.float16), ("float16", np.float16)])
 def test_a_narrower_accumulator_breaks_plain(dtype, narrow):
     broken = 0
     for seed, (kind, size) in enumerate(ALL_DOTS):
@@ -265,9 +263,7 @@ def test_subnormal_results_of_gradual_underflow_keep_plain(dtype):
     acc = np.float64 if dtype == "float64" else np.float32
     for seed in range(40):
         rng, size = np.random.default_rng(seed), 1 + seed % 9
-        x, w = (
-            round_to(fmt, rng.standard_normal((1, size, 1)) * 2.0 ** (fmt.least // 2)).astype(fmt.dtype) for _ in "xw"
-        )
+        x, w = (round_to(fmt, rng.standard_normal((1, size, 1)) * 2.0 ** (fmt.least // 2)).astype(fmt.dtype) for _ in "xw")
         a = answer(ConvSpec(in_channels=size, extent=(1,), kernel=(1,)), "fprop", {"x": x, "w": w})
         got = in_a_row((x.astype(acc) * w.astype(acc))[..., 0], rng)
 
@@ -279,9 +275,7 @@ def test_subnormal_results_of_gradual_underflow_keep_plain(dtype):
 def drawn(scope: Scope, count: int) -> tuple[Problem, ...]:
     """`count` problems of a scope, the same ones in each run."""
     rng = random.Random(7)
-    return tuple(
-        plan(scope, 20_000).problem(lambda table: table[rng.randrange(len(table))], seed) for seed in range(count)
-    )
+    return tuple(plan(scope, 20_000).problem(lambda table: table[rng.randrange(len(table))], seed) for seed in range(count))
 
 
 DENSE = ("normal", "sparse", "wild", "integers", "onehot", "ones")
@@ -333,9 +327,7 @@ def _three_products(p: Problem) -> np.ndarray:
         parts[role] = high, round_to(b, a - high).astype(a.dtype)
     one, two = (r for r in parts if r != "b")
     spec = ConvSpec.parse(str(p.spec).replace("_b", ""))
-    calls = [
-        frame.run(LoopWindow, spec, p.op, {one: parts[one][i], two: parts[two][j]}) for i, j in ((1, 0), (0, 1), (0, 0))
-    ]
+    calls = [frame.run(LoopWindow, spec, p.op, {one: parts[one][i], two: parts[two][j]}) for i, j in ((1, 0), (0, 1), (0, 0))]
     total = calls[0] + calls[1] + calls[2]
     return total if bias is None else total + bias.reshape(-1, *(1,) * p.spec.ndim)
 
@@ -490,9 +482,7 @@ def test_partial_results_in_storage_may_overflow_where_their_sum_does_not():
 
 
 @pytest.mark.parametrize(("x", "w"), [(-149, 0), (20, -149), (40, -146), (0, -140)])
-@pytest.mark.parametrize(
-    ("name", "maps"), [("winograd2", Winograd2), ("winograd2-any", Winograd2), ("winograd4", Winograd4)]
-)
+@pytest.mark.parametrize(("name", "maps"), [("winograd2", Winograd2), ("winograd2-any", Winograd2), ("winograd4", Winograd4)])
 def test_subnormal_operands_of_winograd_keep_its_contract(name, maps, x, w):
     for seed in range(20):
         rng, spec = np.random.default_rng(seed), ConvSpec.parse("n1c2k1_x6x6_r3x3_s1x1_p0x0_d1x1")
@@ -535,9 +525,7 @@ def test_a_bias_gradient_is_a_plain_sum(name):
     assert CONTRACTS[name].applied_to(spec, "bgrad").name == "plain"
 
 
-@pytest.mark.parametrize(
-    "text", ["n1c1k1_x5x5_r3x3_s2x1", "n1c1k1_x9x9_r3x3_s1x1_p0_d2x1", "n1c1k1_x5_r3", "n1c1k1_x5x5_r3x2"]
-)
+@pytest.mark.parametrize("text", ["n1c1k1_x5x5_r3x3_s2x1", "n1c1k1_x9x9_r3x3_s1x1_p0_d2x1", "n1c1k1_x5_r3", "n1c1k1_x5x5_r3x2"])
 def test_winograd_is_plain_where_it_has_no_meaning(text):
     spec = ConvSpec.parse(text.replace("_p0", "_p0x0"))
 

@@ -61,9 +61,7 @@ def random_spec(rng, ndim, transposed):
         bias=rng.random() < 0.5,
         transposed=transposed,
         padding_mode="zeros" if transposed else rng.choice(["zeros", rng.choice(PADDING_MODES)]),
-        output_padding=tuple(
-            rng.randrange(max(pair)) if transposed else 0 for pair in zip(stride, dilation, strict=True)
-        ),
+        output_padding=tuple(rng.randrange(max(pair)) if transposed else 0 for pair in zip(stride, dilation, strict=True)),
     )
 
 
@@ -95,9 +93,7 @@ def mismatch(row, problem, got):
 def within(row, **fields):
     """The row's scope, narrowed."""
     values = {name: getattr(row.scope, name) for name in row.scope.__dataclass_fields__}
-    return type(row.scope)(
-        **{**values, **{k: tuple(v for v in values[k] if v in allowed) for k, allowed in fields.items()}}
-    )
+    return type(row.scope)(**{**values, **{k: tuple(v for v in values[k] if v in allowed) for k, allowed in fields.items()}})
 
 
 # --- what holds of every engine -----------------------------------------------------
@@ -123,9 +119,7 @@ def test_shape_and_dtype_are_those_of_the_problem(name):
         problem = random_problem(rng, row.scope)
         got = compute({"row": name}, problem)
 
-        assert (got.shape, got.dtype) == (shape_of(problem.spec, RESULT[problem.op]), problem.format.dtype), str(
-            problem
-        )
+        assert (got.shape, got.dtype) == (shape_of(problem.spec, RESULT[problem.op]), problem.format.dtype), str(problem)
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -146,9 +140,7 @@ def test_operands_are_left_as_they_were(name):
 def test_half_fprop_of_normal_numbers_keeps_the_plain_contract(name, dtype):
     # subnormal results and Inf are left out: with AVX512_BF16 oneDNN gets them wrong, a finding
     row, rng = _TABLE[name], random.Random(name + dtype)
-    scope = within(
-        row, dtypes=(dtype,), ops=("fprop",), transposed=(False,), fills=("integers", "onehot", "normal", "ones")
-    )
+    scope = within(row, dtypes=(dtype,), ops=("fprop",), transposed=(False,), fills=("integers", "onehot", "normal", "ones"))
     broken = {}
 
     for _ in range(60):

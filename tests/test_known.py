@@ -100,9 +100,7 @@ def test_a_local_version_is_the_version_that_it_is_built_from(monkeypatch):
 def test_only_marked_regions_are_avoided_and_their_lines_are_still_asked():
     region = ({"ops": ("dgrad",)},)
     near = Problem.parse("n1c1k1_x9_r2 dgrad")
-    marked, plain = (
-        Ledger([Known(id="k", methods=("*",), regions=region, lines=(LINE,), avoid=a)]) for a in (True, False)
-    )
+    marked, plain = (Ledger([Known(id="k", methods=("*",), regions=region, lines=(LINE,), avoid=a)]) for a in (True, False))
 
     assert marked.avoids(LOOP, "homogeneous", near) == "k"
     assert marked.avoids(LOOP, "homogeneous", P) == ""

@@ -21,11 +21,7 @@ from convlaws.request import Ending, Reply, Request
 from convlaws.results import Verdict
 from convlaws.spec import PADDING_MODES, ConvSpec
 
-MINE = [
-    row
-    for row in laws()
-    if row.claims.__module__ in {room.__name__ for room in (agreement, algebra, special, symmetry)}
-]
+MINE = [row for row in laws() if row.claims.__module__ in {room.__name__ for room in (agreement, algebra, special, symmetry)}]
 NAMES = [row.name for row in MINE]
 Run = Callable[[ConvSpec, str, dict], np.ndarray]
 PEERS = ("loop", "scatter")
@@ -70,9 +66,7 @@ def problems_of(law: Law, method: Method, count: int, seed: int = 0) -> Iterator
     rng, found, scope = np.random.default_rng(seed), 0, law.scope.meet(method.scope)
     while scope and found < count:
         words = {"op": OPS, "dtype": DTYPES, "layout": LAYOUTS, "fill": tuple(FILLS)}
-        drawn = {
-            name: str(rng.choice([w for w in all_ if w in getattr(scope, f"{name}s")])) for name, all_ in words.items()
-        }
+        drawn = {name: str(rng.choice([w for w in all_ if w in getattr(scope, f"{name}s")])) for name, all_ in words.items()}
         try:
             p = Problem(spec=_spec(rng), seed=int(rng.integers(0, 10_000)), **drawn)
         except SpecError:
@@ -105,9 +99,7 @@ def _seen(request: Request) -> dict[str, np.ndarray]:
     """The operands as a method gets them: under `expanded`, all images are one."""
     if request.layout != "expanded":
         return dict(request.operands)
-    return {
-        r: np.repeat(a[-1:], len(a), axis=0) if r in ("x", "gy") and len(a) else a for r, a in request.operands.items()
-    }
+    return {r: np.repeat(a[-1:], len(a), axis=0) if r in ("x", "gy") and len(a) else a for r, a in request.operands.items()}
 
 
 def _maps_of(name: str) -> Run:
@@ -132,9 +124,7 @@ def test_a_right_method_keeps_the_law_and_mostly_means_something(name):
     assert sum(o.verdict is Verdict.KEPT for _, o in found) >= 60
 
 
-SPREADING = [
-    (fast, row.name) for fast in ("fft", "winograd2", "winograd4") for row in MINE if row.scope.meet(get(fast).scope)
-]
+SPREADING = [(fast, row.name) for fast in ("fft", "winograd2", "winograd4") for row in MINE if row.scope.meet(get(fast).scope)]
 
 
 @pytest.mark.parametrize(("fast", "name"), SPREADING)
@@ -213,9 +203,7 @@ def _first_input_channel_larger(spec, op, a):
 
 def _upwards(spec, op, a, y):
     return (
-        np.nextafter(y, np.full_like(y, np.inf))
-        if y.dtype in (np.float32, np.float64)
-        else y.astype(np.float32) + np.abs(y) / 64
+        np.nextafter(y, np.full_like(y, np.inf)) if y.dtype in (np.float32, np.float64) else y.astype(np.float32) + np.abs(y) / 64
     )
 
 
@@ -228,11 +216,7 @@ def _by_the_largest(spec, op, a):
 
     def fixed(v):
         most = np.abs(v.astype(np.float64)).max(initial=0)
-        return (
-            (np.rint(v.astype(np.float64) / most * 1024) * most / 1024).astype(v.dtype)
-            if np.isfinite(most) and most
-            else v
-        )
+        return (np.rint(v.astype(np.float64) / most * 1024) * most / 1024).astype(v.dtype) if np.isfinite(most) and most else v
 
     return right(spec, op, {r: fixed(v) for r, v in a.items()})
 

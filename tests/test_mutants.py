@@ -78,9 +78,7 @@ def box() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def search(
-    box: Sandbox, method: str, law: str = "*", examples: int = EXAMPLES, scope: Scope | None = None
-) -> list[Finding]:
+def search(box: Sandbox, method: str, law: str = "*", examples: int = EXAMPLES, scope: Scope | None = None) -> list[Finding]:
     return Search(Plan([get(method)], laws.find([law]), scope or Scope(), examples=examples), box).run()
 
 

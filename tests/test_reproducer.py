@@ -33,9 +33,7 @@ def written(problem, target, message="m"):
 def started(folder, text):
     path = folder / "repeat.py"
     path.write_text(text)
-    return subprocess.run(
-        [sys.executable, str(path)], capture_output=True, text=True, cwd=folder, timeout=120, check=False
-    )
+    return subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=folder, timeout=120, check=False)
 
 
 @pytest.fixture
@@ -95,12 +93,8 @@ def test_operands_are_rebuilt_to_the_bit_and_laid_out_as_they_were(dtype, layout
 
     for role, array in problem.operands.items():
         rebuilt = names["as_array"](names[role], names[f"{role}_there"])
-        assert rebuilt.tobytes() == array.tobytes() or np.array_equal(
-            rebuilt.astype(float), array.astype(float), equal_nan=True
-        )
-        assert (np.signbit(rebuilt.astype(float)) == np.signbit(array.astype(float)))[
-            ~np.isnan(array.astype(float))
-        ].all()
+        assert rebuilt.tobytes() == array.tobytes() or np.array_equal(rebuilt.astype(float), array.astype(float), equal_nan=True)
+        assert (np.signbit(rebuilt.astype(float)) == np.signbit(array.astype(float)))[~np.isnan(array.astype(float))].all()
         assert layout != "sliced" or rebuilt.strides[-1] == 2 * rebuilt.itemsize
         assert layout != "expanded" or role != "x" or rebuilt.strides[0] == 0
 

@@ -137,9 +137,7 @@ def test_an_exception_names_the_line_of_the_code_that_raised_it():
 
     assert reply.ending is Ending.LOST
     assert reply.message.startswith("KeyError: 'copy b'\n  ")
-    assert reply.message.endswith(
-        f'trivial.py:{line_of("TARGETS[target")} in open_target: return TARGETS[target["do"]]'
-    )
+    assert reply.message.endswith(f'trivial.py:{line_of("TARGETS[target")} in open_target: return TARGETS[target["do"]]')
 
 
 def line_of(text: str) -> int:

@@ -166,9 +166,7 @@ def test_no_batch_axis_an_empty_batch_and_a_bias_arrive(trivial, line, words):
     x = np.ones(p.spec.x_shape, np.float32)
     operands = {"x": x, "w": p.draw("w"), "b": p.draw("b")}
 
-    reply = trivial.call(
-        {"do": "copy x"}, Request(spec=p.spec, op="fprop", dtype="float32", operands=operands, layout=words)
-    )
+    reply = trivial.call({"do": "copy x"}, Request(spec=p.spec, op="fprop", dtype="float32", operands=operands, layout=words))
 
     np.testing.assert_array_equal(reply.output, x)
 

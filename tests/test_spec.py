@@ -175,9 +175,7 @@ def test_same_padding_keeps_the_extent(spec):
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 @steady
-@given(
-    spec=conv_specs(Scope(padding=("none", "even", "same", "valid"), padding_mode=("zeros",), batch=("one", "many")))
-)
+@given(spec=conv_specs(Scope(padding=("none", "even", "same", "valid"), padding_mode=("zeros",), batch=("one", "many"))))
 def test_the_shapes_are_those_of_torch(spec):
     torch = pytest.importorskip("torch")
     kind = "conv_transpose" if spec.transposed else "conv"

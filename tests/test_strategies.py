@@ -293,6 +293,4 @@ def test_a_failure_of_many_multiply_adds_stays_plain(seed):
 
     assert smallest.spec.macs <= 5000
     assert str(smallest).endswith(PLAIN)
-    assert (
-        features(smallest).items() >= {"transposed": False, "strided": False, "dilated": False, "bias": False}.items()
-    )
+    assert features(smallest).items() >= {"transposed": False, "strided": False, "dilated": False, "bias": False}.items()

@@ -88,9 +88,7 @@ def test_same_stays_a_word_and_no_bias_is_none(tmp_path):
 
 
 def test_numpy_gets_arrays_with_their_real_strides(tmp_path):
-    address = write(
-        tmp_path, "def conv(x, w, b, s, p, d, g):\n    print(type(x).__name__, x.dtype, x.strides)\n    return x"
-    )
+    address = write(tmp_path, "def conv(x, w, b, s, p, d, g):\n    print(type(x).__name__, x.dtype, x.strides)\n    return x")
     problem = Problem.parse("n1c1k1_x3_r1 bfloat16 sliced ones")
 
     got = compute({"function": address, "signature": "conv1d", "arrays": "numpy"}, problem)

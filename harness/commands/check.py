@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,9 +32,7 @@ def run(targets: tuple[str, ...], **o) -> int:
     """Search and print; returns the exit code."""
     plan = _plan(targets, o)
     outputs = {path: _writable(path) for path in (o["json_path"], o["junit_path"]) if path}
-    setting = Setting(
-        sandbox=not o["no_sandbox"], time_limit=o["time_limit"], memory_limit=o["memory_limit"] << 20
-    )
+    setting = Setting(sandbox=not o["no_sandbox"], time_limit=o["time_limit"], memory_limit=o["memory_limit"] << 20)
     workers = o["workers"] or min(os.cpu_count() or 1, 8)
     started = time.monotonic()
     judged = Counted()
@@ -82,11 +81,12 @@ def _plan(targets: tuple[str, ...], o: dict) -> Plan:
     methods = resolve(targets, calling)
     chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
     known.load().check_names([m.name for m in rows()], [law.name for law in laws.laws()])
-    narrowed = {"ops": o["op"], "ndim": o["ndim"], "dtypes": o["dtype"], "layouts": o["layout"]}
+    narrowed: dict[str, Any] = {"ops": o["op"], "ndim": o["ndim"], "dtypes": o["dtype"], "layouts": o["layout"]}
     if o["budget"] and o["examples"]:
         raise UsageError("--budget and --examples exclude each other: one is a time, the other a number")
     budget = None if o["examples"] else (o["budget"] or DEFAULT_BUDGET)
-    scope = Scope(**{name: tuple(values) for name, values in narrowed.items() if values})
+    chosen_fields: dict[str, Any] = {name: tuple(values) for name, values in narrowed.items() if values}
+    scope = Scope(**chosen_fields)
     return Plan(methods, chosen, scope, o["seed"], budget, o["examples"] or LEAST)
 
 

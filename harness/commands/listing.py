@@ -20,8 +20,7 @@ def _laws() -> list[dict]:
     from convlaws.laws.registry import laws
 
     return [
-        {"name": w.name, "says": w.says, "ops": list(w.scope.ops), "needs": w.needs, "only": w.scope.describe()}
-        for w in laws()
+        {"name": w.name, "says": w.says, "ops": list(w.scope.ops), "needs": w.needs, "only": w.scope.describe()} for w in laws()
     ]
 
 
@@ -43,6 +42,7 @@ def _known() -> list[dict]:
 _TABLES = {
     "methods": lambda: _methods("method"),
     "engines": lambda: _methods("engine"),
+    "cuda": lambda: _methods("cuda"),
     "mutants": lambda: _methods("mutant"),
     "laws": _laws,
     "contracts": _contracts,

@@ -24,7 +24,7 @@ from convlaws.workers import Setting, running
 def run(lines: tuple[str, ...], **o) -> int:
     """Repeat and print; returns the exit code."""
     if len(lines) < 2:
-        raise UsageError('repeat takes at least one problem line, in quotes, and then a TARGET')
+        raise UsageError("repeat takes at least one problem line, in quotes, and then a TARGET")
     *texts, target = lines
     problems = [Problem.parse(text) for text in texts]
     calling = Calling(signature=o["signature"], arrays=o["arrays"], contract=o["contract"])

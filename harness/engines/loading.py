@@ -38,11 +38,7 @@ def find(address: str) -> Any:
 
 
 def _names(found: Any) -> str:
-    own = (
-        [n for n, v in vars(found).items() if callable(v) and not n.startswith("_")]
-        if hasattr(found, "__dict__")
-        else []
-    )
+    own = [n for n, v in vars(found).items() if callable(v) and not n.startswith("_")] if hasattr(found, "__dict__") else []
     return ", ".join(own[:12]) or "no functions"
 
 
@@ -54,11 +50,13 @@ def _from_file(place: str) -> ModuleType:
     if name in sys.modules and getattr(sys.modules[name], "__file__", None) != str(path):
         name = f"{name}_under_test"  # a file called numpy.py must not replace NumPy
     spec = spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # noqa: PT018  (the name ends in .py)
+    loader = spec.loader if spec else None
+    assert spec is not None
+    assert loader is not None  # both are there, as the name ends in .py
     module = module_from_spec(spec)
     sys.modules[name] = module  # before it runs: dataclasses and pickle look their module up there
     with _importable(path.parent, first=True):
-        _guarded(place, lambda: spec.loader.exec_module(module))
+        _guarded(place, lambda: loader.exec_module(module))
     return module
 
 

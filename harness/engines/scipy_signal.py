@@ -64,9 +64,7 @@ def _row(name: str, says: str, code: str, scope: Scope, *, contract: str, method
     register(Method(name=name, says=says, address=address, scope=scope, contract=rule, kind="engine", options=options))
 
 
-_row(
-    "scipy-correlate", "scipy.signal.correlate by the direct sum", "correlate", SCOPE, contract="plain", method="direct"
-)
+_row("scipy-correlate", "scipy.signal.correlate by the direct sum", "correlate", SCOPE, contract="plain", method="direct")
 _row("scipy-correlate-fft", "scipy.signal.correlate by FFT", "correlate", SCOPE, contract="fft", method="fft")
 _row(
     "scipy-correlate2d",

@@ -61,9 +61,11 @@ def derived(forward: Forward, spec: ConvSpec, op: str, tensors: Mapping[str, Any
 def _operands(spec: ConvSpec, tensors: Mapping[str, Any]) -> list[Any]:
     import torch
 
-    dtype = next(iter(tensors.values())).dtype
+    like = next(iter(tensors.values()))
     shapes = {"x": spec.x_shape, "w": spec.w_shape} | ({"b": spec.b_shape} if spec.bias else {})
-    missing = {role: torch.zeros(shape, dtype=dtype) for role, shape in shapes.items() if role not in tensors}
+    missing = {
+        role: torch.zeros(shape, dtype=like.dtype, device=like.device) for role, shape in shapes.items() if role not in tensors
+    }
     return [{**missing, **tensors}.get(role) for role in "xwb"]
 
 

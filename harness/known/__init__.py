@@ -23,11 +23,12 @@ class Known:
     """A failure that is understood.
 
     `methods` and `laws` are globs; `package` and `versions` say of which releases it is true;
-    `lines` are problems that show it. `regions` are scopes within which a failure
-    is explained by it (none: only the lines are), if all conditions of `where` hold too; with `contracts`, only if it is none under one of those, so that a new
-    mistake in the same region is not taken for the old one. `avoid` keeps drawing out of the regions, for
-    crashes that would cost more than they tell. `sentence` says what is wrong, and whose fault
-    it is; `thread` where upstream talks of it.
+    `lines` are problems that show it. `regions` are scopes within which a failure is explained by
+    it (none: only the lines are), if all conditions of `where` hold too; with `contracts`, only
+    if there is no failure under one of those, so that a new mistake in the same region is not
+    taken for the old one. `avoid` keeps drawing out of the regions, for crashes that would cost
+    more than they tell. `sentence` says what is wrong, and whose fault it is; `thread` where
+    upstream talks of it; `depends` on which processors it was seen.
     """
 
     id: str

@@ -21,5 +21,6 @@ def _a_tap_sees_only_padding(p: Problem) -> bool:
 
 CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "a tap sees only padding": _a_tap_sees_only_padding,
-    "16 images or more": lambda p: p.spec.images >= 16,
+    # laws that compose or split ask for other convolutions, whose images are this one's channels
+    "16 images or channels": lambda p: max(p.spec.images, p.spec.in_channels, p.spec.out_channels) >= 16,
 }

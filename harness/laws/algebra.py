@@ -169,10 +169,12 @@ def powers_of_two_cancel_in_a_channel(p: Problem, ask: Ask) -> Claim:
     factors = _factors(p, p.spec.in_channels if side == "in" else p.spec.out_channels)
     up = _times(p.operands[image], _along(p.spec, image, side, factors))
     down = _times(p.operands["w"], _along(p.spec, "w", side, 1 / factors))
-    rescaled, names = _with(p, {image: up, "w": down}), ("rescaled channels", "as they were")
+    rescaled = _with(p, {image: up, "w": down})
     if ask.spreads:  # a Fourier transform may run over the channels too (scipy.signal.correlate's does)
-        return Claim.equal(*(ask(p.spec, p.op, a).called(n) for a, n in zip((rescaled, p.operands), names, strict=True)))
-    return Claim.same_bits(*(ask.reply(p.spec, p.op, a).output for a in (rescaled, p.operands)), *names)
+        left, right = (ask(p.spec, p.op, a) for a in (rescaled, p.operands))
+        return Claim.equal(left.called("rescaled channels"), right.called("as they were"))
+    got, was = (ask.reply(p.spec, p.op, a).output for a in (rescaled, p.operands))
+    return Claim.same_bits(got, was, "rescaled channels", "as they were")
 
 
 # op: the side of the channels that are scaled, and the operands that have them

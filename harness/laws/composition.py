@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -49,8 +50,8 @@ def chain(p: Problem) -> Chain:
     wished = rng.integers(1, 4, size=ndim)
     room = (99,) * ndim if full or p.spec.transposed else first.output
     kernel = tuple(min(int(r), 1 + (n - 1) // d) for r, n, d in zip(wished, room, dilation, strict=True))
-    sizes = {"extent": first.output, "kernel": kernel, "stride": stride, "dilation": dilation}
-    channels = {"in_channels": first.out_channels, "out_channels": int(rng.integers(1, 4)), "groups": 1}
+    sizes: dict[str, Any] = {"extent": first.output, "kernel": kernel, "stride": stride, "dilation": dilation}
+    channels: dict[str, Any] = {"in_channels": first.out_channels, "out_channels": int(rng.integers(1, 4)), "groups": 1}
     reach = tuple(d * (r - 1) + 1 for r, d in zip(kernel, dilation, strict=True))
     second = replace(bare, **sizes, **channels, padding=_around(reach, full))
     return Chain(first, second, _both(first, second, full))
@@ -105,7 +106,7 @@ def _composes(ask: Ask, c: Chain, operands: tuple[np.ndarray, ...], h: Approx) -
 
 _ROW = Scope(
     ops=("fprop",), batch=SOME, dtypes=("float64", "float32"), layouts=("contiguous", "channels_last", "sliced"),
-    fills=("integers",), transposed=(False,), padding_mode=("zeros",), grouping=("one",),
+    fills=("integers",), transposed=(False,), padding_mode=("zeros",), grouping=("one",), macs=20_000,
 )  # fmt: skip
 
 
@@ -117,9 +118,7 @@ def convolutions_in_a_row_are_one(p: Problem, ask: Ask) -> Claim:
     wide = spread(g, c.first.dilation, c.first.reach)
     step = _times(c.second.dilation, c.first.stride)
     full = tuple(((r - 1) * d, (r - 1) * d) for r, d in zip(c.second.kernel, step, strict=True))
-    inner = replace(
-        c.second, batch=g.shape[1], extent=c.first.reach, stride=(1,) * p.spec.ndim, dilation=step, padding=full
-    )
+    inner = replace(c.second, batch=g.shape[1], extent=c.first.reach, stride=(1,) * p.spec.ndim, dilation=step, padding=full)
     flipped = np.flip(f, tuple(range(2, f.ndim)))
     operands = {"x": np.swapaxes(wide, 0, 1), "w": flipped}
     h = ask(inner, "fprop", {r: np.ascontiguousarray(a) for r, a in operands.items()})

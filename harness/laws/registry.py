@@ -32,6 +32,11 @@ class Ask(Protocol):
 
     peers: tuple[str, ...]
 
+    @property
+    def spreads(self) -> bool:
+        """Whether an Inf or NaN may reach results outside of its receptive field."""
+        ...
+
     def __call__(self, spec: ConvSpec, op: str, operands: Mapping[str, np.ndarray], **how: Any) -> Approx:
         """The method's result with its bound: how far its contract lets it be from the exact one."""
         ...
@@ -85,9 +90,7 @@ _ROOMS = (
 _TABLE: dict[str, Law] = {}
 
 
-def law(
-    scope: Scope | None = None, *, needs: str = "", weight: float = 1.0, specific: int = 1, fresh: bool = False
-):
+def law(scope: Scope | None = None, *, needs: str = "", weight: float = 1.0, specific: int = 1, fresh: bool = False):
     """Register a function (problem, ask) -> Claim or Claims; its name with dashes is the law's."""
 
     def add(function: LawFunction) -> LawFunction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -187,8 +188,9 @@ def each_group_is_on_its_own(p: Problem, ask: Ask) -> list[Claim]:
 def _extended(p: Problem, ask: Ask, side: str, axes: dict[str, int]) -> Claim:
     """`p` with more channels on one side is `p` and another problem: joined along `axes`, else summed."""
     more = int(p.rng(side).integers(1, 4))
-    other = replace(p.spec, **{side: more}, bias=p.spec.bias and "b" in axes)
-    whole = replace(p.spec, **{side: getattr(p.spec, side) + more})
+    fewer: dict[str, Any] = {side: more, "bias": p.spec.bias and "b" in axes}
+    all_of_them: dict[str, Any] = {side: getattr(p.spec, side) + more}
+    other, whole = replace(p.spec, **fewer), replace(p.spec, **all_of_them)
     drawn = {r: p.draw(r, shape_of(other, r), "more") if r in axes else p.operands[r] for r in roles(other, p.op)}
     both = {r: np.concatenate([a, drawn[r]], axes[r]) if r in axes else a for r, a in p.operands.items()}
     parts = ask(p.spec, p.op, p.operands), ask(other, p.op, drawn)
@@ -243,7 +245,7 @@ def an_axis_of_one_changes_nothing(p: Problem, ask: Ask) -> Claim:
     spec, at = p.spec, p.spec.ndim * int(p.rng("axis").integers(2))
     ones = {"extent": 1, "kernel": 1, "stride": 1, "dilation": 1, "output_padding": 0, "padding": (0, 0)}
     fields = {name: getattr(spec, name) for name in ones}
-    grown = {n: v if isinstance(v, str) else (*v[:at], ones[n], *v[at:]) for n, v in fields.items()}
+    grown: dict[str, Any] = {n: v if isinstance(v, str) else (*v[:at], ones[n], *v[at:]) for n, v in fields.items()}
     axis = at - spec.ndim - 1
     operands = {r: a if r == "b" else np.expand_dims(a, axis) for r, a in p.operands.items()}
     right = ask(replace(spec, **grown), p.op, operands).moved(lambda a: np.squeeze(a, axis))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -51,9 +52,7 @@ def zeros_before_an_image_shift_the_result(p: Problem, ask: Ask) -> Claim:
     axis = int(p.rng("axis").integers(p.spec.ndim))
     grown, at = _grown(p, axis), axis - p.spec.ndim
     extent = tuple(n + (grown["x"] if i == axis else 0) for i, n in enumerate(p.spec.extent))
-    before = {
-        r: np.zeros((*a.shape[:at], grown[r], *a.shape[at:][1:]), a.dtype) for r, a in p.operands.items() if r in IMAGES
-    }
+    before = {r: np.zeros((*a.shape[:at], grown[r], *a.shape[at:][1:]), a.dtype) for r, a in p.operands.items() if r in IMAGES}
     shifted = {r: np.concatenate([before[r], a], axis=at) if r in before else a for r, a in p.operands.items()}
     drop = grown.get(_role(p), 0)
     got = ask(replace(p.spec, extent=extent), p.op, shifted)
@@ -111,7 +110,7 @@ def axes_in_another_order(p: Problem, ask: Ask) -> Claim:
     """Spatial axes in another order, in every field and array, give the result in that order."""
     order = [int(i) for i in _shuffled(p.rng("axes"), p.spec.ndim)]
     names = ("extent", "kernel", "stride", "dilation", "output_padding")
-    fields = {name: tuple(getattr(p.spec, name)[i] for i in order) for name in names}
+    fields: dict[str, Any] = {name: tuple(getattr(p.spec, name)[i] for i in order) for name in names}
     padding = p.spec.padding if isinstance(p.spec.padding, str) else tuple(p.spec.padding[i] for i in order)
 
     def move(role: str, a: np.ndarray) -> np.ndarray:
@@ -169,7 +168,5 @@ def input_channels_in_another_order(p: Problem, ask: Ask) -> Claim | list[Claim]
 def groups_in_another_order(p: Problem, ask: Ask) -> Claim:
     """Groups do not know of each other: in another order they give their results in that order."""
     groups = _shuffled(p.rng("groups"), p.spec.groups)
-    ins, outs = (
-        np.arange(n).reshape(p.spec.groups, -1)[groups].ravel() for n in (p.spec.in_channels, p.spec.out_channels)
-    )
+    ins, outs = (np.arange(n).reshape(p.spec.groups, -1)[groups].ravel() for n in (p.spec.in_channels, p.spec.out_channels))
     return _equivariant(p, ask, p.spec, _reordering(p.spec, ins, outs), "reordered groups")

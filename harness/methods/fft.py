@@ -78,46 +78,52 @@ def _kernel(g: Geometry, w: Array) -> Array:
     return stretched(g, w, g.dilation).reshape(g.groups, g.rows // g.groups, g.columns // g.groups, *g.wide)
 
 
-def _fourier_maps(t: Transform):
+class _Fourier:
     """The three maps: each a sum of products of spectra, conjugated where the map correlates."""
 
-    class Maps:
-        @staticmethod
-        def gather(g: Geometry, wide: Array, w: Array) -> Array:
-            if not wide.size:
-                return np.zeros((0, g.rows, *g.narrow), wide.dtype)
-            size = _lengths(g)
-            X, W = t.forward(_split(g, wide), size), t.forward(_kernel(g, w), size)
-            y = t.back(np.einsum("ngc...,gkc...->ngk...", X, W.conj()), size)
-            return _apart(y, g.narrow, g.stride).reshape(len(wide), g.rows, *g.narrow)
+    transform: Transform
 
-        @staticmethod
-        def scatter(g: Geometry, narrow: Array, w: Array) -> Array:
-            if not narrow.size:
-                return np.zeros((0, g.columns, *g.wide), narrow.dtype)
-            size = _lengths(g)
-            Y, W = t.forward(_split(g, stretched(g, narrow, g.stride)), size), t.forward(_kernel(g, w), size)
-            x = t.back(np.einsum("ngk...,gkc...->ngc...", Y, W), size)
-            return _apart(x, g.wide, (1,) * g.ndim).reshape(len(narrow), g.columns, *g.wide)
+    @classmethod
+    def gather(cls, g: Geometry, wide: Array, w: Array) -> Array:
+        if not wide.size:
+            return np.zeros((0, g.rows, *g.narrow), wide.dtype)
+        size = _lengths(g)
+        X, W = cls.transform.forward(_split(g, wide), size), cls.transform.forward(_kernel(g, w), size)
+        y = cls.transform.back(np.einsum("ngc...,gkc...->ngk...", X, W.conj()), size)
+        return _apart(y, g.narrow, g.stride).reshape(len(wide), g.rows, *g.narrow)
 
-        @staticmethod
-        def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
-            shape = (g.rows, g.columns // g.groups, *g.kernel)
-            if not wide.size:
-                return np.zeros(shape, wide.dtype)
-            size = _lengths(g)
-            X, Y = t.forward(_split(g, wide), size), t.forward(_split(g, stretched(g, narrow, g.stride)), size)
-            w = t.back(np.einsum("ngc...,ngk...->gkc...", X, Y.conj()), size)
-            return _apart(w, g.kernel, g.dilation).reshape(shape)
+    @classmethod
+    def scatter(cls, g: Geometry, narrow: Array, w: Array) -> Array:
+        if not narrow.size:
+            return np.zeros((0, g.columns, *g.wide), narrow.dtype)
+        size = _lengths(g)
+        Y, W = cls.transform.forward(_split(g, stretched(g, narrow, g.stride)), size), cls.transform.forward(_kernel(g, w), size)
+        x = cls.transform.back(np.einsum("ngk...,gkc...->ngc...", Y, W), size)
+        return _apart(x, g.wide, (1,) * g.ndim).reshape(len(narrow), g.columns, *g.wide)
 
-    return Maps
+    @classmethod
+    def weigh(cls, g: Geometry, wide: Array, narrow: Array) -> Array:
+        shape = (g.rows, g.columns // g.groups, *g.kernel)
+        if not wide.size:
+            return np.zeros(shape, wide.dtype)
+        size = _lengths(g)
+        X, Y = (
+            cls.transform.forward(_split(g, wide), size),
+            cls.transform.forward(_split(g, stretched(g, narrow, g.stride)), size),
+        )
+        w = cls.transform.back(np.einsum("ngc...,ngk...->gkc...", X, Y.conj()), size)
+        return _apart(w, g.kernel, g.dilation).reshape(shape)
 
 
 @method("fft", scope=Scope(fills=_FILLS), contract="fft")
-class Fft(_fourier_maps(Transform(_scipy_forward, _scipy_back))):
+class Fft(_Fourier):
     """scipy.fft: spectra multiplied, channels summed, and back."""
+
+    transform = Transform(_scipy_forward, _scipy_back)
 
 
 @method("fft-torch", scope=Scope(fills=_FILLS), contract="fft")
-class FftTorch(_fourier_maps(Transform(_torch_forward, _torch_back))):
+class FftTorch(_Fourier):
     """torch.fft: spectra multiplied, channels summed, and back."""
+
+    transform = Transform(_torch_forward, _torch_back)

@@ -74,6 +74,7 @@ _ROOMS = {
         "convlaws.methods.winograd",
     ),
     "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal"),
+    "cuda": ("convlaws.engines.torch_cuda",),
     "mutant": ("convlaws.mutants",),
     "healthy": ("convlaws.mutants",),
 }
@@ -128,7 +129,7 @@ def find(patterns: Iterable[str]) -> list[Method]:
     table = {row.name: row for row in rows(*_ROOMS)}
     found: dict[str, Method] = {}
     for pattern in patterns:
-        # '*' means what is meant to be right: mutants are asked for by their first word
+        # '*' means what is meant to be right and runs anywhere: the other kinds are asked for by their first word
         open_to = [n for n, row in table.items() if row.kind in ("method", "engine") or pattern.startswith(row.kind)]
         hits = [n for n in open_to if fnmatchcase(n, pattern)]
         if not hits:

@@ -135,19 +135,17 @@ def _torch(pattern: Pattern, values: Array, flat: Array) -> Array:
         return np.zeros((pattern.shape[0], flat.shape[1]), flat.dtype)
     starts, columns = (torch.from_numpy(np.array(a)) for a in (pattern.starts, pattern.columns))
     with warnings.catch_warnings(action="ignore"):  # "in beta state", once a process
-        matrix = torch.sparse_csr_tensor(
-            starts, columns, torch.from_numpy(values), size=pattern.shape, check_invariants=False
-        )
+        matrix = torch.sparse_csr_tensor(starts, columns, torch.from_numpy(values), size=pattern.shape, check_invariants=False)
     return (matrix @ torch.from_numpy(np.array(flat, order="C"))).numpy()
 
 
 @method("sparse-csr", scope=Scope(macs=_LIMIT), can=("peer",))
-class SparseCsr(_csr_maps(_scipy)):
+class SparseCsr(_csr_maps(_scipy)):  # type: ignore[misc]
     """A SciPy CSR matrix whose entries are the taps, times the flattened images."""
 
 
 @method("sparse-torch-csr", scope=Scope(macs=_LIMIT))
-class SparseTorchCsr(_csr_maps(_torch)):
+class SparseTorchCsr(_csr_maps(_torch)):  # type: ignore[misc]
     """A torch CSR tensor whose entries are the taps, times the flattened images."""
 
 

@@ -80,11 +80,11 @@ def _winograd_maps(m: int):
 
 # products about the largest number overflow within a tile, where the result would not
 @method("winograd2", scope=_scope(fills=_fills_without("huge")), contract="winograd2")
-class Winograd2(_winograd_maps(2)):
+class Winograd2(_winograd_maps(2)):  # type: ignore[misc]
     """Winograd F(2x2, 3x3): tiles of 2 x 2 results from 16 products instead of 36."""
 
 
 # here A takes up to 361 times what underflowed in a product, more than its contract has for it
 @method("winograd4", scope=_scope(fills=_fills_without("huge", "tiny")), contract="winograd4")
-class Winograd4(_winograd_maps(4)):
+class Winograd4(_winograd_maps(4)):  # type: ignore[misc]
     """Winograd F(4x4, 3x3): tiles of 4 x 4 results from 36 products instead of 144."""

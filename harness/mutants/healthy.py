@@ -80,10 +80,7 @@ def image_by_image(spec, op, a):
     from dataclasses import replace
 
     one, dtype = replace(spec, batch=1), next(iter(a.values())).dtype
-    parts = [
-        right(one, op, {r: v[n : n + 1] if r in ("x", "gy") else v for r, v in _wide(a).items()})
-        for n in range(spec.batch)
-    ]
+    parts = [right(one, op, {r: v[n : n + 1] if r in ("x", "gy") else v for r, v in _wide(a).items()}) for n in range(spec.batch)]
     with np.errstate(all="ignore"):
         whole = sum(reversed(parts[:-1]), parts[-1]) if op == "wgrad" else np.concatenate(parts)
         return whole.astype(dtype)

@@ -18,7 +18,7 @@ def flipped_kernel(spec, op, a):
 
 @mutant()
 def flipped_everywhere(spec, op, a):
-    """A consistently flipped convolution: every metamorphic law holds, only the definition does not."""
+    """A consistently flipped convolution: forward and gradients agree with each other, not with the definition."""
     taps = tuple(range(2, 2 + spec.ndim))
     if "w" in a:
         a["w"] = np.flip(a["w"], taps)
