@@ -71,12 +71,18 @@ class Cell:
     failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
     error_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     term_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
+    goal: float = 0  # examples after which it judges no more in this round
     idle: int = 0  # batches in a row that added nothing
 
     @property
     def hopeless(self) -> bool:
         """Whether it was refused so often, and judged never, that more draws would tell nothing."""
         return not self.examples and sum(self.refused.values()) >= HOPELESS
+
+    @property
+    def wants(self) -> bool:
+        """Whether another example would serve it."""
+        return self.examples < self.goal and not self.hopeless
 
     def add(self, problem: Problem, outcome: Outcome, known: str = "") -> Failure | None:
         """Count an outcome; returns the failure if it is the first of its kind."""

@@ -141,15 +141,14 @@ class Search:
 
     def _serve(self, cells: list[Cell], number: int) -> None:
         """Draw for the cell that has the fewest examples until all have their share, or nothing helps."""
-        share = {id(c): self.plan.examples * (1 if number == 1 else c.law.weight) for c in cells}
-        goals = {id(c): (c.examples if number > 1 else 0) + share[id(c)] for c in cells}
         for cell in cells:
-            cell.idle = 0
+            share = self.plan.examples * (1 if number == 1 else cell.law.weight)
+            cell.goal, cell.idle = (cell.examples if number > 1 else 0) + share, 0
         batch = 0
-        while wanting := [c for c in cells if c.examples < goals[id(c)] and c.idle < PATIENCE and not c.hopeless]:
-            target = min(wanting, key=lambda c: c.examples - goals[id(c)])
+        while wanting := [c for c in cells if c.wants and c.idle < PATIENCE]:
+            target = min(wanting, key=lambda c: c.examples - c.goal)
             before = target.examples
-            count = int(min(BATCH, goals[id(target)] - before + 4))
+            count = int(min(BATCH, target.goal - before + 4))
             self._batch(target, wanting, Origin(target.scope, self._seed(target, number, batch), count))
             target.idle = 0 if target.examples > before else target.idle + 1
             batch += 1
@@ -177,7 +176,7 @@ class Search:
         self._shrink()
 
     def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
-        if cell.hopeless:
+        if not cell.wants:
             return
         if self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget:
             raise _OutOfTimeError
