@@ -54,7 +54,9 @@ def search(plan: Plan, setting: Setting, workers: int, notify: Callable[[dict], 
     if len(hands) == 1:
         with running(setting) as runner:
             return Search(plan, runner, known.load(), notify).run()
-    return _gather([replace(plan, methods=hand) for hand in hands], setting, notify)
+    found = _gather([replace(plan, methods=hand) for hand in hands], setting, notify)
+    order = {method.name: place for place, method in enumerate(plan.methods)}
+    return sorted(found, key=lambda finding: order[finding.method])
 
 
 def _gather(plans: list[Plan], setting: Setting, notify: Callable[[dict], None]) -> list[Finding]:
