@@ -41,40 +41,43 @@ def _many(name: str, choices: tuple[str, ...], what: str):
     return click.option(name, multiple=True, type=click.Choice(choices), help=f"Only this {what}; may be repeated.")
 
 
+# the options that say how a user's function is called and run
+_CALLING = (
+    click.option(
+        "--signature",
+        type=click.Choice(SIGNATURES),
+        default="conv2d",
+        show_default=True,
+        help="Whose call signature a function of yours has (torch.nn.functional).",
+    ),
+    click.option(
+        "--arrays",
+        type=click.Choice(("torch", "numpy")),
+        default="torch",
+        show_default=True,
+        help="What a function of yours takes and returns.",
+    ),
+    click.option("--contract", default="", help="Hold every target to this contract; see 'convlaws list contracts'."),
+    click.option("--no-sandbox", is_flag=True, help="Run the code in this process (for debugging)."),
+    click.option(
+        "--time-limit",
+        type=click.FloatRange(min=0.01),
+        default=20.0,
+        show_default=True,
+        help="Seconds that one call may take.",
+    ),
+    click.option(
+        "--memory-limit",
+        type=click.IntRange(min=64),
+        default=4096,
+        show_default=True,
+        help="MiB that the process of the code may hold.",
+    ),
+)
+
+
 def _calling(command):
-    """The options that say how a user's function is called."""
-    for option in (
-        click.option(
-            "--signature",
-            type=click.Choice(SIGNATURES),
-            default="conv2d",
-            show_default=True,
-            help="Whose call signature a function of yours has (torch.nn.functional).",
-        ),
-        click.option(
-            "--arrays",
-            type=click.Choice(("torch", "numpy")),
-            default="torch",
-            show_default=True,
-            help="What a function of yours takes and returns.",
-        ),
-        click.option("--contract", default="", help="Hold every target to this contract; see 'convlaws list contracts'."),
-        click.option("--no-sandbox", is_flag=True, help="Run the code in this process (for debugging)."),
-        click.option(
-            "--time-limit",
-            type=click.FloatRange(min=0.01),
-            default=20.0,
-            show_default=True,
-            help="Seconds that one call may take.",
-        ),
-        click.option(
-            "--memory-limit",
-            type=click.IntRange(min=64),
-            default=4096,
-            show_default=True,
-            help="MiB that the process of the code may hold.",
-        ),
-    ):
+    for option in _CALLING:
         command = option(command)
     return command
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from convlaws.cells import Cell
 from convlaws.examine import NEEDS, Oracle, Outcome, examine, holds_under
+from convlaws.interrupt import deferred
 from convlaws.known import Known, Ledger
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, rows
@@ -21,19 +22,26 @@ def given(
     """Judge exactly these problems: each by every method and every law that is about it."""
     judge = Judge(runner)
     cells: dict[tuple[str, str, str], Cell] = {}
-    for problem in problems:
-        if plan.scope.refuses(problem):
-            continue
-        for law in (w for w in plan.laws if w.scope.refuses(problem) is None):
-            for method in plan.methods:
-                key = (method.name, law.name, problem.op)
-                cell = cells.setdefault(key, Cell(method, law, problem.op, method.scope))
-                outcome = judge(method, law, problem)
-                known = judge.explained(ledger, method, law, problem) if outcome.verdict.bad else ""
-                if failure := cell.add(problem, outcome, known):
-                    failure.shrunk = True  # a given line is the line to show
-                notify({"judged": judge.count})
+    with deferred() as interrupt:
+        for problem in problems:
+            if interrupt.pressed:
+                notify({"interrupted": True})
+                break
+            if plan.scope.refuses(problem) is None:
+                _judge_given(plan, problem, judge, cells, ledger, notify)
     return [f for cell in cells.values() for f in cell.findings(least=1)]
+
+
+def _judge_given(plan: Plan, problem: Problem, judge: Judge, cells: dict, ledger: Ledger, notify: Callable[[dict], None]) -> None:
+    for law in (w for w in plan.laws if w.scope.refuses(problem) is None):
+        for method in plan.methods:
+            key = (method.name, law.name, problem.op)
+            cell = cells.setdefault(key, Cell(method, law, problem.op, method.scope))
+            outcome = judge(method, law, problem)
+            known = judge.explained(ledger, method, law, problem) if outcome.verdict.bad else ""
+            if failure := cell.add(problem, outcome, known):
+                failure.shrunk = True  # a given line is the line to show
+            notify({"judged": judge.count})
 
 
 class Judge:

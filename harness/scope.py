@@ -17,6 +17,9 @@ from convlaws.problem import DTYPES, LAYOUTS, OPS, Problem
 from convlaws.spec import PADDING_MODES, ConvSpec
 
 FINITE = tuple(f for f in FILLS if f not in ("special", "huge", "tiny"))
+SPATIAL = ("fprop", "dgrad", "wgrad")  # bgrad knows no kernel
+NOT_EMPTY = ("unbatched", "one", "many")  # an empty batch has no result to compare
+SEPARATE = ("contiguous", "channels_last", "sliced")  # images may differ: `expanded` repeats one
 BOTH = (False, True)
 DEARER = 8  # how many times the cost limits of a scope a law may ask for
 BATCHES = ("unbatched", "empty", "one", "many")

@@ -17,6 +17,7 @@ from hypothesis import Phase
 from convlaws.cells import Cell, Failure, Origin, refused_cell
 from convlaws.drawing import draw, possible, quiet
 from convlaws.examine import NEEDS, Oracle, Outcome, examine, holds_under
+from convlaws.interrupt import Interrupt, deferred
 from convlaws.known import Ledger
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, rows
@@ -32,7 +33,7 @@ LAWS_A_JOB = 6  # that share their draws: drawing costs as much as judging a few
 TRAIL = 64  # how many cases before a failure are remembered
 
 
-class _OutOfTimeError(BaseException):
+class _StopError(BaseException):
     """Ends a Hypothesis run at once; an Exception would be taken for a failing test."""
 
 
@@ -83,7 +84,10 @@ def _say(values: tuple) -> str:
 
 
 class Search:
-    """One run of a plan in this process; `notify` gets progress and findings as dicts."""
+    """One run of a plan in this process; `notify` gets progress and findings as dicts.
+
+    Ctrl-C ends the drawing and keeps what was found; a second one raises KeyboardInterrupt, unless `patient`.
+    """
 
     def __init__(
         self,
@@ -91,6 +95,8 @@ class Search:
         runner: Runner,
         ledger: Ledger | None = None,
         notify: Callable[[dict], None] = lambda event: None,
+        *,
+        patient: bool = False,
     ):
         self.plan, self.runner, self.notify = plan, Remembering(runner), notify
         self.ledger = ledger or Ledger([])
@@ -98,6 +104,8 @@ class Search:
         self.peers = tuple(m.name for m in rows() if "peer" in m.can)
         self.started = time.monotonic()
         self.judged = 0
+        self.patient = patient
+        self.interrupt = Interrupt()
         self.shrinker = Shrinker(self, allowance=20 + 0.4 * (plan.budget or 600))
         self.jobs: list[list[Cell]] = []
         self.refused: list[Finding] = []
@@ -106,14 +114,13 @@ class Search:
 
     def run(self) -> list[Finding]:
         """All findings: first every cell gets its floor, then the budget is spent round by round."""
-        self.prepare()
-        try:
-            self._rounds()
-        except (_OutOfTimeError, KeyboardInterrupt) as stop:
-            self.notify({"interrupted": isinstance(stop, KeyboardInterrupt)})
-            if isinstance(stop, KeyboardInterrupt):
-                self.waiting.clear()  # whoever pressed Ctrl-C does not wait for small lines
-        self._shrink()
+        with deferred(patient=self.patient) as self.interrupt:
+            self.prepare()
+            try:
+                self._rounds()
+            except _StopError:
+                self.notify({"interrupted": self.interrupt.pressed})
+            self._shrink()
         return self.findings()
 
     def prepare(self) -> None:
@@ -178,8 +185,9 @@ class Search:
     def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
         if not cell.wants:
             return
-        if self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget:
-            raise _OutOfTimeError
+        late = self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget
+        if late or self.interrupt.pressed:
+            raise _StopError
         if region := self.ledger.avoids(cell.method, cell.law.name, problem):
             reason = f"in the region of the known finding {region}"
             cell.refused[reason] = cell.refused.get(reason, 0) + 1
@@ -195,7 +203,7 @@ class Search:
             self.waiting.append((cell, failure, origin))
 
     def _shrink(self) -> None:
-        while self.waiting:
+        while self.waiting and not self.interrupt.pressed:  # who pressed Ctrl-C does not wait for small lines
             cell, failure, origin = self.waiting.pop(0)
             self.shrinker.shrink(cell, failure, origin)
             self.notify({"failure": f"{cell.method.name} {failure.outcome.verdict} {cell.law.name}"})

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing as mp
+import os
 import queue
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from convlaws import known
 from convlaws.errors import HarnessError, UsageError
+from convlaws.interrupt import deferred
 from convlaws.methods.registry import Method
 from convlaws.results import Finding
 from convlaws.sandbox.client import Bare, Sandbox
@@ -66,22 +69,21 @@ def _gather(plans: list[Plan], setting: Setting, notify: Callable[[dict], None])
         context.Process(target=_work, args=(number, _portable(plan), setting, events), daemon=True)
         for number, plan in enumerate(plans)
     ]
-    # ignored until they are at work: Ctrl-C while they import would end them in a traceback
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for process in processes:
-        process.start()
-    signal.signal(signal.SIGINT, before)
     findings: list[Finding] = []
     left = set(range(len(processes)))
-    while left:
-        number, kind, value = _next(events, left, processes)
-        if kind == "event":
-            notify({**value, "worker": number})
-        elif kind == "error":
-            raise value
-        elif kind == "findings":
-            findings += value
-            left.discard(number)
+    with deferred() as interrupt:
+        _start(processes)
+        while left:
+            if interrupt.pressed:  # Ctrl-C reaches them too; a signal sent to this process alone does not
+                _pass_on([processes[number] for number in left])
+            number, kind, value = _next(events, left, processes)
+            if kind == "event":
+                notify({**value, "worker": number})
+            elif kind == "error":
+                raise value
+            elif kind == "findings":
+                findings += value
+                left.discard(number)
     return findings
 
 
@@ -91,9 +93,21 @@ def _next(events, left: set[int], processes: list) -> tuple:
         return events.get(timeout=1.0)
     except queue.Empty:
         _bury(left, processes)
-    except KeyboardInterrupt:
-        pass  # the workers got it too: they stop drawing and send what they have
-    return None, "pause", None
+        return None, "pause", None
+
+
+def _start(processes: list) -> None:
+    """Start them deaf to Ctrl-C until they are at work: while they import it would end them in a traceback."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for process in processes:
+        process.start()
+    signal.signal(signal.SIGINT, before)
+
+
+def _pass_on(processes: list) -> None:
+    for process in processes:
+        if process.is_alive():
+            os.kill(process.pid, signal.SIGINT)
 
 
 def _bury(left: set[int], processes: list) -> None:
@@ -112,13 +126,15 @@ def _work(number: int, named: dict[str, Any], setting: Setting, events) -> None:
     from convlaws.laws import registry as laws
     from convlaws.targets import admit
 
-    try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        plan = Plan(**{**named, "methods": [admit(m) for m in named["methods"]], "laws": laws.find(named["laws"])})
-        with running(setting) as runner:
-            found = Search(plan, runner, known.load(), lambda event: events.put((number, "event", event))).run()
-        events.put((number, "findings", found))
-    except HarnessError as error:
-        events.put((number, "error", error))
-    except KeyboardInterrupt:  # before there was anything to find
-        events.put((number, "findings", []))
+    with deferred(patient=True) as early:
+        try:
+            chosen = {"methods": [admit(m) for m in named["methods"]], "laws": laws.find(named["laws"])}
+            with running(setting) as runner:
+                search = Search(Plan(**{**named, **chosen}), runner, known.load(), partial(_tell, events, number), patient=True)
+                events.put((number, "findings", [] if early.pressed else search.run()))
+        except HarnessError as error:
+            events.put((number, "error", error))
+
+
+def _tell(events, number: int, event: dict) -> None:
+    events.put((number, "event", event))

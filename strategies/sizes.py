@@ -124,8 +124,7 @@ def spec_of(draft: Draft, raw: Raw) -> ConvSpec:
     kernel = tuple(raw["kernel"])
     padding, extra = _padding(draft, raw), _output_padding(raw, stride, dilation)
     reach = tuple(d * (r - 1) + 1 for d, r in zip(dilation, kernel, strict=True))
-    sides = _sides(padding, reach)
-    axes = zip(reach, stride, sides, extra or (0,) * shape.ndim, raw["beyond"], strict=True)
+    axes = zip(reach, stride, _sides(padding, reach), extra or (0,) * shape.ndim, raw["beyond"], strict=True)
     return ConvSpec(
         batch={"unbatched": None, "empty": 0, "one": 1}.get(shape.batch, (raw["images"] or [1])[0]),
         in_channels=groups * (raw["inward"] or [1])[0],

@@ -75,7 +75,7 @@ def test_a_mutant_ends_with_1_and_leaves_records(tmp_path):
 
 
 def test_two_workers_find_what_one_finds(tmp_path):
-    methods = ("im2col", "mutant-flipped-kernel", "scatter", "mutant-lost-width-tail")
+    methods = ("im2col", "mutant-flipped-kernel", "scatter", "mutant-wrong-dtype")
     words = ("check", *methods, *NARROW, "--law", "equals-the-definition", "--examples", "20", "--seed", "3")
 
     for workers in ("1", "2"):

@@ -67,7 +67,7 @@ def test_an_entry_with_contracts_explains_only_what_keeps_one_of_them():
 
 def test_a_condition_narrows_a_region():
     many, one = (Problem.parse(f"n{n}c1k1_x5_r3 wgrad") for n in (16, 1))
-    fields = {"regions": ({"ops": ("wgrad",)},), "where": ("16 images or more",)}
+    fields = {"regions": ({"ops": ("wgrad",)},), "where": ("16 images or channels",)}
 
     assert explained(many, **fields)
     assert not explained(one, **fields)

@@ -12,13 +12,12 @@ from convlaws.fills import FILLS
 from convlaws.formats import Format, round_to
 from convlaws.laws.registry import Ask, law
 from convlaws.problem import RESULT, ROLES, Problem
-from convlaws.scope import FINITE, Scope
+from convlaws.scope import FINITE, SEPARATE, Scope
 from convlaws.spec import ConvSpec
 
 CALM = tuple(f for f in FILLS if f != "special")
 # float16 is left out: its results become subnormal within a few binades
 WIDE_RANGE = ("float64", "float32", "bfloat16")
-SEPARATE = ("contiguous", "channels_last", "sliced")  # images that differ: `expanded` repeats one
 
 
 def _with(p: Problem, change: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -11,10 +11,9 @@ from convlaws.compare import Approx, Claim
 from convlaws.laws.arrays import spread
 from convlaws.laws.registry import Ask, law
 from convlaws.problem import Problem
-from convlaws.scope import Scope
+from convlaws.scope import NOT_EMPTY, Scope
 from convlaws.spec import ConvSpec, Sides
 
-SOME = ("unbatched", "one", "many")
 MOST = 3  # small integers: partial sums of three factors stay exact, so the bounds are zero
 SAFE = 1 + 2.0**-40  # the bounds themselves are computed in float64
 
@@ -105,7 +104,7 @@ def _composes(ask: Ask, c: Chain, operands: tuple[np.ndarray, ...], h: Approx) -
 
 
 _ROW = Scope(
-    ops=("fprop",), batch=SOME, dtypes=("float64", "float32"), layouts=("contiguous", "channels_last", "sliced"),
+    ops=("fprop",), batch=NOT_EMPTY, dtypes=("float64", "float32"), layouts=("contiguous", "channels_last", "sliced"),
     fills=("integers",), transposed=(False,), padding_mode=("zeros",), grouping=("one",), macs=20_000,
 )  # fmt: skip
 

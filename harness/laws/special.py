@@ -13,9 +13,8 @@ from convlaws.formats import round_to
 from convlaws.laws.registry import Ask, law
 from convlaws.oracle import Answer
 from convlaws.problem import Problem
-from convlaws.scope import Scope
+from convlaws.scope import SEPARATE, Scope
 
-SEPARATE = ("contiguous", "channels_last", "sliced")  # images that differ: `expanded` repeats one
 # Inf and NaN are put into problems of the fill `special` only: the fill says which methods are asked of them
 Operands = Mapping[str, np.ndarray]
 

@@ -12,14 +12,11 @@ from convlaws.compare import Approx, Claim
 from convlaws.laws.arrays import channel, every, joined, spread, surrounded, within
 from convlaws.laws.registry import Ask, law
 from convlaws.problem import RESULT, Problem, roles, shape_of
-from convlaws.scope import FINITE, Scope
+from convlaws.scope import FINITE, NOT_EMPTY, SEPARATE, SPATIAL, Scope
 from convlaws.spec import ConvSpec
 
-SPATIAL = ("fprop", "dgrad", "wgrad")  # bgrad knows no kernel
-SOME = ("unbatched", "one", "many")  # an empty batch has no result to compare
 PADDED = ("even", "uneven", "same")
 FULL = tuple(fill for fill in FINITE if fill != "onehot")  # where a law empties a part of gy
-DENSE = ("contiguous", "channels_last", "sliced")  # where images made by a law are not all the same
 
 
 def _equal(left: Approx, says: str, right: Approx, other: str) -> Claim:
@@ -27,7 +24,7 @@ def _equal(left: Approx, says: str, right: Approx, other: str) -> Claim:
 
 
 # --- padding -------------------------------------------------------------------------
-@law(Scope(ops=("fprop", "wgrad"), batch=SOME, fills=FINITE, transposed=(False,), padding=PADDED), specific=4)
+@law(Scope(ops=("fprop", "wgrad"), batch=NOT_EMPTY, fills=FINITE, transposed=(False,), padding=PADDED), specific=4)
 def padding_is_put_there_first(p: Problem, ask: Ask) -> Claim:
     """Padding is the same as an input that has it already, in every padding mode."""
     x = surrounded(p.operands["x"], p.spec.sides, p.spec.padding_mode)
@@ -35,7 +32,7 @@ def padding_is_put_there_first(p: Problem, ask: Ask) -> Claim:
     return _equal(ask(p.spec, p.op, p.operands), "padded", ask(bare, p.op, {**p.operands, "x": x}), "padded before")
 
 
-_ZEROS = Scope(ops=("dgrad",), batch=SOME, fills=FINITE, transposed=(False,), padding=PADDED, padding_mode=("zeros",))
+_ZEROS = Scope(ops=("dgrad",), batch=NOT_EMPTY, fills=FINITE, transposed=(False,), padding=PADDED, padding_mode=("zeros",))
 
 
 @law(_ZEROS, specific=4)
@@ -46,7 +43,7 @@ def padding_crops_the_input_gradient(p: Problem, ask: Ask) -> Claim:
     return _equal(ask(p.spec, p.op, p.operands), "padded", right, "cropped after")
 
 
-@law(Scope(ops=SPATIAL, batch=SOME, fills=FINITE, transposed=(True,), padding=PADDED), specific=4)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, transposed=(True,), padding=PADDED), specific=4)
 def padding_crops_the_transposed(p: Problem, ask: Ask) -> Claim:
     """Padding takes the border off a transposed convolution's result; its gradients see zeros there."""
     operands = {r: surrounded(a, p.spec.sides) if r == "gy" else a for r, a in p.operands.items()}
@@ -55,14 +52,14 @@ def padding_crops_the_transposed(p: Problem, ask: Ask) -> Claim:
     return _equal(ask(p.spec, p.op, p.operands), "padded", right, "without padding")
 
 
-@law(Scope(ops=SPATIAL, batch=SOME, fills=FINITE, transposed=(False,), padding=("same", "valid")), specific=5)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, transposed=(False,), padding=("same", "valid")), specific=5)
 def padding_words_are_numbers(p: Problem, ask: Ask) -> Claim:
     """'valid' is no padding, 'same' is half of the kernel's reach on each side, the odd one high."""
     right = ask(replace(p.spec, padding=p.spec.sides), p.op, p.operands)
     return _equal(ask(p.spec, p.op, p.operands), f"padding={p.spec.padding!r}", right, f"padding={p.spec.sides}")
 
 
-@law(Scope(ops=SPATIAL, batch=SOME, fills=FULL, transposed=(True,), output_padding=(True,)), specific=5)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FULL, transposed=(True,), output_padding=(True,)), specific=5)
 def output_padding_only_appends(p: Problem, ask: Ask) -> Claim | list[Claim]:
     """Output padding appends results at the high end and leaves the others as they are."""
     kept = tuple(e if n <= e else 0 for n, e in zip(p.spec.output, p.spec.output_padding, strict=True))
@@ -88,13 +85,13 @@ def _unstrided(p: Problem, ask: Ask, dense: ConvSpec) -> Claim:
     return _equal(left, "strided", right, "stride 1")
 
 
-@law(Scope(ops=SPATIAL, batch=SOME, fills=FINITE, transposed=(False,), strided=(True,)), specific=4)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, transposed=(False,), strided=(True,)), specific=4)
 def stride_takes_every_sth_result(p: Problem, ask: Ask) -> Claim:
     """A stride of s takes every s-th result of stride 1; its gradients see zeros for the others."""
     return _unstrided(p, ask, replace(p.spec, stride=(1,) * p.spec.ndim))
 
 
-@law(Scope(ops=SPATIAL, batch=SOME, fills=FINITE, transposed=(True,), strided=(True,)), specific=4)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, transposed=(True,), strided=(True,)), specific=4)
 def stride_puts_zeros_between_inputs(p: Problem, ask: Ask) -> Claim:
     """A transposed convolution of stride s is one of stride 1 on an input with s - 1 zeros between."""
     # output padding becomes zeros after the input: with stride 1 it would be out of its range
@@ -104,7 +101,7 @@ def stride_puts_zeros_between_inputs(p: Problem, ask: Ask) -> Claim:
     return _unstrided(p, ask, dense)
 
 
-@law(Scope(ops=SPATIAL, batch=SOME, fills=FINITE, dilated=(True,)), specific=4)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, dilated=(True,)), specific=4)
 def dilation_is_zeros_between_taps(p: Problem, ask: Ask) -> Claim:
     """Dilating by d is a larger kernel with d - 1 zeros between the taps."""
     # output padding becomes zero taps after the last, as without dilation it may be out of its range
@@ -117,7 +114,7 @@ def dilation_is_zeros_between_taps(p: Problem, ask: Ask) -> Claim:
 
 
 # --- one tap ------------------------------------------------------------------------------
-@law(Scope(ops=SPATIAL, batch=SOME, fills=FINITE, kernel=(1,), dilated=(True,), output_padding=(False,)), specific=5)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, kernel=(1,), dilated=(True,), output_padding=(False,)), specific=5)
 def one_tap_ignores_dilation(p: Problem, ask: Ask) -> Claim:
     """A kernel of one tap gives the same at any dilation."""
     right = ask(replace(p.spec, dilation=(1,) * p.spec.ndim), p.op, p.operands)
@@ -134,7 +131,7 @@ _PRODUCTS = {
     ("wgrad", True): ("x", "gy", "ngrp,ngcp->grc"),
 }
 _NO_BORDER = Scope(
-    ops=SPATIAL, batch=SOME, fills=("integers",), kernel=(1,), strided=(False,), output_padding=(False,),
+    ops=SPATIAL, batch=NOT_EMPTY, fills=("integers",), kernel=(1,), strided=(False,), output_padding=(False,),
     padding=("none", "same", "valid"),
 )  # fmt: skip
 
@@ -154,7 +151,7 @@ def one_tap_is_a_matrix_product(p: Problem, ask: Ask) -> Claim:
 
 
 # --- groups and channels ---------------------------------------------------------------------
-@law(Scope(ops=SPATIAL, batch=SOME, fills=FINITE, grouping=("some", "depthwise")), specific=4)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, grouping=("some", "depthwise")), specific=4)
 def groups_are_a_block_diagonal_kernel(p: Problem, ask: Ask) -> Claim:
     """A convolution in groups is one without, whose kernel is zero from one group to another."""
     rows, columns = p.spec.w_shape[:2]
@@ -168,7 +165,7 @@ def groups_are_a_block_diagonal_kernel(p: Problem, ask: Ask) -> Claim:
     return _equal(ask(p.spec, p.op, p.operands), "grouped", right, "block diagonal")
 
 
-@law(Scope(ops=SPATIAL, batch=SOME, fills=FINITE, grouping=("some", "depthwise")), specific=4)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, grouping=("some", "depthwise")), specific=4)
 def each_group_is_on_its_own(p: Problem, ask: Ask) -> list[Claim]:
     """What a group gives is the convolution of its channels alone."""
     spec, groups = p.spec, p.spec.groups
@@ -199,13 +196,13 @@ def _extended(p: Problem, ask: Ask, side: str, axes: dict[str, int]) -> Claim:
     return _equal(ask(whole, p.op, both), "all channels", right, "the two halves")
 
 
-@law(Scope(ops=SPATIAL, batch=SOME, fills=FINITE, layouts=DENSE, grouping=("one",)), specific=3)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, layouts=SEPARATE, grouping=("one",)), specific=3)
 def input_channels_add_up(p: Problem, ask: Ask) -> Claim:
     """A convolution of two sets of input channels is the sum of those of each."""
     return _extended(p, ask, "in_channels", {"x": channel(p.spec), "w": int(not p.spec.transposed)})
 
 
-@law(Scope(ops=SPATIAL, batch=SOME, fills=FINITE, layouts=DENSE, grouping=("one",)), specific=3)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, layouts=SEPARATE, grouping=("one",)), specific=3)
 def output_channels_are_side_by_side(p: Problem, ask: Ask) -> Claim:
     """A kernel with two sets of output channels gives the results of each; input gradients add up."""
     at = channel(p.spec)
@@ -227,7 +224,7 @@ def images_do_not_see_each_other(p: Problem, ask: Ask) -> Claim:
     return _equal(ask(p.spec, p.op, p.operands), "whole batch", right, "in two parts")
 
 
-@law(Scope(ops=SPATIAL, batch=("unbatched", "one"), layouts=DENSE, fills=FINITE), specific=3)
+@law(Scope(ops=SPATIAL, batch=("unbatched", "one"), layouts=SEPARATE, fills=FINITE), specific=3)
 def unbatched_is_a_batch_of_one(p: Problem, ask: Ask) -> Claim:
     """An input without a batch axis gives what a batch of one gives."""
     without, one = (replace(p.spec, batch=batch) for batch in (None, 1))
@@ -239,7 +236,7 @@ def unbatched_is_a_batch_of_one(p: Problem, ask: Ask) -> Claim:
     return _equal(asked(without), "unbatched", right, "batch of one")
 
 
-@law(Scope(ops=SPATIAL, ndim=(1, 2), batch=SOME, fills=FINITE), specific=3)
+@law(Scope(ops=SPATIAL, ndim=(1, 2), batch=NOT_EMPTY, fills=FINITE), specific=3)
 def an_axis_of_one_changes_nothing(p: Problem, ask: Ask) -> Claim:
     """A convolution is one of a dimension more, with an axis of one element."""
     spec, at = p.spec, p.spec.ndim * int(p.rng("axis").integers(2))

@@ -12,11 +12,9 @@ import numpy as np
 from convlaws.compare import Claim
 from convlaws.laws.registry import Ask, law
 from convlaws.problem import RESULT, Problem
-from convlaws.scope import FINITE, Scope
+from convlaws.scope import FINITE, SEPARATE, SPATIAL, Scope
 from convlaws.spec import ConvSpec
 
-SPATIAL = ("fprop", "dgrad", "wgrad")
-SEPARATE = ("contiguous", "channels_last", "sliced")  # images that differ: `expanded` repeats one
 IMAGES = ("x", "gy")
 Move = Callable[[str, np.ndarray], np.ndarray]
 
