@@ -155,8 +155,11 @@ class Case:
             [known.Known(id=k.thread, methods=("*",), laws=(k.law,), lines=(str(k.line),)) for k in self.excused]
         )
         plan = Plan([method], _laws([self.law]), self.scope, self.seed, None, self.examples)
-        runner = _shared(self.sandbox and crosses)
-        return [f for f in Search(plan, runner, ledger).run() if not f.known]
+        search = Search(plan, _shared(self.sandbox and crosses), ledger)
+        found = search.run()
+        if search.interrupt.pressed:  # the search took it as its own end; it is meant for the whole test run
+            raise KeyboardInterrupt
+        return [f for f in found if not f.known]
 
     def _on_its_line(self) -> list[Finding]:
         assert self.known is not None

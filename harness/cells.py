@@ -44,7 +44,7 @@ class Failure:
     known: str = ""
     flaky: str = ""
     shrunk: bool = False
-    before: list[Problem] = field(default_factory=list)  # what ran in the same process before it
+    before: list[str] = field(default_factory=list)  # what ran in the same process before it
     history: list[str] = field(default_factory=list)  # what has to run before it
 
     @property
@@ -129,6 +129,7 @@ class Cell:
             problem=self.last,
             message=message,
             says=self.law.says,
+            specific=self.law.specific,
             examples=self.examples,
             seconds=round(self.seconds, 4),
             worst_ratio=self.worst,

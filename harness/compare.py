@@ -158,10 +158,12 @@ class Mismatch:
         got, middle, apart, slack = c.got[at], _middle(c)[at], _apart(c)[at], _slack(c)[at]
         expected = "NaN" if c.nan is not None and c.nan[at] == 2 else f"{float(middle):.17g}"
         ratio = f", ratio {float(apart / slack):.3g}" if slack > 0 and np.isfinite(apart) else ""
+        distance = f"apart by {float(apart):.3g}, allowed {float(slack):.3g}{ratio}"
+        if np.isnan(got) or expected == "NaN":
+            distance = "NaN on one side only, which no slack allows"
         return (
             f"{c.left} is {float(got):.17g} at {at}, {c.right} {expected}\n"
-            f"  apart by {float(apart):.3g}, allowed {float(slack):.3g}{ratio}; "
-            f"{int(self.wrong.sum())} of {self.wrong.size} elements are wrong"
+            f"  {distance}; {int(self.wrong.sum())} of {self.wrong.size} elements are wrong"
         )
 
 

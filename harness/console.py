@@ -97,6 +97,7 @@ def failures(findings: Sequence[Finding], *, most: int = 12) -> str:
         groups.setdefault((f.method, f.op, f.problem), []).append(f)
     parts = []
     for group in list(groups.values())[:most]:
+        group.sort(key=lambda f: -f.specific)
         others = [f.law for f in group[1:]]
         also = f"\n  the same line also breaks: {', '.join(others)}" if others else ""
         text = failure(group[0])
@@ -127,7 +128,9 @@ def verdict_line(findings: Sequence[Finding], judged: int, seconds: float) -> st
     """One sentence for the whole run."""
     count = Counter(map(state, findings))
     new = sum(count[k] for k in ("broken", "crashed", "hung"))
-    said = "no new failure" if not new else f"{new} new failure{'s' * (new > 1)}"
+    said = f"{new} new failure{'s' * (new > 1)}" if new else "no new failure"
+    if not (new or count["kept"] or count["known"]):
+        said = "nothing was verified"
     return (
         f"{said}: {count['kept']} (method, law, op) kept, {count['known']} known failures, "
         f"{count['vacuous']} vacuous, {count['refused']} refused; "

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from random import Random
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, Verbosity, find, settings
 from hypothesis.errors import NoSuchExample
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.strategies import SearchStrategy
 
 from convlaws.errors import HarnessError, UsageError
@@ -62,8 +65,12 @@ def draw(scope: Scope, test: Callable[[Problem], bool], seed: int, config: setti
         except HarnessError as error:
             raise _RefusedError(error) from error
 
+    # Hypothesis draws the numbers that it finds in sources outside of site-packages, and keeps them under ./.hypothesis:
+    # a seed would mean something else wherever convlaws is installed otherwise, or more is imported
+    no_sources = patch.object(providers, "_get_local_constants", Constants, create=True)
     try:
-        return find(strategy(scope), guarded, random=Random(seed), settings=config)
+        with no_sources:
+            return find(strategy(scope), guarded, random=Random(seed), settings=config)
     except NoSuchExample:
         return None
     except _RefusedError as stop:

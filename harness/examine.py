@@ -128,7 +128,8 @@ class Asking:
         reply = self.runner.call(target_of(self.method), request)
         if reply.ending is Ending.LOST:
             said = reply.message.partition("\n")[0].removeprefix("UsageError: ")  # what follows is where in our code
-            raise UsageError(f"{self.method.name}: {said}")
+            name = self.method.name
+            raise UsageError(said if said.startswith(name) else f"{name}: {said}")
         if reply.ending is not Ending.ANSWERED:
             raise _EndedError(Outcome(_VERDICT[reply.ending], reply.message, reply.signature))
         result = _SECOND_SHAPE.get(op) or RESULT[op]

@@ -65,7 +65,7 @@ class Problem:
         if self.seed < 0:
             raise SpecError(f"seed is {self.seed}, the least is 0")
         if self.op == "bgrad" and not self.spec.bias:
-            raise SpecError(f"bgrad needs a bias, the spec has none\n  in {self.spec}")
+            raise SpecError(f"bgrad needs a bias, the spec has none, in {self.spec}")
 
     @cached_property
     def format(self) -> Format:

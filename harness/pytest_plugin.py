@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-DEFAULT_EXAMPLES = 20
+_running: list[pytest.Config] = []  # the innermost last: pytester runs one within another
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,6 +21,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--convlaws-examples", type=int, default=None, metavar="N", help="judged examples a law and op")
     group.addoption("--convlaws-seed", type=int, default=0, metavar="N", help="every draw of a law table derives from it")
     group.addoption("--convlaws-no-sandbox", action="store_true", help="run the code under test in pytest's process")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let law tables see the options."""
+    _running.append(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Forget them."""
+    if config in _running:
+        _running.remove(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -41,21 +52,23 @@ def law_table(target: Any, *, known: Iterable[Any] = (), laws: Iterable[str] = (
     from convlaws.errors import LawBroken
 
     def param(case):
+        case = replace(case, **_chosen())
         if case.known is None:
             return pytest.param(case, id=case.law)
         mark = pytest.mark.xfail(raises=LawBroken, strict=True, reason=case.known.thread)
         return pytest.param(case, id=f"{case.law}-known-{case.known.thread}", marks=mark)
 
-    return pytest.mark.parametrize("case", [param(c) for c in cases(target, known, laws, **options)], indirect=True)
+    return pytest.mark.parametrize("case", [param(c) for c in cases(target, known, laws, **options)])
 
 
-@pytest.fixture
-def case(request: pytest.FixtureRequest) -> Any:
-    """One row of a law table, with the options of this run."""
-    given, option = request.param, request.config.getoption
-    changes: dict[str, Any] = {"seed": option("--convlaws-seed")}
+def _chosen() -> dict[str, Any]:
+    """The fields of a case that the options of this run set: directly, as a fixture would claim a name in every suite."""
+    if not _running:
+        return {}
+    option = _running[-1].getoption
+    chosen: dict[str, Any] = {"seed": option("--convlaws-seed")}
     if option("--convlaws-examples"):
-        changes["examples"] = option("--convlaws-examples")
+        chosen["examples"] = option("--convlaws-examples")
     if option("--convlaws-no-sandbox"):
-        changes["sandbox"] = False
-    return replace(given, **changes)
+        chosen["sandbox"] = False
+    return chosen

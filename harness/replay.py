@@ -8,7 +8,7 @@ from convlaws.cells import Cell
 from convlaws.examine import NEEDS, Oracle, Outcome, examine, holds_under
 from convlaws.interrupt import deferred
 from convlaws.known import Known, Ledger
-from convlaws.laws.registry import Law
+from convlaws.laws.registry import Law, laws
 from convlaws.methods.registry import Method, rows
 from convlaws.problem import Problem
 from convlaws.remembering import Runner
@@ -66,9 +66,10 @@ def not_shown(plan: Plan, runner: Runner, ledger: Ledger) -> list[Known]:
     judge = Judge(runner)
 
     def shows(entry: Known, problem: Problem) -> bool:
-        methods = [m for m in plan.methods if entry.is_about(m.name)]
-        laws = [w for w in plan.laws if entry.is_about(methods[0].name, w.name) and problem.op in w.scope.ops]
-        return any(judge(m, w, problem).verdict.bad for m in methods for w in laws)
+        # by any method and law that the entry names: those of a narrow plan may be the ones that never showed it
+        methods = [m for m in rows() if entry.is_about(m.name)]
+        named = [(m, w) for m in methods for w in laws() if entry.is_about(m.name, w.name)]
+        return any(judge(m, w, problem).verdict.bad for m, w in named)
 
     asked = [k for k in ledger.entries if k.lines and any(k.is_about(m.name) for m in plan.methods)]
     return [k for k in asked if not any(shows(k, p) for p in k.problems)]
@@ -106,6 +107,7 @@ def finding_of(method: Method, law: Law, problem: Problem, outcome: Outcome, his
         problem=str(problem),
         message=outcome.message,
         says=law.says,
+        specific=law.specific,
         examples=int(outcome.verdict not in (Verdict.REFUSED, Verdict.VACUOUS)),
         seconds=outcome.seconds,
         worst_ratio=outcome.ratio,

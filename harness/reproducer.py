@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from string import Template
 from textwrap import fill
 from typing import Any
@@ -186,6 +187,7 @@ def _kind(target: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if "function" in target:
         place_, _, name = target["function"].rpartition(":")
         loader = "file" if place_.endswith(".py") else "package"
+        place_ = str(Path(place_).resolve()) if loader == "file" else place_  # the script may run in another folder
         return target.get("arrays", "torch"), {"place": repr(place_), "name": name, "load": LOADERS[loader](place_)}
     kind, onednn = _ENGINES.get(target["row"], ("ours", True))
     return kind, {"onednn": onednn}

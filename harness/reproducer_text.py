@@ -65,7 +65,7 @@ def convolve(input, weight, bias):
 
 $operands
 $derived
-got = got.detach().double().numpy()
+returned, got = got.dtype, got.detach().double().numpy()
 """,
     "module": """
 # what is under test
@@ -79,7 +79,7 @@ def convolve(input, weight, bias):
 
 $operands
 $derived
-got = got.detach().double().numpy()
+returned, got = got.dtype, got.detach().double().numpy()
 """,
     "torch": """
 # what is under test
@@ -92,13 +92,14 @@ def convolve(input, weight, bias):
 
 $operands
 $derived
-got = got.detach().double().numpy()
+returned, got = got.dtype, got.detach().double().numpy()
 """,
     "numpy": """
 # what is under test
 $load
 $operands
-got = np.asarray(module["$name"](input, weight, bias, $arguments)).astype(np.float64)
+got = np.asarray(module["$name"](input, weight, bias, $arguments))
+returned, got = got.dtype.name, got.astype(np.float64)
 """,
     "ours": """
 # what is under test: a method of convlaws itself, so that it has to be imported
@@ -108,7 +109,8 @@ from convlaws.methods.frame import bits_to_array
 arrays = $roles
 arrays = {role: a.view(np.uint16) if a.dtype.name == "bfloat16" else a for role, a in arrays.items()}
 call = SimpleNamespace(spec="$spec", op="$op", dtype="$dtype", arrays=arrays)
-got = bits_to_array(*host.open_target($target)(call)).astype(np.float64)
+got = bits_to_array(*host.open_target($target)(call))
+returned, got = got.dtype.name, got.astype(np.float64)
 """,
 }
 
@@ -167,13 +169,17 @@ expected = expected.sum(axis=tuple(a for a in range(expected.ndim) if a != $chan
 
 JUDGE = """
 # the comparison: each element may be anything in [low, high], which the numerical contract allows
+if got.shape != expected.shape:
+    sys.exit(f"the output's shape is {got.shape}, it should be {expected.shape}")
 with np.errstate(all="ignore"):
     apart = np.where(got == expected, 0, abs(got - expected))
 print("got     ", got.ravel()[:20])
 print("expected", expected.ravel()[:20])
 print("largest difference", apart.max(initial=0))
+if str(returned).removeprefix("torch.") != str(dtype).removeprefix("torch."):
+    sys.exit(f"the output's dtype is {returned}, it should be {dtype}")
 if low is None:
-    sys.exit("the shape is wrong" if got.shape != expected.shape else 0)
+    sys.exit(0)
 with np.errstate(all="ignore"):
     fine = (low <= got) & (got <= high)
 if nan is not None:  # 0: NaN is wrong, 1: it may be, 2: it must be

@@ -16,7 +16,6 @@ from convlaws.errors import SchemaError
 
 SCHEMA = 1
 LEAST = 20  # judged, non-vacuous examples below which `kept` would say too little
-EVIDENCE_BYTES = 4096
 
 
 class Verdict(enum.StrEnum):
@@ -39,10 +38,11 @@ class Verdict(enum.StrEnum):
 class Finding:
     """The verdict of one (method, law, op), with its evidence.
 
-    `problem` is the line that shows a failure (shrunk), or the last one judged. `examples`
-    counts judged examples that mean something, `seconds` the time they took, `worst_ratio`
-    is the largest |error| / slack seen. `known` is the id of the known finding that
-    explains a failure; `flaky` is "k/n" if it repeated k times out of n.
+    `problem` is the line that shows a failure (shrunk), or the last one judged. `examples` counts
+    judged examples that mean something, `seconds` the time they took, `worst_ratio` is the largest
+    |error| / slack seen. `known` is the id of the known finding that explains a failure; `specific`
+    ranks the law: of several broken ones the highest names the mistake best; `flaky` is "k/n" if
+    the failure repeated k times out of n, `history` holds the lines that have to run before it.
     """
 
     method: str
@@ -55,6 +55,7 @@ class Finding:
     seconds: float = 0.0
     worst_ratio: float = 0.0
     says: str = ""
+    specific: int = 1
     contract: str = ""
     dtype: str = ""
     signature: str = ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -30,7 +31,7 @@ from convlaws.shrink import Shrinker
 BATCH = 24
 PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
 LAWS_A_JOB = 6  # that share their draws: drawing costs as much as judging a few cases
-TRAIL = 64  # how many cases before a failure are remembered
+TRAIL = 256  # how many cases of a method before a failure are remembered
 
 
 class _StopError(BaseException):
@@ -110,7 +111,7 @@ class Search:
         self.jobs: list[list[Cell]] = []
         self.refused: list[Finding] = []
         self.waiting: list[tuple[Cell, Failure, Origin]] = []
-        self.trail: list[tuple[str, Problem]] = []
+        self.trail: dict[str, deque[str]] = {}
 
     def run(self) -> list[Finding]:
         """All findings: first every cell gets its floor, then the budget is spent round by round."""
@@ -192,29 +193,32 @@ class Search:
             reason = f"in the region of the known finding {region}"
             cell.refused[reason] = cell.refused.get(reason, 0) + 1
             return
-        before = [p for name, p in self.trail if name == cell.method.name]
-        outcome = self.examine(cell, problem)
+        self._record(cell, problem, self.examine(cell, problem), origin)
+
+    def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
+        trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))
         known = self.explained(cell, problem) if outcome.verdict.bad else ""
         failure = cell.add(problem, outcome, known)
         if failure and known:
             failure.shrunk = True  # its entry has the small line already
         elif failure:
-            failure.before = before
+            failure.before = list(trail)
             self.waiting.append((cell, failure, origin))
+        if cell.last not in trail:
+            trail.append(cell.last)
 
     def _shrink(self) -> None:
         while self.waiting and not self.interrupt.pressed:  # who pressed Ctrl-C does not wait for small lines
             cell, failure, origin = self.waiting.pop(0)
             self.shrinker.shrink(cell, failure, origin)
+            self.trail.clear()  # the processes in which all that ran are gone
             self.notify({"failure": f"{cell.method.name} {failure.outcome.verdict} {cell.law.name}"})
 
     def examine(self, cell: Cell, problem: Problem, *, fresh: bool = False) -> Outcome:
         """Run one case; `fresh` runs every call, even if its answer is known."""
         self.judged += 1
         runner = live(self.runner) if fresh else self.runner
-        outcome = examine(cell.method, cell.law, problem, runner, self.oracle, self.peers)
-        self.trail = [*self.trail[1 - TRAIL :], (cell.method.name, problem)]
-        return outcome
+        return examine(cell.method, cell.law, problem, runner, self.oracle, self.peers)
 
     def explained(self, cell: Cell, problem: Problem) -> str:
         """The id of the known finding that explains a failure, or ''."""

@@ -49,13 +49,35 @@ class Shrinker:
         if failure.outcome.verdict is Verdict.HUNG:
             runner.time_limit = min(limit, HANG_SECONDS)
         try:
-            seconds = min(EACH_SECONDS, self.left)
-            if not self._adopt(cell, failure) and seconds > 0:
-                self._search(cell, failure, origin, seconds)
-            self._confirm(cell, failure)
+            if self._repeats(cell, failure, []):
+                self._alone(cell, failure, origin)
+            else:
+                self._not_alone(cell, failure)
         finally:
             runner.time_limit = limit
             self.left -= time.monotonic() - started
+
+    def _alone(self, cell: Cell, failure: Failure, origin: Origin) -> None:
+        """A failure that a fresh process shows: made small, and kept as it was if the small one needs more."""
+        first = failure.problem, failure.outcome
+        seconds = min(EACH_SECONDS, self.left)
+        if not self._adopt(cell, failure) and seconds > 0:
+            self._search(cell, failure, origin, seconds)
+        if not self._counted(cell, failure) and failure.problem != first[0]:
+            failure.problem, failure.outcome = first
+            self._counted(cell, failure)
+
+    def _not_alone(self, cell: Cell, failure: Failure) -> None:
+        """A failure that needs what ran before it, or luck."""
+        failure.shrunk = True  # what it depends on is not in the problem, so a smaller one would say less
+        if not self._with_history(cell, failure):
+            self._counted(cell, failure)
+
+    def _counted(self, cell: Cell, failure: Failure) -> int:
+        """How often it repeats in fresh processes, noted unless it is always."""
+        times = sum(self._repeats(cell, failure, []) for _ in range(REPEATS))
+        failure.flaky = "" if times == REPEATS else f"{times}/{REPEATS}"
+        return times
 
     def _fails(self, cell: Cell, failure: Failure, problem: Problem) -> Outcome | None:
         """The outcome of `problem` if it fails in the same way."""
@@ -91,15 +113,6 @@ class Shrinker:
             failure.problem, failure.outcome, failure.shrunk = found, outcome, True
             self._small.setdefault((cell.method.name, cell.op), []).append(found)
 
-    def _confirm(self, cell: Cell, failure: Failure) -> None:
-        """Repeat in fresh processes; what does not repeat alone is tried with what ran before it."""
-        times = sum(self._repeats(cell, failure, []) for _ in range(REPEATS))
-        if times == REPEATS:
-            return
-        if times == 0 and self._with_history(cell, failure):
-            return
-        failure.flaky = f"{times}/{REPEATS}"
-
     def _repeats(self, cell: Cell, failure: Failure, before: list[Problem]) -> bool:
         self.search.runner.refresh()
         for problem in before:
@@ -108,7 +121,7 @@ class Shrinker:
         return outcome.verdict.bad and outcome.signature == failure.outcome.signature
 
     def _with_history(self, cell: Cell, failure: Failure) -> bool:
-        before = failure.before
+        before = [Problem.parse(line) for line in failure.before]
         if not before or not self._repeats(cell, failure, before):
             return False
         step, trials = max(len(before) // 2, 1), 0

@@ -12,7 +12,7 @@ def reject(spec) -> None:
     """Raise SpecError for the first rule that `spec` breaks; axis and numbers are named."""
     for rule in RULES:
         if sentence := rule(spec):
-            raise SpecError(f"{sentence}\n  in {line(spec)}")
+            raise SpecError(f"{sentence}, in {line(spec)}")
 
 
 def _axes_agree(spec):

@@ -27,8 +27,11 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
 
     Raises:
         UnknownName: a name that is in no table, or a contract that is none.
-        UsageError: a function address that cannot be one.
+        UsageError: a function address that cannot be one, or a file without a function.
     """
+    targets = list(targets)
+    if lone := next((t for t in targets if t.endswith(".py")), None):
+        raise UsageError(f"{lone!r} is a file: name a function in it, {lone}:FUNCTION")
     if calling.contract:
         contract_named(calling.contract)
     found: dict[str, Method] = {}

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from convlaws import known
-from convlaws.errors import HarnessError, UsageError
+from convlaws.errors import HarnessError
 from convlaws.interrupt import deferred
 from convlaws.methods.registry import Method
 from convlaws.results import Finding
@@ -77,7 +77,9 @@ def _gather(plans: list[Plan], setting: Setting, notify: Callable[[dict], None])
             if interrupt.pressed:  # Ctrl-C reaches them too; a signal sent to this process alone does not
                 _pass_on([processes[number] for number in left])
             number, kind, value = _next(events, left, processes)
-            if kind == "event":
+            if kind == "gone":
+                left -= _bury(value, plans, processes, notify)
+            elif kind == "event":
                 notify({**value, "worker": number})
             elif kind == "error":
                 raise value
@@ -88,20 +90,22 @@ def _gather(plans: list[Plan], setting: Setting, notify: Callable[[dict], None])
 
 
 def _next(events, left: set[int], processes: list) -> tuple:
-    """The next (worker, kind, value), or a pause."""
+    """The next (worker, kind, value), or those that are gone and have nothing more to say."""
+    gone = {number for number in left if not processes[number].is_alive()}
     try:
         return events.get(timeout=1.0)
     except queue.Empty:
-        _bury(left, processes)
-        return None, "pause", None
+        return None, "gone", gone
 
 
 def _start(processes: list) -> None:
     """Start them deaf to Ctrl-C until they are at work: while they import it would end them in a traceback."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for process in processes:
-        process.start()
-    signal.signal(signal.SIGINT, before)
+    try:
+        for process in processes:
+            process.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _pass_on(processes: list) -> None:
@@ -110,10 +114,13 @@ def _pass_on(processes: list) -> None:
             os.kill(process.pid, signal.SIGINT)
 
 
-def _bury(left: set[int], processes: list) -> None:
-    for number in list(left):
-        if not processes[number].is_alive() and processes[number].exitcode:
-            raise UsageError(f"worker {number} died with exit code {processes[number].exitcode}; its findings are lost")
+def _bury(gone: set[int], plans: list[Plan], processes: list, notify: Callable[[dict], None]) -> set[int]:
+    """Tell whose findings died with their worker; the others go on."""
+    for number in gone:
+        names = ", ".join(method.name for method in plans[number].methods)
+        code = processes[number].exitcode
+        notify({"lost": f"worker {number} died with exit code {code}; the findings of {names} are lost"})
+    return gone
 
 
 def _portable(plan: Plan) -> dict[str, Any]:

@@ -40,7 +40,8 @@ def weighted(field: str, values: Iterable) -> tuple:
     """The values in the order of the field's vocabulary, each as often as it is to be drawn."""
     weights = _WEIGHTS[field]
     order = list(weights)
-    ranked = sorted(set(values), key=lambda v: order.index(v) if v in weights else len(order))
+    # not a set: those without a weight would stand in the order of their hashes, another one in each process
+    ranked = sorted(dict.fromkeys(values), key=lambda v: order.index(v) if v in weights else len(order))
     return tuple(v for v in ranked for _ in range(weights.get(v, 1)))
 
 

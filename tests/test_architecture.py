@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,18 @@ def test_every_room_has_its_place():
     unknown = {room for room, _, _ in sources()} - RANK.keys()
 
     assert not unknown, f"no place in ROOMS for {unknown}"
+
+
+def test_the_wheel_has_every_folder_of_the_package():
+    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+
+    there = {
+        ".".join((package, *path.parent.relative_to(folder).parts))
+        for package, folder in FOLDERS.items()
+        for path in folder.rglob("__init__.py")
+    }
+
+    assert listed == there
 
 
 def test_imports_point_down():

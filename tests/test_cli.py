@@ -120,7 +120,10 @@ def refused(*words: str | Path, cwd: Path | None = None) -> str:
     [
         (("check", "im2cool"), "no method or engine 'im2cool'; near: im2col"),
         (("check", "im2col", "--law", "homogenous"), "no law 'homogenous'; near: homogeneous"),
+        (("check", "im2col", "--law", "nothing"), "no law 'nothing'; near: nothing-outside-is-read"),
+        (("check", "im2col", "--law", "zz"), "no law 'zz'; 'convlaws list laws' shows all"),
         (("check", "im2col", "--contract", "plane"), "plane"),
+        (("check", "mine.py"), "'mine.py' is a file: name a function in it, mine.py:FUNCTION"),
         (("check", "im2col", "--budget", "1", "--examples", "1"), "exclude each other"),
         (("check", "im2col", "--problems", "/nowhere/p.txt"), "/nowhere/p.txt cannot be read: No such file"),
         (("check", "nowhere.at_all:conv2d", *ONE_LAW), "nowhere.at_all cannot be imported: ModuleNotFoundError"),
@@ -136,6 +139,7 @@ def test_a_request_that_makes_no_sense_is_refused_in_a_line(words, said, tmp_pat
 
     assert said in err
     assert err.startswith("convlaws: ")
+    assert err.count("\n") == 1
 
 
 def test_a_bad_line_of_a_file_is_named_by_its_number(tmp_path):
@@ -160,11 +164,12 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_search(tmp_path):
     ("source", "said"),
     [
         ("def conv2d(input):\n    return input\n", "has the parameters (input), but conv2d calls it with 7"),
-        ("conv2d = 3\n", "is a int, not a function"),
+        ("conv2d = 3\n", "is 3 of type int, not a function"),
         ("raise OSError('no licence')\n", "cannot be imported: OSError: no licence (mine.py, line 1)"),
+        ("import os\nos._exit(7)\n", "mine.py:conv2d: it cannot be opened: the process ended with exit status 7"),
         ("def conv2d(:\n", "cannot be imported: SyntaxError"),
     ],
-    ids=["signature", "number", "raises", "syntax"],
+    ids=["signature", "number", "raises", "exits", "syntax"],
 )
 def test_a_function_that_cannot_be_called_is_refused_in_a_line(source, said, tmp_path):
     (tmp_path / "mine.py").write_text(source)

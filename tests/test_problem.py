@@ -45,7 +45,7 @@ def test_a_text_that_is_no_problem_is_refused_with_a_reason(text, reason):
         ({"layout": "NHWC"}, "layout 'NHWC' is none of contiguous"),
         ({"fill": "zeros"}, "fill 'zeros' is none of integers"),
         ({"seed": -1}, "seed is -1, the least is 0"),
-        ({"op": "bgrad"}, "bgrad needs a bias, the spec has none\n  in n1c1k1_x5_r3_s1_p0_d1_g1"),
+        ({"op": "bgrad"}, "bgrad needs a bias, the spec has none, in n1c1k1_x5_r3_s1_p0_d1_g1"),
     ],
 )
 def test_a_wrong_word_is_named_with_those_that_exist(fields, reason):

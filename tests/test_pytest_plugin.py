@@ -91,3 +91,28 @@ def test_it_works_on_two_workers(suite):
     result = suite(WRONG, ["equals-the-definition", "zero-input-*"]).runpytest_subprocess("-n", "2")
 
     result.assert_outcomes(passed=1, failed=1)
+
+
+def test_a_fixture_of_the_suite_may_be_called_case(pytester):
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def case():
+            return 7
+
+        def test_theirs(case):
+            assert case == 7
+    """)
+
+    result = pytester.runpytest_subprocess("--fixtures-per-test")
+
+    result.stdout.no_fnmatch_line("*convlaws*/pytest_plugin.py*")
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_a_law_table_works_beside_a_fixture_of_the_name_of_its_argument(suite):
+    suited = suite(RIGHT, ["zero-input-*"])
+    suited.makeconftest("import pytest\n\n@pytest.fixture\ndef case():\n    return 7\n")
+
+    suited.runpytest_subprocess("--convlaws-examples=5").assert_outcomes(passed=1)

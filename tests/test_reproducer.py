@@ -121,6 +121,25 @@ def test_a_wrong_function_is_shown_wrong_by_its_script(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("[..., :1]", "the output's shape is (1, 1, 1), it should be (1, 1, 4)"),
+        (".double()", "the output's dtype is torch.float64, it should be torch.float32"),
+    ],
+)
+def test_a_wrong_shape_or_dtype_is_shown_by_the_script_from_any_folder(tmp_path, monkeypatch, change, says):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(f"import torch\ndef conv(*a):\n    return torch.conv1d(*a){change}\n")
+    text = written(Problem.parse("n1c1k1_x5_r2"), {"function": "mine.py:conv", "arrays": "torch"})
+    monkeypatch.chdir("/")
+
+    run = started(tmp_path, text)
+
+    assert run.returncode == 1
+    assert says in run.stderr
+
+
+@pytest.mark.parametrize(
     ("line", "target"),
     [
         ("n2c2k4_x6x5_r3x2_s2x1_p1x0_d1x2_g2_b wgrad", {"function": f"{EXAMPLES}/right.py:conv2d", "arrays": "torch"}),

@@ -110,8 +110,8 @@ def test_a_method_that_eats_memory_is_killed_at_the_memory_limit():
         ("error", Ending.LOST, "ValueError"),
         ("sys.exit", Ending.LOST, "SystemExit"),
         ("refusal", Ending.REFUSED, "Narrower"),
-        ("segfault", Ending.DIED, "SIGSEGV"),
-        ("os._exit", Ending.DIED, "exit 3"),
+        ("segfault", Ending.LOST, "SIGSEGV"),
+        ("os._exit", Ending.LOST, "exit 3"),
     ],
 )
 def test_opening_a_target_has_endings_too(hostile, deed, ending, signature):
@@ -128,7 +128,7 @@ def test_opening_a_target_that_hangs_ends_at_its_longer_limit(hostile, monkeypat
     reply = hostile.call({"do": "hang", "at": "open"}, request())
 
     hostile.time_limit = 20.0
-    assert (reply.ending, reply.message) == (Ending.HUNG, "no answer within 0.6 s")
+    assert (reply.ending, reply.message) == (Ending.LOST, "it cannot be opened: no answer within 0.6 s")
 
 
 def test_an_exception_names_the_line_of_the_code_that_raised_it():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -176,3 +179,33 @@ def test_what_needs_a_past_is_printed_with_it_and_repeats(box):
     assert outcome.verdict is Verdict.BROKEN
     [(_, alone)] = repeated(method, laws.find(["equals-the-definition"]), lines[-1:], box)
     assert alone.verdict is Verdict.KEPT
+
+
+def test_drawing_writes_nothing_and_depends_on_its_seed_only(tmp_path):
+    code = (
+        "import sys\n"
+        "from hypothesis import Phase\n"
+        "from convlaws.drawing import draw, quiet\n"
+        "from convlaws.scope import Scope\n"
+        "if sys.argv[1:]: import numbers_of_mine\n"
+        "seen = []\n"
+        "draw(Scope(), lambda p: bool(seen.append(str(p))), 0, quiet(60, Phase.generate))\n"
+        "print(seen)\n"
+    )
+    (tmp_path / "numbers_of_mine.py").write_text(f"MINE = {list(range(2, 990))}\n")
+    (tmp_path / "drawn.py").write_text(code)
+
+    alone, beside = (
+        subprocess.run(
+            [sys.executable, "drawn.py", *more],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": hashes},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for more, hashes in (((), "1"), (("mine",), "2"))
+    )
+
+    assert alone == beside
+    assert not (tmp_path / ".hypothesis").exists()

@@ -155,12 +155,13 @@ def test_an_exception_of_the_function_stays_that_exception(tmp_path):
     ("text", "says"),
     [
         ("def cnov(*a): pass", "has no 'conv'; it has cnov"),
-        ("conv = 3", "is a int, not a function"),
+        ("conv = 3", "is 3 of type int, not a function"),
         ("import nowhere_at_all", "ModuleNotFoundError: No module named 'nowhere_at_all' .mine.py, line 1."),
         ("1 / 0", "cannot be imported: ZeroDivisionError: division by zero"),
         ("import sys\nsys.exit(3)", "cannot be imported: SystemExit: 3"),
         ("def conv(:", "cannot be imported: SyntaxError"),
         ("def conv(x, w): pass", r"has the parameters \(x, w\), but conv2d calls it with 7 positional arguments"),
+        ("def conv(x, w, b, s, p, output_padding, g=1): pass", "it needs --signature conv_transpose2d"),
         ("def conv(x, w, *, bias=None): pass", "positional arguments .input, weight, bias, stride"),
     ],
 )

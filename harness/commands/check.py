@@ -48,13 +48,19 @@ def run(targets: tuple[str, ...], **o) -> int:
     seconds = time.monotonic() - started
     _print(findings, faded, judged.total, seconds)
     facts = {"seconds": round(seconds, 2), "judged": judged.total, "seed": plan.seed, "known_not_shown": faded}
-    _write(outputs, o, findings, {**facts, "interrupted": judged.interrupted})
+    _write(outputs, o, findings, {**facts, "interrupted": judged.interrupted, "lost": judged.lost})
+    if judged.lost:
+        raise UsageError("; ".join(judged.lost))
     return INTERRUPTED if judged.interrupted else exit_code(findings)
 
 
 def _faded(plan: Plan, setting: Setting, ledger: known.Ledger) -> list[str]:
-    with running(setting) as runner:
-        return [entry.id for entry in not_shown(plan, runner, ledger)]
+    try:
+        with running(setting) as runner:
+            return [entry.id for entry in not_shown(plan, runner, ledger)]
+    except (Exception, KeyboardInterrupt) as error:  # what was found must not be lost for the sake of a footnote
+        click.echo(f"convlaws: the known findings could not be repeated: {type(error).__name__}: {error}", err=True)
+        return []
 
 
 class Counted:
@@ -63,10 +69,12 @@ class Counted:
     def __init__(self):
         self.by_worker: dict[int, int] = {}
         self.interrupted = False
+        self.lost: list[str] = []  # whose findings ended with their worker, in words
 
     def see(self, event: dict) -> None:
         """Take note of a progress event."""
         self.interrupted |= event.get("interrupted", False)
+        self.lost += [event["lost"]] if "lost" in event else []
         if "judged" in event:
             self.by_worker[event.get("worker", 0)] = event["judged"]
 

@@ -70,3 +70,5 @@ def _script(path: Path, method: Method, found: list[tuple[Law, Outcome]], proble
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
     click.echo(f"wrote {path}; run it with: python {path}")
+    if outcome.verdict.bad and law.name != "equals-the-definition":
+        click.echo(f"  it compares one call with the definition, which need not show how {law.name} is broken")

@@ -81,18 +81,22 @@ def _known(name: str, value: str, table: Mapping[str, Any]) -> Any:
 def check_importable(address: str, signature: str) -> Callable:
     """The function at `address`, able to take the arguments of `signature`.
 
+    A transposed function takes the positions of a plain one too, and would fail at every problem.
+
     Raises:
         UsageError: what is wrong with it, in a sentence.
     """
     function = find(address)
     _, transposed = _known("signature", signature, SIGNATURES)
     if not callable(function):
-        raise UsageError(f"{address} is a {type(function).__name__}, not a function")
+        raise UsageError(f"{address} is {function!r:.60} of type {type(function).__name__}, not a function")
     names = PARAMETERS[transposed]
     try:
         parameters = inspect.signature(function)
     except ValueError:  # a builtin that does not say what it takes
         return function
+    if not transposed and "output_padding" in parameters.parameters:
+        raise UsageError(f"{address} has a parameter output_padding: it needs --signature conv_transpose{signature[4:]}")
     try:
         parameters.bind(*names)
     except TypeError as error:

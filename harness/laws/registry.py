@@ -122,7 +122,8 @@ def find(patterns: Iterable[str]) -> list[Law]:
     for pattern in patterns:
         hits = [n for n in table if fnmatchcase(n, pattern)]
         if not hits:
-            near = difflib.get_close_matches(pattern, table, n=3, cutoff=0.3)
-            raise UnknownName(f"no law {pattern!r}; near: {', '.join(near or table)}")
+            near = difflib.get_close_matches(pattern, table, n=3, cutoff=0.3) or [n for n in table if pattern in n][:3]
+            hint = f"; near: {', '.join(near)}" if near else ""
+            raise UnknownName(f"no law {pattern!r}{hint}; 'convlaws list laws' shows all")
         found |= {n: table[n] for n in hits}
     return list(found.values())

@@ -72,7 +72,7 @@ class Sandbox:
             raise UsageError(f"the sandbox needs Linux, this is {sys.platform}; use --no-sandbox")
         self.host, self.time_limit, self.memory_limit = host, time_limit, memory_limit
         self.deaths = 0
-        self._calls = 0
+        self._calls, self._opening = 0, False
         self._home = _Home()
         self._end = weakref.finalize(self, self._home.close)
 
@@ -108,6 +108,7 @@ class Sandbox:
     def _call(self, key: str, plan: Plan, request: Request) -> Reply:
         if self._home.nursery and self._home.nursery.owner != os.getpid():
             self._home.close()  # this process is a fork: the child belongs to the one that it was forked from
+        self._opening = False
         if died := self._died_meanwhile(key):
             return died
         child = self._ready()
@@ -157,8 +158,8 @@ class Sandbox:
 
     def _await(self, child: Child, key: str) -> dict | Reply:
         """The child's message, or the reply that says how it was killed."""
-        opening = key not in child.opened
-        limit = self.time_limit + OPENING * opening
+        self._opening = key not in child.opened
+        limit = self.time_limit + OPENING * self._opening
         until = time.monotonic() + limit
         while True:
             child.link.sock.settimeout(max(1e-3, min(GLANCE, until - time.monotonic())))
@@ -168,9 +169,9 @@ class Sandbox:
                 if reply := self._over(child, until, limit):
                     return reply
                 continue
-            if opening and message == {"opened": True}:
+            if self._opening and message == {"opened": True}:
                 child.opened.add(key)
-                opening, limit = False, self.time_limit
+                self._opening, limit = False, self.time_limit
                 until = time.monotonic() + limit
                 continue
             return self._accept(child, key, message)
@@ -244,4 +245,6 @@ class Sandbox:
         else:
             message, signature = message or death.sentence, signature or death.name
         last = f"; its last output: {tail}" if tail else ""
+        if self._opening:  # its import did this, so there is no function to judge
+            ending, message = Ending.LOST, f"it cannot be opened: {message}"
         return Reply(ending=ending, message=message + last, signature=signature)

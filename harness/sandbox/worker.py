@@ -162,8 +162,8 @@ class Worker:
         if any(kind.__name__ == "Refusal" for kind in type(error).__mro__):
             return {"ending": "refused", "signature": name, "message": _text(error)}
         whole = f"{name}: {_text(error)}"[:TEXT]
-        ours = (__file__, getattr(self.host, "__file__", None))
-        return {"ending": ending, "signature": name[:TEXT], "message": whole + _last_line(error, ours)}
+        ours, adapters = (__file__, getattr(self.host, "__file__", None)), getattr(self.host, "OURS", ())
+        return {"ending": ending, "signature": name[:TEXT], "message": whole + _last_line(error, ours, adapters)}
 
 
 def _checksum(array: np.ndarray) -> int:
@@ -177,13 +177,17 @@ def _text(error: BaseException) -> str:
         return "(its text cannot be printed)"
 
 
-def _last_line(error: BaseException, ours: tuple[str | None, ...]) -> str:
-    """Where the method's own code was last; in an installed package only if there is nothing else."""
+def _last_line(error: BaseException, ours: tuple[str | None, ...], adapters: tuple[str, ...]) -> str:
+    """Where the method's own code was last; in an installed package only if there is nothing else.
+
+    Empty if it had returned, and one of the `adapters` did not like what it gave.
+    """
     frames, trace = [], error.__traceback__
     while trace is not None:
         frames.append((trace.tb_frame.f_code, trace.tb_lineno))
         trace = trace.tb_next
-    theirs = [f for f in frames if f[0].co_filename not in ours] or frames[-1:]
+    theirs = [f for f in frames if f[0].co_filename not in (*ours, *adapters)]
+    theirs = theirs or [f for f in frames[-1:] if f[0].co_filename not in adapters]
     nearest = [f for f in theirs if "-packages" not in f[0].co_filename] or theirs
     if not nearest:
         return ""
