@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import atexit
 import inspect
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from convlaws import console, known
-from convlaws.engines.loading import LOCAL
+from convlaws.engines.loading import LOCAL, reject_while_loading
 from convlaws.errors import LawBroken, UnknownName, UsageError
 from convlaws.examine import Runner
 from convlaws.laws import registry as laws
@@ -39,12 +40,20 @@ def address_of(function: Callable[..., Any]) -> tuple[str, bool]:
         source = inspect.getsourcefile(inspect.unwrap(function))
     module = inspect.getmodule(function)
     at_top = "<" not in name and name and getattr(module, name.split(".")[0], None) is not None
-    if module and at_top and source and Path(source).is_file():
+    if module and at_top and source and Path(source).is_file() and not _guarded(module.__name__, source, name):
         importable = module.__spec__ is not None and module.__name__ != "__main__" and "." in module.__name__
         return (f"{module.__name__}:{name}" if importable else f"{Path(source).resolve()}:{name}"), True
     key = f"{(name or 'function').rpartition('.')[2].strip('<>') or 'function'}_{len(LOCAL)}"
     LOCAL[key] = function
     return f"local:{key}", False
+
+
+def _guarded(module: str, source: str, name: str) -> bool:
+    """Whether a script makes the function only when it is run, not when it is imported."""
+    if module != "__main__":
+        return False
+    tree = ast.parse(Path(source).read_bytes())
+    return name.partition(".")[0] not in {getattr(node, "name", "") for node in tree.body}
 
 
 def subjects(targets: Target | Iterable[Target], calling: Calling) -> tuple[list[Method], bool]:
@@ -81,6 +90,7 @@ def check(
     >>> {str(f.verdict) for f in found}
     {'kept'}
     """
+    reject_while_loading()
     calling = Calling(signature=signature, arrays=arrays, contract=contract)
     methods, crosses = subjects(targets, calling)
     plan = Plan(methods, _laws(laws), scope or Scope(), seed, budget, examples)

@@ -157,6 +157,8 @@ class Mismatch:
         c, at = self.claim, self.worst
         got, middle, apart, slack = c.got[at], _middle(c)[at], _apart(c)[at], _slack(c)[at]
         expected = "NaN" if c.nan is not None and c.nan[at] == 2 else f"{float(middle):.17g}"
+        if c.low[at] == c.high[at] != middle and expected != "NaN":
+            expected += f", which rounds to {float(c.low[at]):.17g}"
         ratio = f", ratio {float(apart / slack):.3g}" if slack > 0 and np.isfinite(apart) else ""
         distance = f"apart by {float(apart):.3g}, allowed {float(slack):.3g}{ratio}"
         if np.isnan(got) or expected == "NaN":

@@ -38,7 +38,7 @@ def _judge_given(plan: Plan, problem: Problem, judge: Judge, cells: dict, ledger
             key = (method.name, law.name, problem.op)
             cell = cells.setdefault(key, Cell(method, law, problem.op, method.scope))
             outcome = judge(method, law, problem)
-            known = judge.explained(ledger, method, law, problem) if outcome.verdict.bad else ""
+            known = judge.explained(ledger, method, law, problem, outcome) if outcome.verdict.bad else ""
             if failure := cell.add(problem, outcome, known):
                 failure.shrunk = True  # a given line is the line to show
             notify({"judged": judge.count})
@@ -55,10 +55,10 @@ class Judge:
         self.count += 1
         return examine(method, law, problem, self.runner, self.oracle, self.peers)
 
-    def explained(self, ledger: Ledger, method: Method, law: Law, problem: Problem) -> str:
+    def explained(self, ledger: Ledger, method: Method, law: Law, problem: Problem, outcome: Outcome) -> str:
         """The id of the known finding that explains a failure, or ''."""
         holds = holds_under(method, law, problem, self.runner, self.oracle, self.peers)
-        return ledger.explains(method, law.name, problem, holds)
+        return ledger.explains(method, law.name, problem, holds, outcome.signature)
 
 
 def not_shown(plan: Plan, runner: Runner, ledger: Ledger) -> list[Known]:

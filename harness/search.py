@@ -17,6 +17,7 @@ from hypothesis import Phase
 
 from convlaws.cells import Cell, Failure, Origin, refused_cell
 from convlaws.drawing import draw, possible, quiet
+from convlaws.errors import HarnessError
 from convlaws.examine import NEEDS, Oracle, Outcome, examine, holds_under
 from convlaws.interrupt import Interrupt, deferred
 from convlaws.known import Ledger
@@ -121,6 +122,11 @@ class Search:
                 self._rounds()
             except _StopError:
                 self.notify({"interrupted": self.interrupt.pressed})
+            except HarnessError as error:
+                if not any(cell.examples for cells in self.jobs for cell in cells):
+                    raise  # nothing was judged: there is nothing to keep
+                self.waiting.clear()
+                self.notify({"lost": f"the search ended early: {error}"})
             self._shrink()
         return self.findings()
 
@@ -197,7 +203,7 @@ class Search:
 
     def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
         trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))
-        known = self.explained(cell, problem) if outcome.verdict.bad else ""
+        known = self.explained(cell, problem, outcome) if outcome.verdict.bad else ""
         failure = cell.add(problem, outcome, known)
         if failure and known:
             failure.shrunk = True  # its entry has the small line already
@@ -220,10 +226,10 @@ class Search:
         runner = live(self.runner) if fresh else self.runner
         return examine(cell.method, cell.law, problem, runner, self.oracle, self.peers)
 
-    def explained(self, cell: Cell, problem: Problem) -> str:
+    def explained(self, cell: Cell, problem: Problem, outcome: Outcome) -> str:
         """The id of the known finding that explains a failure, or ''."""
         holds = holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers)
-        return self.ledger.explains(cell.method, cell.law.name, problem, holds)
+        return self.ledger.explains(cell.method, cell.law.name, problem, holds, outcome.signature)
 
     def _progress(self, number: int, index: int) -> dict:
         elapsed = time.monotonic() - self.started

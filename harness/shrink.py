@@ -32,7 +32,7 @@ class Court(Protocol):
 
     def examine(self, cell: Cell, problem: Problem, *, fresh: bool = False) -> Outcome: ...
 
-    def explained(self, cell: Cell, problem: Problem) -> str: ...
+    def explained(self, cell: Cell, problem: Problem, outcome: Outcome) -> str: ...
 
 
 class Shrinker:
@@ -86,7 +86,7 @@ class Shrinker:
         outcome = self.search.examine(cell, problem, fresh=True)
         if not outcome.verdict.bad or outcome.signature != failure.outcome.signature:
             return None
-        return outcome if self.search.explained(cell, problem) == failure.known else None
+        return outcome if self.search.explained(cell, problem, outcome) == failure.known else None
 
     def _adopt(self, cell: Cell, failure: Failure) -> bool:
         """Take a problem that another law's failure of this method was shrunk to, if it fails here too."""

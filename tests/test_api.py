@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,30 @@ def test_nothing_verified_is_not_kept():
     found = convlaws.check("winograd2", laws=DEFINITION, scope=convlaws.Scope(ops=("wgrad",)))
 
     assert not kept(found)
+
+
+BARE = """import convlaws
+import torch.nn.functional as F
+{guard}
+    def mine(x, w, *rest):
+        return F.conv2d(x, w, *rest)
+    found = convlaws.check({name}, laws=["equals-the-definition"], scope=convlaws.Scope(ops=("fprop",), dtypes=("float32",)))
+    print(found[0].verdict, found[0].message)
+"""
+
+
+@pytest.mark.parametrize(
+    ("guard", "name", "says"),
+    [
+        ("if __name__ == '__main__':", "mine", "kept ran in this process"),
+        ("if True:", "__file__ + ':mine'", "starts a search when it is imported; put that below if __name__"),
+    ],
+    ids=["guarded", "bare"],
+)
+def test_a_script_does_not_start_itself_again(tmp_path, guard, name, says):
+    script = tmp_path / "script.py"
+    script.write_text(BARE.format(guard=guard, name=name))
+
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=120)
+
+    assert says in " ".join((run.stdout + run.stderr).split())

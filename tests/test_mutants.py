@@ -126,7 +126,7 @@ KILLS = {
     "result-channels-scale-on-their-own": "half-accumulation",
     "zeros-before-an-image-shift-the-result": "lost-width-tail",
     "flipping-everything-flips-the-result": "swapped-padding",
-    "axes-in-another-order": "lost-width-tail",
+    "axes-in-another-order": "square-stride",
     "images-in-another-order": "second-image-is-the-first",
     "output-channels-in-another-order": "first-group-twice",
     "input-channels-in-another-order": "lost-channel-tail",

@@ -30,7 +30,7 @@ def test_a_worker_that_dies_loses_its_own_findings_only():
             killed[0].kill()
         lost.extend([event["lost"]] if "lost" in event else [])
 
-    found = search(replace(PLAN, budget=4.0), Setting(sandbox=False), 2, kill_the_first)
+    found = search(replace(PLAN, examples=150), Setting(sandbox=False), 2, kill_the_first)
 
     assert lost == ["worker 0 died with exit code -9; the findings of loop are lost"]
     assert {f.method for f in found} == {"im2col"}

@@ -17,6 +17,15 @@ from convlaws.errors import UsageError
 LOCAL: dict[str, Any] = {}  # functions of this process that no fresh one could find, as local:name
 
 
+_LOADING: list[str] = []  # what is being imported now
+
+
+def reject_while_loading() -> None:
+    """Raise UsageError if the caller runs because its own module is imported: the search would start itself again."""
+    if _LOADING:
+        raise UsageError(f"{_LOADING[-1]} starts a search when it is imported; put that below if __name__ == '__main__':")
+
+
 def find(address: str) -> Any:
     """The object at `address`.
 
@@ -66,12 +75,15 @@ def _from_package(place: str) -> ModuleType:
 
 
 def _guarded(place: str, load: Callable[[], Any]) -> Any:
+    _LOADING.append(place)
     try:
         return load()
     except (Exception, SystemExit) as error:
         where = [f for f in extract_tb(error.__traceback__) if "importlib" not in f.filename and f.filename != __file__]
         line = f" ({Path(where[-1].filename).name}, line {where[-1].lineno})" if where else ""
         raise UsageError(f"{place} cannot be imported: {type(error).__name__}: {error}{line}") from error
+    finally:
+        _LOADING.pop()
 
 
 @contextmanager

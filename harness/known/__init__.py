@@ -26,9 +26,10 @@ class Known:
     `lines` are problems that show it. `regions` are scopes within which a failure is explained by
     it (none: only the lines are), if all conditions of `where` hold too; with `contracts`, only
     if there is no failure under one of those, so that a new mistake in the same region is not
-    taken for the old one. `avoid` keeps drawing out of the regions, for crashes that would cost
-    more than they tell. `sentence` says what is wrong, and whose fault it is; `thread` where
-    upstream talks of it; `depends` on which processors it was seen.
+    taken for the old one, and with `signatures` only failures that look so. `avoid` keeps drawing
+    out of the regions, for crashes that would cost more than they tell. `sentence` says what is
+    wrong, and whose fault it is; `thread` where upstream talks of it; `depends` on which
+    processors it was seen.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Known:
     regions: tuple[dict, ...] = ()
     where: tuple[str, ...] = ()
     contracts: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
     avoid: bool = False
     sentence: str = ""
     thread: str = ""
@@ -89,9 +91,10 @@ class Ledger:
 
     entries: list[Known] = field(default_factory=list)
 
-    def explains(self, method: Method, law: str, problem: Problem, holds: Callable[[str], bool]) -> str:
+    def explains(self, method: Method, law: str, problem: Problem, holds: Callable[[str], bool], signature: str = "") -> str:
         """The id of the entry that explains a failure, or ''; `holds(contract)` judges the case again under another."""
-        about = (k for k in self.entries if k.is_about(method.name, law) and k.covers(problem))
+        alike = (k for k in self.entries if not (k.signatures and signature) or signature in k.signatures)
+        about = (k for k in alike if k.is_about(method.name, law) and k.covers(problem))
         return next((k.id for k in about if not k.contracts or any(map(holds, k.contracts))), "")
 
     def avoids(self, method: Method, law: str, problem: Problem) -> str:
