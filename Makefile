@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-BUDGET ?= 115
+BUDGET ?= 125
 REPORT := build/report
 
 .PHONY: verify test lint clean
