@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines.tensors import derived, to_array, to_tensor
+from convlaws.engines.tensors import Forward, derived, to_array, to_tensor
 from convlaws.methods.registry import Method, always, register
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
@@ -75,47 +75,46 @@ def _onednn(enabled: bool) -> Iterator[None]:
         mkldnn.enabled = before
 
 
+def functional_forward(spec: ConvSpec) -> Forward:
+    """The call of torch.nn.functional.conv1d, conv2d, conv3d, or conv_transpose1d and so on."""
+    from torch.nn import functional as F
+
+    convolve = getattr(F, f"conv{'_transpose' if spec.transposed else ''}{spec.ndim}d")
+    return lambda x, w, b: convolve(x, w, b, *call_arguments(spec))
+
+
+def module_forward(spec: ConvSpec) -> Forward:
+    """The call of a layer of torch.nn with all its arguments, on the given weights."""
+    from torch import nn
+    from torch.func import functional_call
+
+    kind = getattr(nn, f"Conv{'Transpose' if spec.transposed else ''}{spec.ndim}d")
+    layer = kind(**module_arguments(spec), device="meta")  # its own weights are never made
+    return lambda x, w, b: functional_call(layer, {"weight": w} if b is None else {"weight": w, "bias": b}, (x,))
+
+
 # --- the adapters ---------------------------------------------------------------------
 def functional(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
     """torch.nn.functional.conv1d, conv2d, conv3d, or conv_transpose1d and so on."""
-    from torch.nn import functional as F
-
-    name = f"conv{'_transpose' if spec.transposed else ''}{spec.ndim}d"
-
-    def forward(x, w, b):
-        return getattr(F, name)(x, w, b, *call_arguments(spec))
-
-    return _answered(forward, spec, op, arrays, options)
+    return _answered(functional_forward(spec), spec, op, arrays, options)
 
 
 def channels_last(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
     """The same on memory that torch itself calls channels_last; it arrives so, and nothing is copied."""
     import torch
-    from torch.nn import functional as F
 
     form = {2: torch.channels_last, 3: torch.channels_last_3d}[spec.ndim]
-    convolve = getattr(F, f"conv{spec.ndim}d")
+    convolve = functional_forward(spec)
 
     def forward(x, w, b):
-        x, w = x.contiguous(memory_format=form), w.contiguous(memory_format=form)
-        return convolve(x, w, b, *call_arguments(spec))
+        return convolve(x.contiguous(memory_format=form), w.contiguous(memory_format=form), b)
 
     return _answered(forward, spec, op, arrays, options)
 
 
 def module(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
     """A layer of torch.nn with all its arguments, called on the given weights."""
-    from torch import nn
-    from torch.func import functional_call
-
-    kind = getattr(nn, f"Conv{'Transpose' if spec.transposed else ''}{spec.ndim}d")
-    layer = kind(**module_arguments(spec), device="meta")  # its own weights are never made
-
-    def forward(x, w, b):
-        weights = {"weight": w} if b is None else {"weight": w, "bias": b}
-        return functional_call(layer, weights, (x,))
-
-    return _answered(forward, spec, op, arrays, options)
+    return _answered(module_forward(spec), spec, op, arrays, options)
 
 
 def _answered(forward, spec, op, arrays, options) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from convlaws.engines.tensors import derived, to_array, to_tensor
-from convlaws.engines.torch_cpu import CHANNELS_LAST, FORWARD, MODULE, TRANSPOSED, call_arguments, module_arguments
+from convlaws.engines.torch_cpu import CHANNELS_LAST, FORWARD, MODULE, TRANSPOSED, functional_forward, module_forward
 from convlaws.errors import Refusal
 from convlaws.methods.registry import ContractRule, Method, always, register
 from convlaws.scope import Scope
@@ -56,24 +56,12 @@ def _switches(options: Mapping[str, Any]) -> AbstractContextManager:
 
 def functional(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
     """torch.nn.functional.conv1d and so on, on the GPU."""
-    from torch.nn import functional as F
-
-    name = f"conv{'_transpose' if spec.transposed else ''}{spec.ndim}d"
-    return _answered(lambda x, w, b: getattr(F, name)(x, w, b, *call_arguments(spec)), spec, op, arrays, options)
+    return _answered(functional_forward(spec), spec, op, arrays, options)
 
 
 def module(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
     """A layer of torch.nn on the GPU."""
-    from torch import nn
-    from torch.func import functional_call
-
-    kind = getattr(nn, f"Conv{'Transpose' if spec.transposed else ''}{spec.ndim}d")
-    layer = kind(**module_arguments(spec), device="meta")
-
-    def forward(x, w, b):
-        return functional_call(layer, {"weight": w} if b is None else {"weight": w, "bias": b}, (x,))
-
-    return _answered(forward, spec, op, arrays, options)
+    return _answered(module_forward(spec), spec, op, arrays, options)
 
 
 def _answered(forward, spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
