@@ -7,12 +7,12 @@ import json
 import click
 
 
-def _methods(kind: str) -> list[dict]:
+def _methods(*kinds: str) -> list[dict]:
     from convlaws.methods.registry import rows
 
     return [
         {"name": m.name, "says": m.says, "contract": m.contract_name(), "refuses": m.scope.describe(), "can": sorted(m.can)}
-        for m in rows(kind)
+        for m in rows(*kinds)
     ]
 
 
@@ -42,7 +42,7 @@ def _known() -> list[dict]:
 _TABLES = {
     "methods": lambda: _methods("method"),
     "engines": lambda: _methods("engine"),
-    "cuda": lambda: _methods("cuda"),
+    "cuda": lambda: _methods("cuda", "cudnn"),
     "mutants": lambda: _methods("mutant"),
     "laws": _laws,
     "contracts": _contracts,

@@ -24,6 +24,7 @@ class Method:
     `contract(spec, op, dtype)` names the contract it declares. `can` holds its
     capabilities: "second" (double backward), "threads" (its library takes a number of threads), "mirrors"
     (where a law asks for it, it does the transposed convolution of a plain one too, or the plain of a transposed),
+    "varies" (the same call may give other bits, as sums by atomic additions do),
     "peer" (others are compared with it: it is cheap, does everything, and shares no code with the other peers).
     `options` go to the code as they are.
     """
@@ -75,6 +76,7 @@ _ROOMS = {
     ),
     "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal"),
     "cuda": ("convlaws.engines.torch_cuda",),
+    "cudnn": ("convlaws.engines.cudnn_plans",),
     "mutant": ("convlaws.mutants",),
     "healthy": ("convlaws.mutants",),
 }
