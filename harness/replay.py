@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from convlaws.cells import Cell
-from convlaws.examine import NEEDS, Oracle, Outcome, examine, holds_under
+from convlaws.examine import unable, Oracle, Outcome, examine, holds_under
 from convlaws.interrupt import deferred
 from convlaws.known import Known, Ledger
 from convlaws.laws.registry import Law, laws
@@ -80,7 +80,7 @@ def repeated(method: Method, laws: Iterable[Law], problems: list[Problem], runne
     *before, last = problems
     found = []
     for law in laws:
-        if law.scope.refuses(last) or (law.needs and law.needs not in method.can):
+        if law.scope.refuses(last) or unable(method, law):
             continue
         runner.refresh()
         judge = Judge(runner)
@@ -92,9 +92,7 @@ def repeated(method: Method, laws: Iterable[Law], problems: list[Problem], runne
 
 def why_not(method: Method, law: Law, problem: Problem) -> str | None:
     """Why a law is not put to a method on a problem."""
-    if law.needs and law.needs not in method.can:
-        return NEEDS[law.needs]
-    return law.scope.refuses(problem) or method.scope.refuses(problem)
+    return unable(method, law) or law.scope.refuses(problem) or method.scope.refuses(problem)
 
 
 def finding_of(method: Method, law: Law, problem: Problem, outcome: Outcome, history: Iterable[Problem] = ()) -> Finding:

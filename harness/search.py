@@ -18,7 +18,7 @@ from hypothesis import Phase
 from convlaws.cells import Cell, Failure, Origin, refused_cell
 from convlaws.drawing import draw, possible, quiet
 from convlaws.errors import HarnessError
-from convlaws.examine import NEEDS, Oracle, Outcome, examine, holds_under
+from convlaws.examine import unable, Oracle, Outcome, examine, holds_under
 from convlaws.interrupt import Interrupt, deferred
 from convlaws.known import Ledger
 from convlaws.laws.registry import Law
@@ -63,8 +63,8 @@ class Plan:
         cells, refused = [], []
         for method in self.methods:
             scope = only.meet(method.scope)
-            if law.needs and law.needs not in method.can:
-                refused.append(refused_cell(method, law, op, NEEDS[law.needs]))
+            if reason := unable(method, law):
+                refused.append(refused_cell(method, law, op, reason))
             elif scope is None or not possible(scope):
                 refused.append(refused_cell(method, law, op, _clash(only, method.scope)))
             else:
