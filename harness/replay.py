@@ -10,10 +10,10 @@ from convlaws.interrupt import deferred
 from convlaws.known import Known, Ledger
 from convlaws.laws.registry import Law, laws
 from convlaws.methods.registry import Method, rows
+from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.remembering import Runner
 from convlaws.results import Finding, Verdict
-from convlaws.search import Plan
 
 
 def given(
