@@ -18,8 +18,9 @@ def judged_answers(examples: int, seed: int, runner) -> tuple[int, float]:
     """(answers judged, seconds) of a search over eight cheap methods: float32, fprop, at most 1e5 multiply-adds."""
     from convlaws.laws.registry import find as laws
     from convlaws.methods.registry import find as methods
+    from convlaws.plan import Plan
     from convlaws.scope import Scope
-    from convlaws.search import Plan, Search
+    from convlaws.search import Search
 
     # what all eight accept, so that each judges every problem
     scope = Scope(

@@ -18,11 +18,12 @@ from convlaws.errors import LawBroken, UnknownName, UsageError
 from convlaws.examine import Runner
 from convlaws.laws import registry as laws
 from convlaws.methods.registry import Method
+from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.replay import finding_of, repeated
 from convlaws.results import LEAST, Finding, Verdict
 from convlaws.scope import Scope
-from convlaws.search import Plan, Search
+from convlaws.search import Search
 from convlaws.targets import Calling, resolve
 from convlaws.workers import Setting, running
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import ml_dtypes
 import numpy as np
 
 
@@ -48,7 +47,11 @@ class Format:
     @cached_property
     def dtype(self) -> np.dtype:
         """The NumPy type that holds it."""
-        return np.dtype(ml_dtypes.bfloat16) if self.name == "bfloat16" else np.dtype(self.name)
+        if self.name != "bfloat16":
+            return np.dtype(self.name)
+        import ml_dtypes  # not at the top: an environment of an engine need not have it
+
+        return np.dtype(ml_dtypes.bfloat16)
 
 
 FORMATS = {

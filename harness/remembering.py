@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from convlaws.request import Reply, Request
 
@@ -15,7 +15,7 @@ class Runner(Protocol):
 
     time_limit: float
 
-    def call(self, target: Mapping[str, object], request: Request) -> Reply: ...
+    def call(self, target: Mapping[str, Any], request: Request) -> Reply: ...
 
     def refresh(self) -> None: ...
 
@@ -42,13 +42,13 @@ class Remembering:
     def time_limit(self, seconds: float) -> None:
         self.runner.time_limit = seconds
 
-    def call(self, target: Mapping[str, object], request: Request) -> Reply:
+    def call(self, target: Mapping[str, Any], request: Request) -> Reply:
         """The reply, from memory if it is there; the arrays are kept with it, so that their ids stay theirs."""
         if any(a.flags.writeable for a in request.operands.values()):
             return self.runner.call(target, request)
         arrays = tuple((role, id(a)) for role, a in request.operands.items())
-        how = (request.spec, request.op, request.layout, request.shift, request.guard, request.threads)
-        key = (target.get("row") or target.get("function"), how, arrays)
+        how = (request.spec, request.op, request.layout, request.shift, request.guard, request.threads, request.note)
+        key = (_name(target), how, arrays)
         if key not in self._kept:
             if len(self._kept) >= MOST:
                 self._kept.clear()
@@ -64,6 +64,11 @@ class Remembering:
         """Close the runner."""
         self._kept.clear()
         self.runner.close()
+
+
+def _name(target: Mapping[str, Any]) -> tuple[str, str]:
+    """What tells targets apart: the row or function, and the interpreter of its version."""
+    return target.get("row") or target.get("function", ""), target.get("home", {}).get("python", "")
 
 
 def live(runner: Runner) -> Runner:

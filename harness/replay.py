@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from convlaws.cells import Cell
-from convlaws.examine import unable, Oracle, Outcome, examine, holds_under
+from convlaws.examine import Oracle, Outcome, examine, holds_under, unable
 from convlaws.interrupt import deferred
 from convlaws.known import Known, Ledger
 from convlaws.laws.registry import Law, laws
 from convlaws.methods.registry import Method, rows
+from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.remembering import Runner
 from convlaws.results import Finding, Verdict
-from convlaws.search import Plan
 
 
 def given(

@@ -21,7 +21,7 @@ class Request:
     `operands` are arrays in C order by role (x, w, b, gy; v and u for the second derivatives);
     `layout` says how x, w, gy are laid out for the method, `shift` by how many elements they are
     misaligned, `guard` what surrounds them in memory. `threads` is the number that the
-    library may use.
+    library may use. `note` asks which kernel runs even where the library tells only at a price.
     """
 
     spec: ConvSpec
@@ -32,6 +32,7 @@ class Request:
     shift: int = 0
     guard: str = "nan"
     threads: int = 1
+    note: bool = False
 
 
 class Ending(enum.StrEnum):
@@ -52,7 +53,8 @@ class Reply:
 
     `signature` tells failures apart that should be shrunk apart (an exception's type, a signal's
     name). `touched` names the operands whose memory the call changed, `aliased` says that
-    the output lies in the operands' memory, `stale` that the output of the call before changed.
+    the output lies in the operands' memory, `stale` that the output of the call before changed. `ran` names what
+    really ran, where the library tells: a kernel, an algorithm.
     """
 
     ending: Ending
@@ -62,4 +64,5 @@ class Reply:
     touched: tuple[str, ...] = ()
     aliased: bool = False
     stale: bool = False
+    ran: str = ""
     seconds: float = 0.0

@@ -11,21 +11,22 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from hypothesis import Phase
 
-from convlaws.cells import Cell, Failure, Origin, refused_cell
-from convlaws.drawing import draw, possible, quiet
+from convlaws.allowance import Allowance
+from convlaws.cells import Cell, Failure, Origin
+from convlaws.drawing import draw, quiet
 from convlaws.errors import HarnessError
-from convlaws.examine import unable, Oracle, Outcome, examine, holds_under
+from convlaws.examine import Oracle, Outcome, examine, holds_under
 from convlaws.interrupt import Interrupt, deferred
 from convlaws.known import Ledger
-from convlaws.laws.registry import Law
-from convlaws.methods.registry import Method, rows
+from convlaws.methods.registry import rows
+from convlaws.opening import lost_cells, lost_homes
+from convlaws.plan import Plan
 from convlaws.problem import OPS, Problem
 from convlaws.remembering import Remembering, Runner, live
-from convlaws.results import LEAST, Finding
+from convlaws.results import Finding
 from convlaws.scope import Scope
 from convlaws.shrink import Shrinker
 
@@ -37,52 +38,6 @@ TRAIL = 256  # how many cases of a method before a failure are remembered
 
 class _StopError(BaseException):
     """Ends a Hypothesis run at once; an Exception would be taken for a failing test."""
-
-
-@dataclass
-class Plan:
-    """What to search: methods, laws, a scope that narrows both, a seed, and how long.
-
-    `examples` is the least number of judged examples for each (method, law, op); with a
-    `budget` in seconds, rounds of as many follow until it is spent.
-    """
-
-    methods: list[Method]
-    laws: list[Law]
-    scope: Scope = field(default_factory=Scope)
-    seed: int = 0
-    budget: float | None = None
-    examples: int = LEAST
-
-    def job(self, law: Law, op: str) -> tuple[list[Cell], list[Finding]]:
-        """The cells of (law, op), and the findings of those that have no problem at all."""
-        asked = law.scope.meet(self.scope)
-        only = asked and asked.meet(Scope(ops=(op,)))
-        if only is None or not possible(only):
-            return [], []
-        cells, refused = [], []
-        for method in self.methods:
-            scope = only.meet(method.scope)
-            if reason := unable(method, law):
-                refused.append(refused_cell(method, law, op, reason))
-            elif scope is None or not possible(scope):
-                refused.append(refused_cell(method, law, op, _clash(only, method.scope)))
-            else:
-                cells.append(Cell(method, law, op, scope))
-        return cells, refused
-
-
-def _clash(law: Scope, method: Scope) -> str:
-    """Why two scopes share no problem, in words."""
-    for name in Scope.__dataclass_fields__:
-        mine, theirs = getattr(law, name), getattr(method, name)
-        if Scope(**{name: mine}).meet(Scope(**{name: theirs})) is None:
-            return f"the law is about {name} {_say(mine)}, the method does only {_say(theirs)}"
-    return "the law is about no problem that is in the method's scope"
-
-
-def _say(values: tuple) -> str:
-    return ", ".join({True: "yes", False: "no"}.get(v, str(v)) for v in values)
 
 
 class Search:
@@ -110,6 +65,8 @@ class Search:
         self.interrupt = Interrupt()
         self.shrinker = Shrinker(self, allowance=20 + 0.4 * (plan.budget or 600))
         self.jobs: list[list[Cell]] = []
+        self.serving: list[Cell] = []
+        self.allowance = Allowance(plan.budget, 1, 1)
         self.refused: list[Finding] = []
         self.waiting: list[tuple[Cell, Failure, Origin]] = []
         self.trail: dict[str, deque[str]] = {}
@@ -140,6 +97,16 @@ class Search:
                 cells = [cell for cells, _ in laid for cell in cells]
                 self.jobs += [cells] if cells else []
                 self.refused += [finding for _, refused in laid for finding in refused]
+        self.allowance = Allowance(self.plan.budget, len(self.jobs), len(self.plan.methods))
+        self._open()
+
+    def _open(self) -> None:
+        """Open what lives elsewhere before the clock runs; what cannot be opened fails once and is left alone."""
+        lost = lost_homes(self.plan.methods, self.runner)
+        for name, cells in {name: [c for job in self.jobs for c in job if c.method.name == name] for name in lost}.items():
+            self.refused += lost_cells(cells, lost[name])
+        self.jobs = [kept for job in self.jobs if (kept := [c for c in job if c.method.name not in lost])]
+        self.started = time.monotonic()
 
     def findings(self) -> list[Finding]:
         """What is known so far, of every cell."""
@@ -155,10 +122,12 @@ class Search:
 
     def _serve(self, cells: list[Cell], number: int) -> None:
         """Draw for the cell that has the fewest examples until all have their share, or nothing helps."""
+        self.serving = cells
         for cell in cells:
             share = self.plan.examples * (1 if number == 1 else cell.law.weight)
             cell.goal, cell.idle = (cell.examples if number > 1 else 0) + share, 0
         batch = 0
+        self.allowance.next_job()
         while wanting := [c for c in cells if c.wants and c.idle < PATIENCE]:
             target = min(wanting, key=lambda c: c.examples - c.goal)
             before = target.examples
@@ -199,7 +168,9 @@ class Search:
             reason = f"in the region of the known finding {region}"
             cell.refused[reason] = cell.refused.get(reason, 0) + 1
             return
-        self._record(cell, problem, self.examine(cell, problem), origin)
+        outcome = self.examine(cell, problem)
+        self.allowance.charge(cell, outcome.seconds, self.serving)
+        self._record(cell, problem, outcome, origin)
 
     def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
         trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))

@@ -53,6 +53,8 @@ def admit(passport: Mapping[str, str]) -> Method:
     """The method whose `passport` came from another process."""
     if "row" in passport:
         method = get(passport["row"])
+        if "version" in passport:
+            method = method.at(passport["version"], passport["python"])
         return method.declares(passport["contract"]) if passport["contract"] else method
     calling = Calling(signature=passport["signature"], arrays=passport["arrays"], contract=passport["contract"])
     return resolve([passport["function"]], calling)[0]

@@ -16,9 +16,10 @@ from convlaws import known
 from convlaws.errors import HarnessError
 from convlaws.interrupt import deferred
 from convlaws.methods.registry import Method
+from convlaws.plan import Plan
 from convlaws.results import Finding
 from convlaws.sandbox.client import Bare, Sandbox
-from convlaws.search import Plan, Search
+from convlaws.search import Search
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,11 @@ import pytest
 from convlaws import console, known
 from convlaws.laws.registry import laws
 from convlaws.methods.registry import Method, rows
+from convlaws.plan import Plan
 from convlaws.results import Finding, Verdict
 from convlaws.sandbox.client import Sandbox
 from convlaws.scope import Scope
-from convlaws.search import Plan, Search
+from convlaws.search import Search
 
 EXAMPLES = 2  # of each (method, law, op)
 LAWS = {law.name: law for law in laws()}

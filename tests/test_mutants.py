@@ -10,11 +10,12 @@ from laws_wrong_methods import MUTANTS as WRONG_METHODS
 
 from convlaws.laws import registry as laws
 from convlaws.methods.registry import get, rows
+from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.results import Finding
 from convlaws.sandbox.client import Sandbox
 from convlaws.scope import Scope
-from convlaws.search import Plan, Search
+from convlaws.search import Search
 
 DEFINITION = "equals-the-definition"
 EXAMPLES = 60

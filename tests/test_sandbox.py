@@ -122,7 +122,7 @@ def test_opening_a_target_has_endings_too(hostile, deed, ending, signature):
 
 
 def test_opening_a_target_that_hangs_ends_at_its_longer_limit(hostile, monkeypatch):
-    monkeypatch.setattr("convlaws.sandbox.client.OPENING", 0.5)
+    monkeypatch.setattr("convlaws.sandbox.household.OPENING", 0.5)
     hostile.time_limit = 0.1
 
     reply = hostile.call({"do": "hang", "at": "open"}, request())

@@ -17,12 +17,13 @@ from convlaws.known import Ledger, load
 from convlaws.laws import registry as laws
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import get, rows
+from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.replay import repeated
 from convlaws.results import LEAST, Finding, Verdict
 from convlaws.sandbox.client import Sandbox
 from convlaws.scope import Scope
-from convlaws.search import Plan, Search
+from convlaws.search import Search
 
 CHEAP = ("equals-the-definition", "homogeneous", "the-same-bits-twice")
 

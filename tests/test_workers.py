@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from convlaws.laws import registry as laws
 from convlaws.methods.registry import find
+from convlaws.plan import Plan
 from convlaws.results import Verdict
-from convlaws.search import Plan
 from convlaws.workers import Setting, search
 
 PLAN = Plan(find(["loop", "im2col"]), laws.find(["zero-input-gives-the-bias"]))

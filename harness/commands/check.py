@@ -17,10 +17,10 @@ from convlaws.errors import UsageError
 from convlaws.junit import junit
 from convlaws.laws import registry as laws
 from convlaws.methods.registry import rows
+from convlaws.plan import Plan
 from convlaws.replay import given, not_shown
 from convlaws.results import LEAST, Finding, Verdict, summary_line
 from convlaws.scope import Scope
-from convlaws.search import Plan
 from convlaws.targets import Calling, resolve
 from convlaws.workers import Setting, running, search
 
@@ -88,7 +88,7 @@ def _plan(targets: tuple[str, ...], o: dict) -> Plan:
     calling = Calling(signature=o["signature"], arrays=o["arrays"], contract=o["contract"])
     methods = resolve(targets, calling)
     chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
-    known.load().check_names([m.name for m in rows()], [law.name for law in laws.laws()])
+    known.load().check_names([m.name for m in rows(absent=True)], [law.name for law in laws.laws()])
     narrowed: dict[str, Any] = {"ops": o["op"], "ndim": o["ndim"], "dtypes": o["dtype"], "layouts": o["layout"]}
     if o["budget"] and o["examples"]:
         raise UsageError("--budget and --examples exclude each other: one is a time, the other a number")

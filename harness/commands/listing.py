@@ -11,8 +11,14 @@ def _methods(*kinds: str) -> list[dict]:
     from convlaws.methods.registry import rows
 
     return [
-        {"name": m.name, "says": m.says, "contract": m.contract_name(), "refuses": m.scope.describe(), "can": sorted(m.can)}
-        for m in rows(*kinds)
+        {
+            "name": m.name,
+            "says": m.says + (f" ({m.absent})" if m.absent else ""),
+            "contract": m.contract_name(),
+            "refuses": m.scope.describe(),
+            "can": sorted(m.can),
+        }
+        for m in rows(*kinds, absent=True)
     ]
 
 

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from convlaws.engines import tensors, user
+from convlaws.engines import noting, tensors, user
 from convlaws.errors import UsageError
 from convlaws.methods import frame, registry
 from convlaws.spec import ConvSpec
@@ -36,6 +36,7 @@ class Call(Protocol):
     arrays: Mapping[str, np.ndarray]
 
 
+__all__ = ["noting", "open_target", "preload", "set_threads", "target_of"]
 Answer = tuple[np.ndarray, str]
 Compute = Callable[[ConvSpec, str, dict[str, np.ndarray]], np.ndarray]
 OURS = (user.__file__, tensors.__file__)  # files of ours that a message never points to as the code under test
@@ -44,7 +45,8 @@ PRELOADED = ("torch", "torch.fx.experimental.symbolic_shapes", "scipy.fft", "sci
 
 def target_of(method: registry.Method) -> dict[str, Any]:
     """The target of a method; that of a user's function is its options."""
-    return dict(method.options) if method.kind == "function" else {"row": method.name}
+    target = dict(method.options) if method.kind == "function" else {"row": method.row}
+    return {**target, "home": method.home.to_target()} if method.home else target
 
 
 def preload() -> None:

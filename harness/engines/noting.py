@@ -1,20 +1,28 @@
-"""What really ran, in the library's own words: an adapter notes it, and whoever packs the reply takes it."""
+"""What really ran: an adapter says it, where its library tells, and the reply carries it.
+
+Some libraries tell only at a price (a verbose mode): `wanted()` says whether it is worth it.
+"""
 
 from __future__ import annotations
 
-_NOTED: list[str] = []
+_STATE = {"wanted": False, "ran": ""}
 
 
 def ran(text: str) -> None:
-    """Note what the call that is under way ran, in place of what it noted before."""
-    _NOTED[:] = [text]
+    """Note what ran for the call at hand: the name of a kernel, an algorithm, a provider."""
+    _STATE["ran"] = text
 
 
-def take() -> str:
-    """What was noted since the last `take`; '' if that is nothing.
+def wanted() -> bool:
+    """Whether the call at hand is one whose kernel should be named at any price."""
+    return bool(_STATE["wanted"])
 
-    >>> ran("engine 38, two knobs")
-    >>> take(), take()
-    ('engine 38, two knobs', '')
-    """
-    return _NOTED.pop() if _NOTED else ""
+
+def begin(want: bool) -> None:
+    """Forget the call before."""
+    _STATE.update(wanted=want, ran="")
+
+
+def noted() -> str:
+    """What was noted since `begin`."""
+    return str(_STATE["ran"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from convlaws.errors import Refusal
+from convlaws.formats import FORMATS
 from convlaws.problem import RESULT
 from convlaws.request import SECOND
 from convlaws.spec import ConvSpec
@@ -21,7 +21,7 @@ def to_tensor(array: np.ndarray) -> Any:
     """A tensor on the same memory, with the same strides."""
     import torch
 
-    if array.dtype == ml_dtypes.bfloat16:
+    if array.dtype.name == "bfloat16":
         return torch.from_numpy(array.view(np.uint16)).view(torch.bfloat16)
     return torch.from_numpy(array)
 
@@ -32,7 +32,7 @@ def to_array(tensor: Any) -> np.ndarray:
 
     tensor = tensor.detach().cpu()
     if tensor.dtype == torch.bfloat16:
-        return tensor.view(torch.uint16).numpy().view(ml_dtypes.bfloat16)
+        return tensor.view(torch.uint16).numpy().view(FORMATS["bfloat16"].dtype)
     return tensor.numpy()
 
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import ml_dtypes
 import numpy as np
 
+from convlaws.formats import FORMATS
 from convlaws.spec import ConvSpec
 
 Array = np.ndarray
@@ -134,4 +134,4 @@ def _fold(spec: ConvSpec, a: Array) -> Array:
 
 def bits_to_array(raw: Array, dtype: str) -> Array:
     """An array as it crossed into the process: bfloat16 comes as uint16."""
-    return raw.view(ml_dtypes.bfloat16) if dtype == "bfloat16" else raw
+    return raw.view(FORMATS[dtype].dtype) if dtype == "bfloat16" else raw

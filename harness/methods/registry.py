@@ -6,14 +6,41 @@ import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from convlaws.errors import UnknownName
+from convlaws.home import Home
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
 ContractRule = Callable[[ConvSpec, str, str], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """What pip installs for an engine: the distribution `name`, whose versions are the engine's, and what it needs `beside`."""
+
+    name: str
+    module: str
+    beside: tuple[str, ...] = ()
+
+    @property
+    def installed(self) -> bool:
+        """Whether it can be imported here; nothing is imported to find out."""
+        return _there(self.module)
+
+    @property
+    def requirement(self) -> str:
+        """What a user asks pip for."""
+        return " ".join((self.name, *self.beside))
+
+
+@lru_cache(maxsize=64)
+def _there(module: str) -> bool:
+    return find_spec(module) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +53,8 @@ class Method:
     (where a law asks for it, it does the transposed convolution of a plain one too, or the plain of a transposed),
     "varies" (the same call may give other bits, as sums by atomic additions do),
     "peer" (others are compared with it: it is cheap, does everything, and shares no code with the other peers).
-    `options` go to the code as they are.
+    `options` go to the code as they are. `home` is the process it needs (None: that of our own methods), `package` what
+    pip installs for it. Of a row at another version than the installed one, `version` says which.
     """
 
     name: str
@@ -38,6 +66,26 @@ class Method:
     can: frozenset[str] = frozenset()
     options: dict[str, Any] = field(default_factory=dict)
     declared: str = ""  # the one contract that it is held to, if its user chose that
+    home: Home | None = None
+    package: Package | None = None
+    version: str = ""
+
+    @property
+    def row(self) -> str:
+        """The name of the row that it is, without a version."""
+        return self.name.partition("@")[0] if self.version else self.name
+
+    @property
+    def absent(self) -> str:
+        """Why it cannot be run here at all, in words; '' if what it needs is there."""
+        if self.package is None or self.version or self.package.installed:
+            return ""
+        return f"{self.package.name} is not installed: pip install '{self.package.requirement}'"
+
+    def at(self, version: str, python: str) -> Method:
+        """The same row, run by the interpreter of an environment that has `version` of its package."""
+        home = replace(self.home or Home(), python=python)
+        return replace(self, name=f"{self.name}@{version}", home=home, version=version)
 
     def declares(self, contract: str) -> Method:
         """The same method, held to another contract for every op and dtype."""
@@ -51,7 +99,8 @@ class Method:
         """What `admit` makes the method from again in another process."""
         if self.kind == "function":
             return {**self.options, "contract": self.declared}
-        return {"row": self.name, "contract": self.declared}
+        where = {"version": self.version, "python": self.home.python} if self.version and self.home else {}
+        return {"row": self.row, "contract": self.declared, **where}
 
 
 _PLAINEST = ConvSpec(extent=(1,), kernel=(1,))
@@ -104,13 +153,16 @@ def method(name: str, *, scope: Scope | None = None, contract: str = "plain", ca
     return add
 
 
-def rows(*kinds: str) -> list[Method]:
-    """All rows of these kinds (default: methods and engines), in the order of registration."""
+def rows(*kinds: str, absent: bool = False) -> list[Method]:
+    """The rows of these kinds (default: methods and engines) in the order of registration.
+
+    Engines whose package is not installed are among them only if `absent` is true.
+    """
     kinds = kinds or ("method", "engine")
     for kind in kinds:
         for room in _ROOMS[kind]:
             import_module(room)
-    return [row for row in _TABLE.values() if row.kind in kinds]
+    return [row for row in _TABLE.values() if row.kind in kinds and (absent or not row.absent)]
 
 
 def get(name: str) -> Method:
@@ -122,18 +174,23 @@ def get(name: str) -> Method:
     return find([name])[0]
 
 
+def _is_open(row: Method, glob: str) -> bool:
+    """Whether a glob may select a row: '*' means what is meant to be right and runs here, others are asked for by their kind."""
+    return (row.kind in ("method", "engine") and not row.absent) or glob.startswith(row.kind)
+
+
 def find(patterns: Iterable[str]) -> list[Method]:
     """The rows that names or globs select, each once.
 
     Raises:
         UnknownName: a pattern selects nothing.
     """
-    table = {row.name: row for row in rows(*_ROOMS)}
+    table = {row.name: row for row in rows(*_ROOMS, absent=True)}
     found: dict[str, Method] = {}
     for pattern in patterns:
-        # '*' means what is meant to be right and runs anywhere: the other kinds are asked for by their first word
-        open_to = [n for n, row in table.items() if row.kind in ("method", "engine") or pattern.startswith(row.kind)]
+        open_to = [n for n, row in table.items() if n == pattern or _is_open(row, pattern)]
         hits = [n for n in open_to if fnmatchcase(n, pattern)]
+        hits = hits or [n for n, row in table.items() if row.absent and fnmatchcase(n, pattern)]
         if not hits:
             near = difflib.get_close_matches(pattern, table, n=3, cutoff=0.4)
             hint = f"; near: {', '.join(near)}" if near else ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ml_dtypes
 import numpy as np
 
+from convlaws.formats import FORMATS
 from convlaws.mutants.registry import mutant, right
 
 
@@ -28,7 +28,7 @@ def tf32_operands(spec, op, a):
 @mutant()
 def bf16_operands(spec, op, a):
     """Rounds the operands to bfloat16 first."""
-    return right(spec, op, _through(ml_dtypes.bfloat16, a))
+    return right(spec, op, _through(FORMATS["bfloat16"].dtype, a))
 
 
 @mutant("fprop")

@@ -47,13 +47,15 @@ class Bare:
         Raises:
             KeyboardInterrupt: it came from the keyboard, or the method raised it: here these are the same.
         """
+        if python := dict(target.get("home") or {}).get("python"):  # type: ignore[call-overload]
+            raise UsageError(f"{python} is another interpreter: without a sandbox only what is installed here can be run")
         began = time.perf_counter()
         plan, worker = plan_of(request), self._ready()
         if self._segment is None or not self._segment.fits(plan):
             self._segment = Segment(plan.size, shared=False)
             worker.attach(self._segment.map)
         sketch = self._segment.write(plan, request)
-        asked = {"target": json.dumps(target, sort_keys=True), "threads": request.threads}
+        asked = {"target": json.dumps(target, sort_keys=True), "threads": request.threads, "note": request.note}
         message = worker.answer({**asked, **json.loads(f"{{{plan.words}}}")}, lambda: None)
         if message.get("signature") == "KeyboardInterrupt":
             raise KeyboardInterrupt

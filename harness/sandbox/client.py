@@ -3,65 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import time
-import weakref
 from collections.abc import Mapping
-from dataclasses import replace
+from typing import Any
 
 from convlaws.errors import UsageError
-from convlaws.request import Ending, Reply, Request
+from convlaws.request import Reply, Request
 from convlaws.sandbox.bare import Bare
-from convlaws.sandbox.memory import Canvas, Plan, Segment, plan_of
-from convlaws.sandbox.nursery import Child, Nursery, ZygoteGone
-from convlaws.sandbox.reading import reply_from
-from convlaws.sandbox.worker import ProtocolError
+from convlaws.sandbox.household import Household, Limits
 
 __all__ = ["Bare", "Sandbox"]
 
-OPENING = 30.0  # seconds beyond the time limit for the call that opens a target: it may import torch extensions
-GLANCE = 0.02  # seconds between two looks at the child's memory and output
-OUTPUT_LIMIT = 64 << 20  # bytes on the child's standard output and error in one call
-GRACE = 2.0  # seconds between a child's closing its socket and its end
-CHECKED = 64  # calls between two looks at the memory of a child that answers quickly
-TRIES = 3  # of starting a zygote whose last one just ended
-
-
-class _Home:
-    """What must not outlive a sandbox: its zygote and its child."""
-
-    def __init__(self) -> None:
-        self.nursery: Nursery | None = None
-        self.child: Child | None = None
-
-    def drop(self) -> None:
-        """Kill the child."""
-        if not self.child or not self.nursery:
-            return
-        try:
-            self.nursery.bury(self.child)
-        except ZygoteGone:
-            self.close()
-        else:
-            self.child.close()
-            self.child = None
-
-    def close(self) -> None:
-        """End child and zygote."""
-        child, self.child = self.child, None
-        nursery, self.nursery = self.nursery, None
-        if nursery:
-            nursery.close()
-        if child:
-            child.close()
-
 
 class Sandbox:
-    """Runs methods in a child process that may crash, hang or eat memory: each is the ending of a reply.
+    """Runs methods in child processes that may crash, hang or eat memory: each is the ending of a reply.
 
+    A target may say in which `home` it lives (see `convlaws.home`): each home has a zygote and a child of
+    its own, so what one library does to its process, or fails to import, reaches no other.
     `time_limit` is in seconds and may be changed between calls, `memory_limit` in bytes of
-    resident memory. `deaths` counts the children that ended in a call. Not for several threads at once.
+    resident memory. Not for several threads at once.
 
     Raises:
         UsageError: this is no Linux; or, at a call, the host cannot be loaded.
@@ -70,11 +30,8 @@ class Sandbox:
     def __init__(self, *, host: str = "convlaws.engines.host", time_limit: float = 20.0, memory_limit: int = 4 << 30):
         if sys.platform != "linux":
             raise UsageError(f"the sandbox needs Linux, this is {sys.platform}; use --no-sandbox")
-        self.host, self.time_limit, self.memory_limit = host, time_limit, memory_limit
-        self.deaths = 0
-        self._calls, self._opening = 0, False
-        self._home = _Home()
-        self._end = weakref.finalize(self, self._home.close)
+        self.host, self.limits = host, Limits(time_limit, memory_limit)
+        self._households: dict[str, Household] = {}
 
     def __enter__(self) -> Sandbox:
         return self
@@ -82,13 +39,29 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def time_limit(self) -> float:
+        """Seconds that a call may take."""
+        return self.limits.seconds
+
+    @time_limit.setter
+    def time_limit(self, seconds: float) -> None:
+        self.limits.seconds = seconds
+
+    @property
+    def deaths(self) -> int:
+        """The children that ended in a call."""
+        return sum(h.deaths for h in self._households.values())
+
     def refresh(self) -> None:
-        """Kill the child: the next call gets a fresh one."""
-        self._home.drop()
+        """Kill the children: the next call gets a fresh one."""
+        for household in self._households.values():
+            household.refresh()
 
     def close(self) -> None:
-        """End the child and the zygote; a later call starts others."""
-        self._home.close()
+        """End the children and the zygotes; a later call starts others."""
+        for household in self._households.values():
+            household.close()
 
     def call(self, target: Mapping[str, object], request: Request) -> Reply:
         """How `target` answers; never raises for what it does.
@@ -96,155 +69,12 @@ class Sandbox:
         Raises:
             UsageError: the request's arrays are not what the request says.
         """
-        began = time.perf_counter()
-        key = json.dumps(target, sort_keys=True)
-        try:
-            reply = self._call(key, plan_of(request), request)
-        except BaseException:  # Ctrl-C in the middle of a call: its answer must not be taken for the next one's
-            self._home.drop()
-            raise
-        return replace(reply, seconds=time.perf_counter() - began)
+        return self.household(target).call(target, request)
 
-    def _call(self, key: str, plan: Plan, request: Request) -> Reply:
-        if self._home.nursery and self._home.nursery.owner != os.getpid():
-            self._home.close()  # this process is a fork: the child belongs to the one that it was forked from
-        self._opening = False
-        if died := self._died_meanwhile(key):
-            return died
-        child = self._ready()
-        self._calls += 1
-        try:
-            sketch = self._send(child, key, plan, request)
-            message = self._await(child, key)
-            if isinstance(message, Reply):
-                return message
-            assert child.segment is not None
-            return reply_from(message, plan, child.segment, sketch)
-        except ProtocolError as error:
-            return self._lose(Ending.DIED, f"protocol: {error}", "protocol")
-        except (EOFError, ConnectionError):
-            return self._mourn()
-
-    def _ready(self) -> Child:
-        """A child that waits for a request: the one there is, or a fresh one."""
-        home = self._home
-        if home.child and self._calls % CHECKED == 0 and (home.child.resident() or 0) > self.memory_limit:
-            home.drop()  # it has grown over many calls, no single one is to blame
-        for _ in range(TRIES):
-            if home.child:
-                return home.child
-            home.nursery = home.nursery or Nursery(self.host)
-            try:
-                home.child = home.nursery.fork()
-            except ZygoteGone:
-                home.close()
-        if home.child:
-            return home.child
-        raise UsageError(f"the sandbox's zygote for {self.host} ended {TRIES} times when it should fork")
-
-    def _send(self, child: Child, key: str, plan: Plan, request: Request) -> Canvas:
-        fresh = child.segment is None or not child.segment.fits(plan)
-        if fresh:
-            child.segment = Segment(plan.size)
-        segment = child.segment
-        assert segment is not None
-        sketch = segment.write(plan, request)
-        child.hush()
-        size = segment.size if fresh else 0
-        head = f'{{"id":{self._calls},"segment":{size},"threads":{request.threads},"target":{json.dumps(key)},'
-        child.link.send(head + plan.words + "}", (segment.fd,) if fresh else ())
-        segment.drop_fd()
-        return sketch
-
-    def _await(self, child: Child, key: str) -> dict | Reply:
-        """The child's message, or the reply that says how it was killed."""
-        self._opening = key not in child.opened
-        limit = self.time_limit + OPENING * self._opening
-        until = time.monotonic() + limit
-        while True:
-            child.link.sock.settimeout(max(1e-3, min(GLANCE, until - time.monotonic())))
-            try:
-                message = child.link.receive()
-            except TimeoutError:
-                if reply := self._over(child, until, limit):
-                    return reply
-                continue
-            if self._opening and message == {"opened": True}:
-                child.opened.add(key)
-                self._opening, limit = False, self.time_limit
-                until = time.monotonic() + limit
-                continue
-            return self._accept(child, key, message)
-
-    def _accept(self, child: Child, key: str, message: dict) -> dict | Reply:
-        if message.get("id") != self._calls or child.link.pending:
-            raise ProtocolError("bytes that answer no request")
-        if child.written() > OUTPUT_LIMIT:
-            return self._greedy_for_output(child)
-        child.last = key
-        return message
-
-    def _over(self, child: Child, until: float, limit: float) -> Reply | None:
-        """The reply if the child is over a limit, or has ended without closing its socket."""
-        resident = child.resident()
-        if resident is None:
-            return self._mourn()
-        if resident > self.memory_limit:
-            message = f"{resident >> 20} MiB of memory are resident, the limit is {self.memory_limit >> 20}"
-            return self._lose(Ending.GREEDY, message, "memory")
-        if child.written() > OUTPUT_LIMIT:
-            return self._greedy_for_output(child)
-        if time.monotonic() >= until:
-            return self._lose(Ending.HUNG, f"no answer within {limit:g} s", "time")
-        return None
-
-    def _greedy_for_output(self, child: Child) -> Reply:
-        size = child.written() >> 20
-        return self._lose(Ending.GREEDY, f"wrote {size} MiB to its output, the limit is {OUTPUT_LIMIT >> 20}", "output")
-
-    # --- deaths ------------------------------------------------------------
-    def _died_meanwhile(self, key: str) -> Reply | None:
-        """The reply if the child ended, or sent what nobody asked for, since the call before.
-
-        Blamed on `key` only if that was the last to run in it.
-        """
-        child = self._home.child
-        if child is None:
-            return None
-        try:
-            child.link.sock.settimeout(0)
-            heard = child.link.sock.recv(1)
-        except BlockingIOError:
-            return None
-        except OSError:
-            heard = b""
-        reply = self._lose(Ending.DIED, "protocol: bytes between two calls", "protocol") if heard else self._mourn()
-        return replace(reply, message=f"since the call before, {reply.message}") if child.last == key else None
-
-    def _mourn(self) -> Reply:
-        """The reply for a child that ended by itself."""
-        return self._lose(Ending.DIED, "", "", GRACE)
-
-    def _lose(self, ending: Ending, message: str, signature: str, grace: float = 0.0) -> Reply:
-        """Bury the child and say how it ended; an empty message means that its death is the news."""
-        self.deaths += 1
-        home = self._home
-        child, nursery = home.child, home.nursery
-        assert child is not None
-        assert nursery is not None
-        tail = child.tail()
-        try:
-            death = nursery.bury(child, grace)
-            if not message and death.killed:
-                message, signature = "protocol: it closed its connection and went on", "protocol"
-            home.child = None
-            child.close()
-        except ZygoteGone:
-            home.close()
-            message, signature = message or "the process and the zygote that made it died", signature or "zygote"
-        else:
-            message, signature = message or death.sentence, signature or death.name
-        last = f"; its last output: {tail}" if tail else ""
-        if self._opening:  # its import did this, so there is no function to judge
-            ending, message = Ending.LOST, f"it cannot be opened: {message}"
-        return Reply(ending=ending, message=message + last, signature=signature)
+    def household(self, target: Mapping[str, object]) -> Household:
+        """The household that `target` lives in."""
+        home: Any = target.get("home") or {}
+        key = json.dumps(home, sort_keys=True) if home else ""
+        if key not in self._households:
+            self._households[key] = Household(self.host, home, self.limits)
+        return self._households[key]

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ PATIENCE = 10.0  # seconds for the zygote to fork or bury (measured: 1 to 50 ms)
 START = 300.0  # seconds for it to import its libraries (measured: 2.4 s for torch, warm)
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 LOG = 1 << 16  # bytes of what a zygote wrote that are looked at for its last line
+GRACE = 2.0  # seconds between the end of a zygote's connection and its own
 TAIL = 300  # characters of a child's last output that go into a message
 
 
@@ -29,8 +31,15 @@ TAIL = 300  # characters of a child's last output that go into a message
 FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
+PACKAGE = Path(__file__).parents[1]  # this package, for an interpreter that has not installed it
+
+
 class ZygoteGone(Exception):
     """The zygote ended, or does not do what it should: start another."""
+
+
+class HomeLost(Exception):
+    """A home's zygote cannot be started: what its libraries said."""
 
 
 @dataclass(frozen=True)
@@ -109,42 +118,68 @@ class Child:
 
 
 class Nursery:
-    """A running zygote.
+    """A running zygote for one home (see `convlaws.home`; empty: the host chooses what it imports).
 
     Raises:
         UsageError: the host cannot be loaded; the message has the last line that it wrote.
+        HomeLost: the same, for a home that is not empty.
     """
 
-    def __init__(self, host: str):
-        self.host, self.owner = host, os.getpid()
+    def __init__(self, host: str, home: Mapping[str, Any] | None = None):
+        self.host, self.home, self.owner = host, home or {}, os.getpid()
         ours, theirs = socket.socketpair()
         self._log = os.memfd_create("convlaws-zygote", os.MFD_CLOEXEC)
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONFAULTHANDLER"}
-        environment |= FRUGAL
         # -P: the folder of the script must not come first on the path of the code under test
-        command = [sys.executable, "-P", str(SCRIPT), str(theirs.fileno()), str(self.owner)]
+        command = [self._python, "-P", str(SCRIPT), str(theirs.fileno()), str(self.owner)]
         with theirs:
-            self.process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-                env=environment, process_group=0,
-            )  # fmt: skip
+            try:
+                self.process = subprocess.Popen(
+                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+                    env=self._environment(), process_group=0,
+                )  # fmt: skip
+            except OSError as error:
+                raise HomeLost(f"{command[0]} cannot be started: {error.strerror}") from None
         self.link = Link(ours)
         self._load()
+
+    @property
+    def _python(self) -> str:
+        return self.home.get("python") or sys.executable
+
+    def _environment(self) -> dict[str, str]:
+        dropped = ("PYTHONFAULTHANDLER", "PYTHONPATH", "PYTHONHOME") if self.home.get("python") else ("PYTHONFAULTHANDLER",)
+        kept = {k: v for k, v in os.environ.items() if k not in dropped}
+        return kept | FRUGAL | self.home.get("variables", {})
+
+    def _hello(self) -> str:
+        """What the zygote is to load, and from where: another interpreter gets our package and nothing else of ours."""
+        where = {"package": str(PACKAGE)} if self.home.get("python") else {"path": sys.path}
+        return json.dumps({"host": self.host, "modules": self.home.get("modules"), **where})
 
     def _load(self) -> None:
         try:
             self.link.sock.settimeout(START)
-            self.link.send(json.dumps({"host": self.host, "path": sys.path}))
+            self.link.send(self._hello())
             self.link.receive()
             self.link.sock.settimeout(PATIENCE)
         except (EOFError, OSError, ProtocolError) as error:
-            written = os.pread(self._log, LOG, max(0, os.fstat(self._log).st_size - LOG)).decode(errors="replace")
-            last = printable((written.strip().splitlines() or [repr(error)])[-1])
+            said = self._last_words(error)
             self.close()
-            raise UsageError(f"the sandbox cannot load its host {self.host}: {last}") from None
+            if self.home:
+                raise HomeLost(f"it cannot be imported: {said}") from None
+            raise UsageError(f"the sandbox cannot load its host {self.host}: {said}") from None
         except BaseException:
             self.close()
             raise
+
+    def _last_words(self, error: Exception) -> str:
+        """How the zygote ended: the last line that it wrote, else the signal, else what went wrong on the line to it."""
+        written = os.pread(self._log, LOG, max(0, os.fstat(self._log).st_size - LOG)).decode(errors="replace").strip()
+        with suppress(subprocess.TimeoutExpired):
+            code = self.process.wait(GRACE)
+            if code < 0:
+                return death_of(code, killed=False).sentence
+        return printable((written.splitlines() or [repr(error)])[-1])
 
     def _ask(self, message: dict[str, Any], fds: tuple[int, ...] = ()) -> dict[str, Any]:
         try:

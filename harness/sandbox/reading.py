@@ -24,7 +24,8 @@ def reply_from(message: dict[str, Any], plan: Plan, segment: Segment, sketch: Ca
     if said == Ending.ANSWERED:
         output = segment.output(plan, message.get("shape"), message.get("dtype"))
         aliased, stale = message.get("aliased") is True, message.get("stale") is True
-        return Reply(ending=Ending.ANSWERED, output=output, touched=touched, aliased=aliased, stale=stale)
+        ran = printable(str(message.get("ran", "")))[:SIGNATURE]
+        return Reply(ending=Ending.ANSWERED, output=output, touched=touched, aliased=aliased, stale=stale, ran=ran)
     if not isinstance(said, str) or said not in FAILURES:
         raise ProtocolError(f"an ending {said!r}"[:200])
     text = printable(str(message.get("message", "")), keep="\n")[:MESSAGE]

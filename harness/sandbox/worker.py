@@ -123,8 +123,12 @@ class Worker:
         arrays = {role: self._array(message["dtype"], *where) for role, where in message["arrays"].items()}
         call = Call(message["spec"], message["op"], message["dtype"], arrays)
         try:
+            notes = getattr(self.host, "noting", None)
+            if notes:
+                notes.begin(message.get("note", False))
             result, tag = self.opened[key](call)
-            return self._deliver(key, result, tag, *message["output"])
+            delivered = self._deliver(key, result, tag, *message["output"])
+            return {**delivered, "ran": notes.noted()} if notes else delivered
         except BaseException as error:  # sys.exit and KeyboardInterrupt are the method's doing too
             return self._failure(error, "raised")
 

@@ -40,6 +40,17 @@ def _worker() -> ModuleType:
     return module
 
 
+def _adopt(folder: str) -> None:
+    """Make the package in `folder` importable as convlaws, and nothing that lies beside it."""
+    init = Path(folder) / "__init__.py"
+    spec = importlib.util.spec_from_file_location("convlaws", init, submodule_search_locations=[folder])
+    assert spec is not None
+    assert spec.loader is not None
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["convlaws"] = package
+    spec.loader.exec_module(package)
+
+
 class Zygote:
     """Carries out `fork` and `bury` for the parent at the other end of `sock`."""
 
@@ -52,9 +63,15 @@ class Zygote:
     def load(self) -> None:
         """Import the host that the parent names, and have it import its libraries."""
         hello = self.link.receive()
-        sys.path[:] = hello["path"]
+        if "path" in hello:
+            sys.path[:] = hello["path"]
+        else:
+            _adopt(hello["package"])
         self.host = importlib.import_module(hello["host"])
-        self.host.preload()
+        if hello["modules"] is None:
+            self.host.preload()
+        for name in hello["modules"] or ():
+            importlib.import_module(name)
         gc.collect()
         gc.freeze()  # a collection in a child would otherwise copy every page
         self.link.send('{"ready":true}')

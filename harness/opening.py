@@ -1,0 +1,48 @@
+"""Opening: engines that live in a home of their own are opened before a search, so that none fails law by law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from convlaws.cells import Cell, refused_cell
+from convlaws.engines.host import target_of
+from convlaws.methods.registry import Method
+from convlaws.problem import Problem
+from convlaws.remembering import Runner
+from convlaws.request import Ending, Request
+from convlaws.results import Finding, Verdict
+from convlaws.spec import ConvSpec
+
+
+def lost_homes(methods: Iterable[Method], runner: Runner) -> dict[str, str]:
+    """Who cannot be opened, and why; how the call itself ends is of no interest here."""
+    found = {}
+    for method in methods:
+        if method.home and not method.absent:
+            reply = runner.call(target_of(method), _smallest(method))
+            if reply.ending is Ending.LOST:
+                found[method.name] = reply.message
+    return found
+
+
+def _smallest(method: Method) -> Request:
+    scope = method.scope
+    ones = (1,) * scope.ndim[0]
+    spec = ConvSpec(extent=ones, kernel=ones, transposed=scope.transposed[0])
+    problem = Problem(spec=spec, op=scope.ops[0], dtype=scope.dtypes[0])
+    return Request(spec=spec, op=problem.op, dtype=problem.dtype, operands=problem.operands)
+
+
+def lost_cells(cells: list[Cell], reason: str) -> list[Finding]:
+    """The findings of a method that cannot be opened: it crashed once, and nothing else was asked."""
+    first, *others = cells
+    crashed = Finding(
+        method=first.method.name,
+        law=first.law.name,
+        op=first.op,
+        verdict=Verdict.CRASHED,
+        message=reason,
+        says=first.law.says,
+        signature="lost",
+    )
+    return [crashed, *(refused_cell(c.method, c.law, c.op, f"it cannot be opened: {reason}") for c in others)]

@@ -1,0 +1,61 @@
+"""Plan: what to search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from convlaws.cells import Cell, refused_cell
+from convlaws.drawing import possible
+from convlaws.examine import unable
+from convlaws.laws.registry import Law
+from convlaws.methods.registry import Method
+from convlaws.results import LEAST, Finding
+from convlaws.scope import Scope
+
+
+@dataclass
+class Plan:
+    """What to search: methods, laws, a scope that narrows both, a seed, and how long.
+
+    `examples` is the least number of judged examples for each (method, law, op); with a
+    `budget` in seconds, rounds of as many follow until it is spent.
+    """
+
+    methods: list[Method]
+    laws: list[Law]
+    scope: Scope = field(default_factory=Scope)
+    seed: int = 0
+    budget: float | None = None
+    examples: int = LEAST
+
+    def job(self, law: Law, op: str) -> tuple[list[Cell], list[Finding]]:
+        """The cells of (law, op), and the findings of those that have no problem at all."""
+        asked = law.scope.meet(self.scope)
+        only = asked and asked.meet(Scope(ops=(op,)))
+        if only is None or not possible(only):
+            return [], []
+        cells, refused = [], []
+        for method in self.methods:
+            scope = only.meet(method.scope)
+            if method.absent:
+                refused.append(refused_cell(method, law, op, method.absent))
+            elif reason := unable(method, law):
+                refused.append(refused_cell(method, law, op, reason))
+            elif scope is None or not possible(scope):
+                refused.append(refused_cell(method, law, op, _clash(only, method.scope)))
+            else:
+                cells.append(Cell(method, law, op, scope))
+        return cells, refused
+
+
+def _clash(law: Scope, method: Scope) -> str:
+    """Why two scopes share no problem, in words."""
+    for name in Scope.__dataclass_fields__:
+        mine, theirs = getattr(law, name), getattr(method, name)
+        if Scope(**{name: mine}).meet(Scope(**{name: theirs})) is None:
+            return f"the law is about {name} {_say(mine)}, the method does only {_say(theirs)}"
+    return "the law is about no problem that is in the method's scope"
+
+
+def _say(values: tuple) -> str:
+    return ", ".join({True: "yes", False: "no"}.get(v, str(v)) for v in values)
