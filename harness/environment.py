@@ -7,7 +7,10 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("convlaws", "torch", "numpy", "scipy", "hypothesis", "ml_dtypes")
+from convlaws import accelerator
+
+VARIABLES = ("OMP_", "MKL_", "DNNL_", "ONEDNN_", "CUDA_", "CUDNN_")  # what libraries choose their kernels by
+PACKAGES = ("convlaws", "torch", "numpy", "scipy", "hypothesis", "ml_dtypes", "nvidia-cudnn-frontend")
 
 
 def _version(name: str) -> str:
@@ -29,8 +32,8 @@ def _processor() -> tuple[str, str]:
     return fields.get("model name", platform.processor()), " ".join(flags)
 
 
-def facts() -> dict:
-    """The environment as a JSON object."""
+def facts(*, gpu: bool = False) -> dict:
+    """The environment as a JSON object; with the `gpu` and its libraries only if it is asked for, as that takes seconds."""
     model, flags = _processor()
     return {
         "python": platform.python_version(),
@@ -39,5 +42,8 @@ def facts() -> dict:
         "cpu_flags": flags,
         "cpus": os.cpu_count(),
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
-        "variables": {k: v for k, v in os.environ.items() if k.startswith(("OMP_", "MKL_", "DNNL_", "ONEDNN_"))},
+        "variables": {
+            k: v for k, v in os.environ.items() if k.startswith(("OMP_", "MKL_", "DNNL_", "ONEDNN_", "CUDA_", "CUDNN_"))
+        },
+        **({"gpu": accelerator.facts()} if gpu else {}),
     }

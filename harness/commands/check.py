@@ -16,7 +16,7 @@ from convlaws.commands.progress import progress
 from convlaws.errors import UsageError
 from convlaws.junit import junit
 from convlaws.laws import registry as laws
-from convlaws.methods.registry import rows
+from convlaws.methods.registry import ON_GPU, rows
 from convlaws.plan import Plan
 from convlaws.replay import given, not_shown
 from convlaws.results import LEAST, Finding, Verdict, summary_line
@@ -47,7 +47,14 @@ def run(targets: tuple[str, ...], **o) -> int:
     faded = [] if judged.interrupted else _faded(plan, setting, ledger)
     seconds = time.monotonic() - started
     _print(findings, faded, judged.total, seconds)
-    facts = {"seconds": round(seconds, 2), "judged": judged.total, "seed": plan.seed, "known_not_shown": faded}
+    where = environment.facts(gpu=any(m.kind in ON_GPU for m in plan.methods))
+    facts = {
+        "environment": where,
+        "seconds": round(seconds, 2),
+        "judged": judged.total,
+        "seed": plan.seed,
+        "known_not_shown": faded,
+    }
     _write(outputs, o, findings, {**facts, "interrupted": judged.interrupted, "lost": judged.lost})
     if judged.lost:
         raise UsageError("; ".join(judged.lost))
@@ -121,7 +128,7 @@ def _write(outputs: dict, o: dict, findings: list[Finding], facts: dict) -> None
         if o["json_path"]:
             with outputs[o["json_path"]] as file:
                 file.writelines(f"{f.to_line()}\n" for f in findings)
-                told = {"command": sys.argv[1:], "environment": environment.facts(), **facts, **counts(findings)}
+                told = {"command": sys.argv[1:], **facts, **counts(findings)}
                 file.write(f"{summary_line(**told)}\n")
         if o["junit_path"]:
             with outputs[o["junit_path"]] as file:

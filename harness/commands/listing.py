@@ -7,7 +7,7 @@ import json
 import click
 
 
-def _methods(*kinds: str) -> list[dict]:
+def _methods(kind: str) -> list[dict]:
     from convlaws.methods.registry import rows
 
     return [
@@ -18,7 +18,7 @@ def _methods(*kinds: str) -> list[dict]:
             "refuses": m.scope.describe(),
             "can": sorted(m.can),
         }
-        for m in rows(*kinds, absent=True)
+        for m in rows(kind, absent=True)
     ]
 
 
@@ -48,7 +48,8 @@ def _known() -> list[dict]:
 _TABLES = {
     "methods": lambda: _methods("method"),
     "engines": lambda: _methods("engine"),
-    "cuda": lambda: _methods("cuda", "cudnn"),
+    "cuda": lambda: _methods("cuda"),
+    "cudnn": lambda: _methods("cudnn"),
     "mutants": lambda: _methods("mutant"),
     "laws": _laws,
     "contracts": _contracts,

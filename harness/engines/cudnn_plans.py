@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,12 @@ from convlaws.engines.spent import ending_if_spent
 from convlaws.engines.tensors import to_array, to_tensor
 from convlaws.engines.torch_cuda import DEVICE, HALF, alive, no_device
 from convlaws.errors import Refusal
-from convlaws.methods.registry import ContractRule, Method, always, register
+from convlaws.methods.registry import ContractRule, Method, Package, always, register
 from convlaws.scope import SPATIAL, Scope
 from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
+PACKAGE = Package(name="nvidia-cudnn-frontend", module="cudnn")
 KEPT = 64  # problems whose plans are kept: laws come back to the same few
 
 SCOPE = Scope(
@@ -119,9 +119,7 @@ _PLANNED: OrderedDict[tuple, tuple[Graph, Offered]] = OrderedDict()
 
 def no_cudnn() -> str | None:
     """Why no plan can be run here, or None."""
-    if reason := no_device():
-        return reason
-    return None if find_spec("cudnn") else "nvidia-cudnn-frontend is not installed"
+    return no_device() or (None if PACKAGE.installed else f"{PACKAGE.name} is not installed")
 
 
 def plan(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
@@ -186,6 +184,7 @@ def _rows() -> None:
                     scope=scope,
                     contract=found.contract,
                     kind="cudnn",
+                    package=PACKAGE,
                     can=can,
                     options={"class": name, "number": number},
                 )

@@ -129,6 +129,7 @@ _ROOMS = {
     "mutant": ("convlaws.mutants",),
     "healthy": ("convlaws.mutants",),
 }
+ON_GPU = ("cuda", "cudnn")  # the kinds whose rows need a CUDA device
 _TABLE: dict[str, Method] = {}
 
 
