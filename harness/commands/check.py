@@ -47,18 +47,15 @@ def run(targets: tuple[str, ...], **o) -> int:
     faded = [] if judged.interrupted else _faded(plan, setting, ledger)
     seconds = time.monotonic() - started
     _print(findings, faded, judged.total, seconds)
-    where = environment.facts(gpu=any(m.kind in ON_GPU for m in plan.methods))
-    facts = {
-        "environment": where,
-        "seconds": round(seconds, 2),
-        "judged": judged.total,
-        "seed": plan.seed,
-        "known_not_shown": faded,
-    }
-    _write(outputs, o, findings, {**facts, "interrupted": judged.interrupted, "lost": judged.lost})
+    facts = {"seconds": round(seconds, 2), "judged": judged.total, "seed": plan.seed, "known_not_shown": faded}
+    _write(outputs, o, findings, {**_where(plan), **facts, "interrupted": judged.interrupted, "lost": judged.lost})
     if judged.lost:
         raise UsageError("; ".join(judged.lost))
     return INTERRUPTED if judged.interrupted else exit_code(findings)
+
+
+def _where(plan: Plan) -> dict:
+    return {"environment": environment.facts(gpu=any(m.kind in ON_GPU for m in plan.methods))}
 
 
 def _faded(plan: Plan, setting: Setting, ledger: known.Ledger) -> list[str]:

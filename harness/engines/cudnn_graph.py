@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from convlaws.errors import Refusal
@@ -92,7 +92,7 @@ class Graph:
             self.graph.build_operation_graph()
             self.graph.create_execution_plans(modes)
         for engine in range(self.graph.get_engine_count()):
-            said_no(lambda engine=engine: self.graph.create_execution_plan(engine, {}))
+            said_no(partial(self.graph.create_execution_plan, engine, {}))
         self.graph.deselect_workspace_greater_than(WORKSPACE)
         self.graph.select_numeric_notes([getattr(cudnn.numerical_note, name) for name in notes.keep])
         self.graph.deselect_numeric_notes([getattr(cudnn.numerical_note, name) for name in notes.drop])
