@@ -167,9 +167,11 @@ def tensor_core(a, acc, out):
 
 
 # roundings on the longest path beside the C - 1 additions: see oracle.md, class W
-_WINOGRAD_STEPS = {2: 10, 4: 22}
+_WINOGRAD_STEPS = {2: 10, 4: 22, 6: 36}
 # largest row sums of |A'| and of |B'|, each squared for two axes
-_REACH_A, _REACH_B = {2: 9.0, 4: 361.0}, {2: 4.0, 4: 100.0}
+_REACH_A, _REACH_B = {2: 9.0, 4: 361.0, 6: 4761.0}, {2: 4.0, 4: 100.0, 6: 225.0}
+# G's fractions act twice, and the least of them is 1/2, 1/24, 1/180: from how many lambda on nothing comes down there
+_ROOM_G = {2: 2.0**10, 4: 2.0**10, 6: 2.0**16}
 
 
 def _winograd_sizes(a: Answer) -> tuple[int, int, np.ndarray]:
@@ -184,13 +186,10 @@ def _winograd_sizes(a: Answer) -> tuple[int, int, np.ndarray]:
 
 
 def _winograd_underflow(a: Answer, m: int, acc: Format) -> float:
-    """eta/2 a product, and 4 eta a number of the kernel's transform, if one can be subnormal.
-
-    G's fractions act twice; the least is 1/24, so nothing of 2^10 lambda or more comes down there.
-    """
+    """eta/2 a product, and 4 eta a number of the kernel's transform, if one can be subnormal."""
     channels, copies, image = _winograd_sizes(a)
     w = np.abs(a.operands["w"].astype(np.float64))
-    small = ((w > 0) & (w < 2.0**10 * acc.normal)).any()
+    small = ((w > 0) & (w < _ROOM_G[m] * acc.normal)).any()
     transform = 4 * _REACH_B[m] * float(image[np.isfinite(image)].max(initial=0)) if small else 0.0
     return 2 * copies * (channels + 1) * _REACH_A[m] * (1 + transform) * acc.eta
 
@@ -206,8 +205,8 @@ def winograd_bound(m: int) -> Bound:
 
 
 def winograd_any(m: int) -> Bound:
-    """k u alpha sum_c max|g_c| maxpool|x_c|, for tiles that lie anywhere; alpha is 64 for F2, 2304 for F4."""
-    alpha = {2: 64.0, 4: 2304.0}[m]
+    """k u alpha sum_c max|g_c| maxpool|x_c|, for tiles that lie anywhere; alpha is 64 for F2, 2304 for F4, 4580 for F6."""
+    alpha = {2: 64.0, 4: 2304.0, 6: 4580.0}[m]
 
     def bound(a, acc, out):
         channels, copies, image = _winograd_sizes(a)

@@ -166,6 +166,14 @@ _ROWS = (
         spreads=True,
         covers=_is_winograd,
     ),
+    Contract(
+        "winograd6-any",
+        "Winograd F(6x6,3x3), tiles anywhere",
+        winograd_any(6),
+        never_exact,
+        spreads=True,
+        covers=_is_winograd,
+    ),
     Contract("fft", "fast Fourier transform: one bound for a whole plane", fft, never_exact, spreads=True, covers=_not_bias),
 )
 CONTRACTS = {c.name: c for c in _ROWS}
