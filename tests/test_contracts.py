@@ -15,10 +15,11 @@ from convlaws.compare import Claim, judge, ratios
 from convlaws.contracts import CONTRACTS, Interval, contract, interval
 from convlaws.errors import UnknownName
 from convlaws.formats import FORMATS, TF32, round_to
+from convlaws.magnitudes import WINOGRAD
 from convlaws.methods import frame
 from convlaws.methods.fft import Fft
 from convlaws.methods.loop import LoopWindow
-from convlaws.methods.winograd import Winograd2, Winograd4
+from convlaws.methods.winograd import Winograd2, Winograd4, _winograd_maps
 from convlaws.oracle import Answer, answer
 from convlaws.problem import Problem
 from convlaws.scope import Scope
@@ -350,6 +351,18 @@ FLAT = Scope(
 )
 
 
+Winograd6 = _winograd_maps(6)
+
+
+@pytest.mark.parametrize(("m", "alpha"), [(2, 64.0), (4, 2304.0), (6, 4580.0)])
+def test_alpha_is_what_the_matrices_of_winograd_grow_by(m, alpha):
+    B, G, A = map(np.abs, WINOGRAD[m])
+
+    grown = (A @ (G.sum(1) * B.sum(1))).max() ** 2
+
+    assert alpha - 2 < grown <= alpha
+
+
 @pytest.mark.parametrize(
     ("name", "maps", "least"),
     [
@@ -357,6 +370,7 @@ FLAT = Scope(
         ("winograd4", Winograd4, 0.03),
         ("winograd2-any", Winograd2, 0.0),
         ("winograd4-any", Winograd4, 0.0),
+        ("winograd6-any", Winograd6, 0.0),
     ],
 )  # fmt: skip
 def test_winograd_keeps_its_contract_and_breaks_plain(name, maps, least):

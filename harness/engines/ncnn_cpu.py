@@ -22,7 +22,7 @@ from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
 HOME = Home(modules=("ncnn",))
-PACKAGE = Package(name="ncnn", module="ncnn")
+PACKAGE = Package(name="ncnn", module="ncnn", beside=("ml_dtypes",))  # which is how bfloat16 arrives
 MAGIC = 7767517  # the first line of a description of a network
 RAW = bytes(4)  # the mark before float32 weights
 SAME = -233  # a padding of -233 is ONNX's SAME_UPPER: the odd one high, as in torch
@@ -128,6 +128,8 @@ def one(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any], mat
     bits = x.view(np.uint16) if x.dtype.name == "bfloat16" else x
     given = mat(bits if spec.batch is None else bits[0])
     result = np.array(_run(net, {"x": given}, AS_IT_IS if x.dtype.itemsize == 2 else 0))  # a copy: its memory goes with the net
+    if result.itemsize > x.itemsize:
+        raise Refusal(f"ncnn's {_kind(spec)} has no 16-bit storage: its answer is float32")
     return _shaped(spec, result.view(x.dtype))
 
 
@@ -206,7 +208,11 @@ def _winograd_row(tiles: int, contract: str) -> None:
     )
 
 
-BFLOAT16 = Scope(transposed=(False,), **{**CONTIGUOUS, "dtypes": ("bfloat16",)})
+# its other layers have no bfloat16 storage, and answer in float32; a tie is rounded away from zero: not the plain contract
+STORED = {**CONTIGUOUS, "dtypes": ("bfloat16",), "fills": NORMAL}
+BFLOAT16 = Scope(transposed=(False,), ndim=(1, 2), grouping=("one",), **STORED)
+BATCH = Scope(transposed=(False,), **{**CONTIGUOUS, "batch": ("one", "many")})
+TRANSPOSED = Scope(transposed=(True,), padding=("none", "even", "uneven"), **CONTIGUOUS)
 SHARED = Scope(transposed=(False,), layouts=("contiguous", "channels_last", "sliced"), **COMMON)
 _row("ncnn", "ncnn, Convolution and ConvolutionDepthWise, without Winograd", SCOPE)
 _row("ncnn-direct", "ncnn without Winograd and without sgemm", SCOPE, use_sgemm_convolution=False)
@@ -219,7 +225,7 @@ _row(
     code="batched",
 )
 _row("ncnn-shared", "ncnn on the memory of a NumPy array", SHARED, code="shared")
-_row("ncnn-bf16", "ncnn with bfloat16 storage", BFLOAT16, use_bf16_storage=True, use_packing_layout=False)
+_row("ncnn-bf16", "ncnn with bfloat16 storage", BFLOAT16, contract="storage", use_bf16_storage=True, use_packing_layout=False)
 _row(
     "ncnn-transpose",
     "ncnn, Deconvolution and DeconvolutionDepthWise",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 from convlaws.problem import Problem
 
@@ -19,10 +20,17 @@ def _a_tap_sees_only_padding(p: Problem) -> bool:
     )
 
 
+def _fewer_results_than_dilation(p: Problem) -> bool:
+    """Of the dilation² images that a dilated convolution of stride 1 falls into, one has no result."""
+    return any(n < d for n, d in zip(p.spec.output, p.spec.dilation, strict=True))
+
+
 CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "a tap sees only padding": _a_tap_sees_only_padding,
     "one input channel a group": lambda p: p.spec.in_channels == p.spec.groups,
     "at most 4 input channels a group": lambda p: p.spec.in_channels <= 4 * p.spec.groups,
+    "fewer results than the dilation": _fewer_results_than_dilation,
+    "a channel is no multiple of 16 bytes": lambda p: prod(p.spec.extent) * p.format.dtype.itemsize % 16 > 0,
     "a dilated axis of one tap": lambda p: any(r == 1 and d > 1 for r, d in zip(p.spec.kernel, p.spec.dilation, strict=True)),
     # laws that compose or split ask for other convolutions, whose images are this one's channels
     "16 images or channels": lambda p: max(p.spec.images, p.spec.in_channels, p.spec.out_channels) >= 16,
