@@ -147,6 +147,13 @@ def _lost(a: Answer, narrow: Format, least: float) -> float:
     return narrow.eta * (sum(float(s.max(initial=0)) for s in sizes) + narrow.eta) if small else 0.0
 
 
+def single(a, acc, out):
+    """k t / (1 - k t) S, k = n + 3: operands, products, sums and the result in float32, whatever the type says."""
+    fmt = FORMATS["float32"]
+    gamma = (a.n + 3) * fmt.unit / (1 - (a.n + 3) * fmt.unit)
+    return gamma * a.S + (a.n + 1) * fmt.eta + a.n * _lost(a, fmt, fmt.normal)
+
+
 def bf16x3(a, acc, out):
     """[3 u_b^2 (1+u_b)^2 + (n+3) u (1+u_b)^2 (1+2u_b)] S + n eta_b (max|x| + max|w|): products of bfloat16 parts."""
     fmt = FORMATS["bfloat16"]

@@ -28,6 +28,7 @@ from convlaws.bounds import (
     never_exact,
     operand_bound,
     plain_bound,
+    single,
     storage_bound,
     tensor_core,
     winograd_any,
@@ -132,6 +133,7 @@ _ROWS = (
         exact_operand(FORMATS["bfloat16"]),
         covers=_not_bias,
     ),
+    Contract("single", "computed in float32, whatever type is asked for", single, never_exact),
     Contract("bf16x3", "three products of bfloat16 parts", bf16x3, never_exact, covers=_not_bias),
     Contract("tensor-core", "truncating block sums of a tensor core", tensor_core, exact_plain, covers=_not_bias),
     Contract(

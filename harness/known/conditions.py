@@ -25,12 +25,23 @@ def _fewer_results_than_dilation(p: Problem) -> bool:
     return any(n < d for n, d in zip(p.spec.output, p.spec.dilation, strict=True))
 
 
+def _a_rest_of_the_stride(p: Problem) -> bool:
+    """The input (transposed: the output) has elements behind the last place of the kernel."""
+    spec = p.spec
+    if spec.transposed:
+        return any(spec.output_padding)
+    axes = zip(spec.extent, spec.sides, spec.reach, spec.stride, strict=True)
+    return any((extent + sum(sides) - reach) % stride for extent, sides, reach, stride in axes)
+
+
 CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "a tap sees only padding": _a_tap_sees_only_padding,
     "one input channel a group": lambda p: p.spec.in_channels == p.spec.groups,
     "at most 4 input channels a group": lambda p: p.spec.in_channels <= 4 * p.spec.groups,
     "fewer results than the dilation": _fewer_results_than_dilation,
     "a channel is no multiple of 16 bytes": lambda p: prod(p.spec.extent) * p.format.dtype.itemsize % 16 > 0,
+    "padding beyond the kernel": lambda p: any(max(s) >= r for s, r in zip(p.spec.sides, p.spec.reach, strict=True)),
+    "a rest of the stride": _a_rest_of_the_stride,
     "a dilated axis of one tap": lambda p: any(r == 1 and d > 1 for r, d in zip(p.spec.kernel, p.spec.dilation, strict=True)),
     # laws that compose or split ask for other convolutions, whose images are this one's channels
     "16 images or channels": lambda p: max(p.spec.images, p.spec.in_channels, p.spec.out_channels) >= 16,

@@ -134,7 +134,12 @@ _ROOMS = {
         "convlaws.methods.circulant",
         "convlaws.methods.winograd",
     ),
-    "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal", "convlaws.engines.ncnn_cpu"),
+    "engine": (
+        "convlaws.engines.torch_cpu",
+        "convlaws.engines.scipy_signal",
+        "convlaws.engines.ncnn_cpu",
+        "convlaws.engines.mlx_cpu",
+    ),
     "cuda": ("convlaws.engines.torch_cuda",),
     "cudnn": ("convlaws.engines.cudnn_plans",),
     "mutant": ("convlaws.mutants",),
