@@ -159,9 +159,9 @@ def batched(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any])
         raise Refusal("ncnn.Mat has no batches before 2026")
     net = _network(spec, ("x",), _stored(spec, arrays), options)
     result = _run(net, {"x": ncnn.Mat(arrays["x"], 0)})
-    if result.n != spec.batch:
-        raise RuntimeError(f"ncnn gave a batch of {result.n} for one of {spec.batch}")
-    return _shaped(spec, np.stack([np.array(result.batch(i)) for i in range(spec.batch)]))
+    if result.n != spec.images:
+        raise RuntimeError(f"ncnn gave a batch of {result.n} for one of {spec.images}")
+    return _shaped(spec, np.stack([np.array(result.batch(i)) for i in range(spec.images)]))
 
 
 def _shaped(spec: ConvSpec, result: np.ndarray) -> np.ndarray:
@@ -198,13 +198,14 @@ def _row(name: str, says: str, scope: Scope, *, code: str = "one", contract: str
 
 
 def _winograd_row(tiles: int, contract: str) -> None:
+    taken: dict[str, Any] = {f"use_winograd{t}_convolution": t == tiles for t in TILES}
     _row(
         f"ncnn-winograd{tiles}",
         f"ncnn, Convolution, where Winograd F({tiles // 10},3) may be taken",
         Scope(**{**CONTIGUOUS, "fills": NORMAL}, transposed=(False,), ndim=(2,), kernel=(3,), stride=(1,), dilation=(1,)),
         contract=contract,
         use_winograd_convolution=True,
-        **{f"use_winograd{t}_convolution": t == tiles for t in TILES},
+        **taken,
     )
 
 

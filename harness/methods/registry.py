@@ -139,6 +139,7 @@ _ROOMS = {
         "convlaws.engines.scipy_signal",
         "convlaws.engines.ncnn_cpu",
         "convlaws.engines.mlx_cpu",
+        "convlaws.engines.mnn_cpu",
     ),
     "cuda": ("convlaws.engines.torch_cuda",),
     "cudnn": ("convlaws.engines.cudnn_plans",),

@@ -1,0 +1,65 @@
+"""MNN on the CPU: its expressions, which are computed when their result is read.
+
+Arrays are converted to MNN's own layout of channels in fours, as its convolutions demand. Pairs of numbers are
+(along the last axis, along the one before). A bias is always given. Where tiles pay, MNN takes Winograd of its own choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from convlaws.home import Home
+from convlaws.methods.registry import Method, Package, always, register
+from convlaws.scope import Scope
+from convlaws.spec import ConvSpec
+
+Arrays = Mapping[str, np.ndarray]
+PACKAGE = Package(name="MNN", module="MNN")
+
+
+def convolved(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
+    """MNN.expr.conv2d, or conv2d_transpose."""
+    import MNN.expr as F
+
+    F.set_thread_number(1)
+    x, w, b = (F.const(arrays[role], arrays[role].shape, F.NCHW) for role in "xwb")
+    call = F.conv2d_transpose if spec.transposed else F.conv2d
+    low = [side for side, _ in reversed(spec.sides)]
+    mode = {"same": F.SAME, "valid": F.VALID}.get(str(spec.padding), F.CAFFE)
+    words = {"stride": spec.stride[::-1], "dilate": spec.dilation[::-1], "group": spec.groups}
+    y = call(F.convert(x, F.NC4HW4), w, b, padding=low if mode == F.CAFFE else [0, 0], padding_mode=mode, **words)
+    return np.array(F.convert(y, F.NCHW).read())
+
+
+def _row(name: str, says: str, **fields: Any) -> None:
+    scope = Scope(
+        ops=("fprop",),
+        ndim=(2,),
+        dtypes=("float32",),
+        layouts=("contiguous",),
+        bias=(True,),
+        batch=("one", "many"),
+        padding_mode=("zeros",),
+        **fields,
+    )
+    register(
+        Method(
+            name=name,
+            says=says,
+            address=f"{__name__}:convolved",
+            scope=scope,
+            contract=always("plain"),
+            kind="engine",
+            home=Home(modules=("MNN",)),
+            package=PACKAGE,
+        )
+    )
+
+
+_row("mnn", "MNN.expr.conv2d on the CPU", transposed=(False,), padding=("none", "even", "same", "valid"))
+_row(
+    "mnn-transpose", "MNN.expr.conv2d_transpose on the CPU", transposed=(True,), padding=("none", "even"), output_padding=(False,)
+)
