@@ -84,14 +84,19 @@ def _network(spec: ConvSpec, fed: tuple[str, ...], weights: bytes, options: Mapp
     for name, value in options.items():
         if hasattr(net.opt, name):  # an older version has fewer
             setattr(net.opt, name, value)
-    _check(net.load_param_mem(_description(spec, fed)), "load_param_mem")
-    file = os.memfd_create("weights")
+    _load(net, "load_param", _description(spec, fed).encode())
+    _load(net, "load_model", weights)
+    return net
+
+
+def _load(net: Any, call: str, content: bytes) -> None:
+    """Hand ncnn a file in memory by its path, which is what every version takes."""
+    file = os.memfd_create(call)
     try:
-        os.write(file, weights)
-        _check(net.load_model(f"/proc/self/fd/{file}"), "load_model")
+        os.write(file, content)
+        _check(getattr(net, call)(f"/proc/self/fd/{file}"), call)
     finally:
         os.close(file)
-    return net
 
 
 def _check(code: int, call: str) -> None:
