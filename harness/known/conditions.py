@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 
 from convlaws.problem import Problem
 
@@ -39,7 +38,6 @@ CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "one input channel a group": lambda p: p.spec.in_channels == p.spec.groups,
     "at most 4 input channels a group": lambda p: p.spec.in_channels <= 4 * p.spec.groups,
     "fewer results than the dilation": _fewer_results_than_dilation,
-    "a channel is no multiple of 16 bytes": lambda p: prod(p.spec.extent) * p.format.dtype.itemsize % 16 > 0,
     "groups of more than one channel": lambda p: {p.spec.in_channels, p.spec.out_channels} != {p.spec.groups},
     "padding beyond the kernel": lambda p: any(max(s) >= r for s, r in zip(p.spec.sides, p.spec.reach, strict=True)),
     "a rest of the stride": _a_rest_of_the_stride,
