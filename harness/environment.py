@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Collection
 from importlib import metadata
 from pathlib import Path
 
@@ -27,6 +28,20 @@ def _processor() -> tuple[str, str]:
     fields = {k.strip(): v.strip() for k, v in fields.items()}
     flags = [f for f in fields.get("flags", "").split() if f.startswith(("avx", "amx", "fma", "asimd"))]
     return fields.get("model name", platform.processor()), " ".join(flags)
+
+
+# what makes a library choose its kernels as if the processor had less
+RESTRAINTS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+
+
+def lacks(extensions: Collection[str]) -> str:
+    """Which of these vector extensions cannot be at work here, in words; '' if all can."""
+    _, flags = _processor()
+    missing = [e for e in extensions if e not in flags.split()]
+    if missing:
+        return f"the processor has no {', '.join(missing)}"
+    held = [f"{name}={os.environ[name]}" for name in RESTRAINTS if name in os.environ]
+    return f"{', '.join(held)} may hold back {', '.join(extensions)}" if held and extensions else ""
 
 
 def facts() -> dict:

@@ -42,7 +42,9 @@ class Finding:
     judged examples that mean something, `seconds` the time they took, `worst_ratio` is the largest
     |error| / slack seen. `known` is the id of the known finding that explains a failure; `specific`
     ranks the law: of several broken ones the highest names the mistake best; `flaky` is "k/n" if
-    the failure repeated k times out of n, `history` holds the lines that have to run before it.
+    the failure repeated k times out of n, `history` holds the lines that have to run before it. By the id of a
+    known finding, `explained` counts the failing cases that it explains, `avoided` the problems not asked for its sake.
+    Tallies are of the whole (method, law, op): findings of the same one repeat them.
     """
 
     method: str
@@ -65,6 +67,8 @@ class Finding:
     drawn: int = 0
     vacuous: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    explained: dict[str, int] = field(default_factory=dict)
+    avoided: dict[str, int] = field(default_factory=dict)
     error_histogram: list[int] = field(default_factory=list)
     terms_histogram: list[int] = field(default_factory=list)
     evidence: dict = field(default_factory=dict)
@@ -97,6 +101,15 @@ class Finding:
         except ValueError as error:
             raise SchemaError(str(error)) from None
         return Finding(**{k: v for k, v in record.items() if k in known})
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun.
+
+    >>> counted(1, "example"), counted(2000, "example")
+    ('1 example', '2,000 examples')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _dump(record: dict) -> str:

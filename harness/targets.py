@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from convlaws.contracts import contract as contract_named
 from convlaws.engines.user import user_method
@@ -15,11 +15,13 @@ SIGNATURES = tuple(f"{stem}{n}d" for stem in ("conv", "conv_transpose") for n in
 
 @dataclass(frozen=True, kw_only=True)
 class Calling:
-    """How a user's function is called, and which contract every target is held to ('' = its own)."""
+    """How a user's function is called, which contract every target is held to ('' = its own), and
+    the row whose known findings explain their failures too ('' = none)."""
 
     signature: str = "conv2d"
     arrays: str = "torch"
     contract: str = ""
+    known_as: str = ""
 
 
 def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
@@ -38,7 +40,8 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
     for target in targets:
         for method in [function(target, calling)] if ":" in target else find([target]):
             found[method.name] = method.declares(calling.contract) if calling.contract else method
-    return list(found.values())
+    row = get(calling.known_as).name if calling.known_as else ""
+    return [replace(method, known_as=row) for method in found.values()]
 
 
 def function(address: str, calling: Calling) -> Method:
@@ -51,8 +54,5 @@ def function(address: str, calling: Calling) -> Method:
 
 def admit(passport: Mapping[str, str]) -> Method:
     """The method whose `passport` came from another process."""
-    if "row" in passport:
-        method = get(passport["row"])
-        return method.declares(passport["contract"]) if passport["contract"] else method
-    calling = Calling(signature=passport["signature"], arrays=passport["arrays"], contract=passport["contract"])
-    return resolve([passport["function"]], calling)[0]
+    target = passport.get("row") or passport["function"]
+    return resolve([target], Calling(**{name: passport[name] for name in passport.keys() & Calling.__dataclass_fields__}))[0]

@@ -37,6 +37,7 @@ class Method:
     can: frozenset[str] = frozenset()
     options: dict[str, Any] = field(default_factory=dict)
     declared: str = ""  # the one contract that it is held to, if its user chose that
+    known_as: str = ""  # the row whose known findings explain its failures too, if its user says so
 
     def declares(self, contract: str) -> Method:
         """The same method, held to another contract for every op and dtype."""
@@ -48,9 +49,8 @@ class Method:
 
     def passport(self) -> dict[str, Any]:
         """What `admit` makes the method from again in another process."""
-        if self.kind == "function":
-            return {**self.options, "contract": self.declared}
-        return {"row": self.name, "contract": self.declared}
+        named = self.options if self.kind == "function" else {"row": self.name}
+        return {**named, "contract": self.declared, "known_as": self.known_as}
 
 
 _PLAINEST = ConvSpec(extent=(1,), kernel=(1,))
