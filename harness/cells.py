@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,7 +62,9 @@ class Cell:
     op: str
     scope: Scope
     examples: int = 0
+    failed: int = 0
     drawn: int = 0
+    asked: int = 0  # a checksum of all that was drawn, in order
     seconds: float = 0.0
     worst: float = 0.0
     last: str = ""
@@ -91,6 +94,8 @@ class Cell:
         self.drawn += 1
         self.seconds += outcome.seconds
         self.last = str(problem)
+        self.asked = zlib.crc32(self.last.encode(), self.asked)
+        self.failed += outcome.verdict.bad
         if known:
             self.explained[known] = self.explained.get(known, 0) + 1
         if outcome.verdict is Verdict.REFUSED:
@@ -143,7 +148,9 @@ class Cell:
             examples=self.examples,
             seconds=round(self.seconds, 4),
             worst_ratio=self.worst,
+            failed=self.failed,
             drawn=self.drawn,
+            asked=f"{self.asked:08x}",
             vacuous=self.vacuous,
             refused=self.refused,
             explained=self.explained,

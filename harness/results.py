@@ -44,6 +44,7 @@ class Finding:
     ranks the law: of several broken ones the highest names the mistake best; `flaky` is "k/n" if
     the failure repeated k times out of n, `history` holds the lines that have to run before it. By the id of a
     known finding, `explained` counts the failing cases that it explains, `avoided` the problems not asked for its sake.
+    `failed` counts the failing ones of the examples, `asked` is a checksum of all drawn problems in their order.
     Tallies are of the whole (method, law, op): findings of the same one repeat them.
     """
 
@@ -64,7 +65,9 @@ class Finding:
     known: str = ""
     flaky: str = ""
     history: list[str] = field(default_factory=list)
+    failed: int = 0
     drawn: int = 0
+    asked: str = ""
     vacuous: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     explained: dict[str, int] = field(default_factory=dict)

@@ -17,11 +17,11 @@ FOLDERS = {"convlaws": ROOT / "harness", "convlaws.strategies": ROOT / "strategi
 ROOMS = [
     ["errors", "formats", "spec_text", "spec_rules", "spec", "fills", "problem", "layouts"],
     ["maps", "definition", "specials", "oracle", "magnitudes", "bounds", "contracts", "compare", "evidence"],
-    ["scope", "request", "results", "catalogue", "environment"],
+    ["scope", "request", "results", "catalogue", "environment", "runs", "shares", "differences"],
     ["strategies"],
     ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
     ["sandbox", "remembering", "examine", "cells", "targets"],
-    ["interrupt", "drawing", "shrink", "search", "replay", "workers", "console", "junit", "reports"],
+    ["interrupt", "drawing", "shrink", "search", "replay", "standing", "recheck", "workers", "console", "junit", "reports"],
     ["api", "pytest_plugin", "commands", "cli", "__main__", "catalogues", ""],
 ]
 RANK = {room: (level, place) for level, rooms in enumerate(ROOMS) for place, room in enumerate(rooms)}

@@ -50,7 +50,7 @@ def run(targets: tuple[str, ...], **o) -> int:
     absent = [] if judged.interrupted else _gone(plan, setting, ledger)
     seconds = time.monotonic() - started
     _print(findings, absent, judged.total, seconds, most=SHOWN if problems is None else None)
-    facts = {"seconds": round(seconds, 2), "judged": judged.total, "seed": plan.seed, "problems": list(map(str, problems or []))}
+    facts: dict[str, Any] = {"seconds": round(seconds, 2), "judged": judged.total, "seed": plan.seed}
     facts |= {"known_not_shown": [s.entry.id for s in absent], "known_findings": [s.record() for s in shares(findings)]}
     _write(outputs, o, findings, {**facts, "interrupted": judged.interrupted, "lost": judged.lost})
     if judged.lost:

@@ -15,6 +15,7 @@ from convlaws.errors import UnknownName
 from convlaws.known import Known
 from convlaws.methods.registry import rows
 from convlaws.problem import Problem
+from convlaws.results import counted
 from convlaws.scope import Scope
 from convlaws.standing import Standing, standing
 from convlaws.workers import Setting, running
@@ -54,7 +55,12 @@ def _chosen(ids: tuple[str, ...]) -> list[Known]:
 def _drawn(scope: Scope) -> list[Problem]:
     """Problems as a search would draw them for a method of this scope, before a law narrows it."""
     found: list[Problem] = []
-    draw(scope, lambda problem: bool(found.append(problem)), 0, quiet(DRAWS, Phase.generate))
+
+    def note(problem: Problem) -> bool:
+        found.append(problem)
+        return False
+
+    draw(scope, note, 0, quiet(DRAWS, Phase.generate))
     return found
 
 
@@ -84,12 +90,13 @@ def _text(entry: Known) -> str:
     versions = f"{entry.package} {entry.versions}".strip() or "every version"
     where = f"; needs {', '.join(entry.processor)}" if entry.processor else ""
     how = "not asked" if entry.avoid else "failures explained"
+    part = f"{covered(entry):.1%} of what is drawn for {', '.join(entry.methods)} ({how})"
     return "\n".join(
         [
             f"{entry.id}  ({versions}{where})",
             f"  {entry.sentence}",
             f"  thread: {entry.thread or 'none found'}" + (f" ({entry.searched})" if entry.searched else ""),
-            f"  covers {covered(entry):.1%} of what is drawn for {', '.join(entry.methods)} ({how}); {len(entry.lines)} lines show it",
+            f"  covers {part}; shown by {counted(len(entry.lines), 'line')}",
         ]
     )
 

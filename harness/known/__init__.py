@@ -102,7 +102,7 @@ def in_range(package: str, versions: str) -> bool:
 
 def _about(entry: Known, method: Method, law: str) -> bool:
     """Whether it is about the method, or about the row that its user says is at work in it."""
-    return entry.is_about(method.name, law) or bool(method.known_as) and entry.is_about(method.known_as, law)
+    return any(entry.is_about(name, law) for name in (method.name, method.known_as) if name)
 
 
 def is_older(package: str, versions: str) -> bool:
