@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Collection
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def _version(name: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=1)
 def _processor() -> tuple[str, str]:
     """(model name, the vector extensions that convolution kernels choose by)."""
     try:
@@ -34,14 +36,22 @@ def _processor() -> tuple[str, str]:
 RESTRAINTS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
 
 
+def _held() -> list[str]:
+    return [f"{name}={os.environ[name]}" for name in RESTRAINTS if name in os.environ]
+
+
 def lacks(extensions: Collection[str]) -> str:
-    """Which of these vector extensions cannot be at work here, in words; '' if all can."""
-    _, flags = _processor()
-    missing = [e for e in extensions if e not in flags.split()]
-    if missing:
-        return f"the processor has no {', '.join(missing)}"
-    held = [f"{name}={os.environ[name]}" for name in RESTRAINTS if name in os.environ]
-    return f"{', '.join(held)} may hold back {', '.join(extensions)}" if held and extensions else ""
+    """Why the processor has not these vector extensions ('!name': has one too many), in words; '' if it may work as if."""
+    flags = _processor()[1].split()
+    wrong = [f"has {e[1:]}" for e in extensions if e.startswith("!") and e[1:] in flags and not _held()]
+    missing = [f"has no {e}" for e in extensions if not e.startswith("!") and e not in flags]
+    return f"the processor {' and '.join(wrong + missing)}" if wrong or missing else ""
+
+
+def hidden_by(extensions: Collection[str]) -> str:
+    """Why what depends on these extensions need not show here, in words: the processor, or a variable; '' if it should."""
+    held = _held() if extensions else []
+    return lacks(extensions) or (f"{', '.join(held)} may choose other kernels" if held else "")
 
 
 def facts() -> dict:

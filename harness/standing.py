@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from convlaws.environment import lacks
+from convlaws.environment import hidden_by
 from convlaws.errors import HarnessError
 from convlaws.known import Known, Ledger, in_range, installed, is_older
 from convlaws.laws.registry import Law, laws
@@ -86,7 +86,7 @@ def _state(entry: Known, times: int, rounds: int) -> tuple[State, str]:
         return (State.SHOWS if times == rounds else State.FLAKY), outside
     if outside:
         return (State.UNSEEN if is_older(entry.package, entry.versions) else State.FIXED), outside
-    if reason := lacks(entry.processor):
+    if reason := hidden_by(entry.processor):
         return State.UNSEEN, reason
     return State.FIXED, f"with {version}, none of its lines shows it in {rounds} fresh processes" if version else ""
 
@@ -97,7 +97,7 @@ def _shows(entry: Known, problem: Problem, runner: Runner) -> bool:
     Raises:
         _NowhereError: none of them takes the problem here.
     """
-    timeless = Ledger([replace(entry, versions="")])
+    timeless = Ledger([replace(entry, versions="", processor=())])
     runner.refresh()
     judge, reasons, judged = Judge(runner), [], False
     for method, law in _named(entry):

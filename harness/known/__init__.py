@@ -12,6 +12,7 @@ from importlib import metadata, resources
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from convlaws.environment import lacks
 from convlaws.errors import SchemaError, UnknownName
 from convlaws.known.conditions import CONDITIONS
 from convlaws.methods.registry import Method
@@ -31,7 +32,7 @@ class Known:
     out of the regions, for crashes that would cost more than they tell. `sentence` says what is
     wrong, and whose fault it is; `thread` where upstream talks of it, as OWNER/REPOSITORY#NUMBER, and `searched`
     when and for what somebody looked if there is none; `processor` are the extensions, as /proc/cpuinfo spells
-    them, without which it cannot show, `depends` what else is known of where it was seen.
+    them ('!name': the lack of one), without which it cannot show, `depends` what else is known of where it was seen.
     """
 
     id: str
@@ -66,8 +67,8 @@ class Known:
         return _matches(method, self.methods) and (law is None or _matches(law, self.laws))
 
     def is_about(self, method: str, law: str | None = None) -> bool:
-        """Whether it names this method (and law), in the installed version."""
-        return self.names(method, law) and in_range(self.package, self.versions)
+        """Whether it names this method (and law), in the installed version and on this processor."""
+        return self.names(method, law) and in_range(self.package, self.versions) and not lacks(self.processor)
 
     def covers(self, problem: Problem) -> bool:
         """Whether `problem` is one of the lines or in one of the regions."""
@@ -87,7 +88,7 @@ def _matches(name: str, globs: Iterable[str]) -> bool:
 def installed(package: str) -> str:
     """The installed version, without its local part; '' if there is none."""
     try:
-        return metadata.version(package).partition("+")[0]
+        return metadata.version(package).partition("+")[0] if package else ""
     except metadata.PackageNotFoundError:
         return ""
 
