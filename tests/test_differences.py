@@ -56,9 +56,8 @@ def test_a_new_mistake_beside_a_known_one_broke():
 
 
 # --- what cannot be said --------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("silent", "other"), list(product([VACUOUS, REFUSED, finding(examples=5, **OTHER)], [finding(), broken()]))
-)
+@pytest.mark.parametrize("silent", [VACUOUS, REFUSED, finding(examples=5, **OTHER)])
+@pytest.mark.parametrize("other", [finding(), broken()])
 def test_a_side_that_says_nothing_neither_broke_nor_fixed(silent, other):
     assert change([silent], [other]) is Change.UNSAID
     assert change([other], [silent]) is Change.UNSAID

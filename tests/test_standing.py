@@ -9,6 +9,7 @@ import pytest
 from test_cli import convlaws, records, refused
 
 from convlaws import known
+from convlaws.engines.user import user_method
 from convlaws.environment import hidden_by, lacks
 from convlaws.known import Known
 from convlaws.results import Finding, Verdict
@@ -58,11 +59,7 @@ def test_each_state_says_why(found, state, why, surprise, box):
     assert why in stands.why
 
 
-def test_what_shows_in_some_rounds_is_flaky(box, tmp_path):
-    # the function counts its own processes in a file, and is wrong in the first of them only
-    from convlaws.engines.user import user_method
-    from convlaws.methods import registry
-
+def test_what_shows_in_some_rounds_is_flaky(box, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(
         "import os, pathlib\nimport torch.nn.functional as F\n"
         f"seen = pathlib.Path({str(tmp_path / 'seen')!r})\n"
@@ -70,16 +67,12 @@ def test_what_shows_in_some_rounds_is_flaky(box, tmp_path):
         "    first = seen.read_text() if seen.exists() else str(os.getpid())\n"
         "    seen.write_text(first)\n"
         "    y = F.conv1d(x, w, b, stride, padding, dilation, groups)\n"
-        "    return y + 1 if first == str(os.getpid()) else y\n"
+        "    return y + 1 if first == str(os.getpid()) else y\n"  # wrong in the first process that ever calls it
     )
     method = user_method(f"{tmp_path}/mine.py:conv", "conv1d")
-    flaky = entry(KEPT, methods=("*/mine.py:conv",))
-    registry._TABLE[method.name] = registry.replace(method, kind="method")
+    monkeypatch.setattr("convlaws.standing.rows", lambda *kinds: [method])
 
-    try:
-        stands = standing(flaky, box)
-    finally:
-        del registry._TABLE[method.name]
+    stands = standing(entry(KEPT, methods=("*/mine.py:conv",)), box)
 
     assert str(stands) == f"flaky 1/{ROUNDS}"
 
@@ -124,7 +117,8 @@ def test_the_ledger_is_listed_with_threads_and_shares():
     assert "thread: pytorch/pytorch#68048" in plain.stdout
     listed = {k["id"]: k for k in json.loads(as_json.stdout)}
     assert listed.keys() == {k.id for k in known.load().entries}
-    assert all(0 < k["covered"] < 1 for k in listed.values())
+    assert 0.1 < listed["torch-half-partials"]["covered"] < 0.9
+    assert all(0 <= k["covered"] < 1 for k in listed.values())
     assert all(k["thread"] or k["searched"] for k in listed.values())
 
 
