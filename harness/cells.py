@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ from convlaws.examine import Outcome
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method
 from convlaws.problem import Problem
-from convlaws.results import LEAST, Finding, Verdict
+from convlaws.results import LEAST, Finding, Verdict, counted
 from convlaws.scope import Scope
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
@@ -48,28 +49,32 @@ class Failure:
     before: list[str] = field(default_factory=list)  # what ran in the same process before it
     history: list[str] = field(default_factory=list)  # what has to run before it
 
-    @property
-    def key(self) -> tuple[str, str]:
-        """What tells failures apart that are shrunk apart."""
-        return self.outcome.signature, self.known
-
 
 @dataclass
 class Cell:
-    """One (method, law, op) and its tallies; `scope` is where all three meet."""
+    """One (method, law, op) and its tallies; `scope` is where all three meet.
+
+    `each` keeps every failing problem, and not only the first of its kind. `explained` and `avoided` count, by
+    the id of a known finding, the cases that it explained and the problems that it kept from being asked.
+    """
 
     method: Method
     law: Law
     op: str
     scope: Scope
     examples: int = 0
+    failed: int = 0
     drawn: int = 0
+    asked: int = 0  # a checksum of all that was drawn, in order
     seconds: float = 0.0
     worst: float = 0.0
     last: str = ""
     vacuous: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
-    failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    explained: dict[str, int] = field(default_factory=dict)
+    avoided: dict[str, int] = field(default_factory=dict)
+    failures: dict[tuple[str, ...], Failure] = field(default_factory=dict)
+    each: bool = False
     error_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     term_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     ran: dict[str, int] = field(default_factory=dict)  # how often each kernel ran, where the library tells
@@ -87,23 +92,33 @@ class Cell:
         return self.examples < self.goal and not self.hopeless
 
     def add(self, problem: Problem, outcome: Outcome, known: str = "") -> Failure | None:
-        """Count an outcome; returns the failure if it is the first of its kind."""
+        """Count an outcome; returns the failure if it is the first of its kind (see `each`)."""
         self.drawn += 1
         self.seconds += outcome.seconds
         self.last = str(problem)
         if outcome.ran and (outcome.ran in self.ran or len(self.ran) < KERNELS):
             self.ran[outcome.ran] = self.ran.get(outcome.ran, 0) + 1
+        self.asked = zlib.crc32(self.last.encode(), self.asked)
+        self.failed += outcome.verdict.bad
+        if known:
+            self.explained[known] = self.explained.get(known, 0) + 1
         if outcome.verdict is Verdict.REFUSED:
             self.refused[outcome.message] = self.refused.get(outcome.message, 0) + 1
         elif outcome.verdict is Verdict.VACUOUS:
             self.vacuous[outcome.message] = self.vacuous.get(outcome.message, 0) + 1
         else:
             self._count(outcome)
-        if not outcome.verdict.bad or (outcome.signature, known) in self.failures:
+        key = (outcome.signature, known, *([self.last] if self.each else []))
+        if not outcome.verdict.bad or key in self.failures:
             return None
-        failure = Failure(problem, outcome, known)
-        self.failures[failure.key] = failure
-        return failure
+        self.failures[key] = Failure(problem, outcome, known)
+        return self.failures[key]
+
+    def avoid(self, region: str) -> None:
+        """Count a problem that is not asked, as it lies in the region of the known finding `region`."""
+        self.avoided[region] = self.avoided.get(region, 0) + 1
+        reason = f"in the region of the known finding {region}"
+        self.refused[reason] = self.refused.get(reason, 0) + 1
 
     def _count(self, outcome: Outcome) -> None:
         self.examples += 1
@@ -122,7 +137,7 @@ class Cell:
             reasons = "; ".join(f"{count} x {why}" for why, count in self.vacuous.items())
             few = f"too few: {self.examples} of at least {least} judged examples"
             return [self._record(Verdict.VACUOUS, f"{few} ({reasons})" if reasons else few)]
-        return [self._record(Verdict.KEPT, "")]
+        return [self._record(Verdict.KEPT, "" if self.examples >= LEAST else f"on {counted(self.examples, 'example')} only")]
 
     def _record(self, verdict: Verdict, message: str) -> Finding:
         return Finding(
@@ -137,9 +152,13 @@ class Cell:
             examples=self.examples,
             seconds=round(self.seconds, 4),
             worst_ratio=self.worst,
+            failed=self.failed,
             drawn=self.drawn,
+            asked=f"{self.asked:08x}",
             vacuous=self.vacuous,
             refused=self.refused,
+            explained=self.explained,
+            avoided=self.avoided,
             error_histogram=self.error_counts.tolist(),
             terms_histogram=self.term_counts.tolist(),
             ran=self.ran,

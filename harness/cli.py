@@ -1,4 +1,4 @@
-"""The command line: `convlaws check`, `repeat`, `list`.
+"""The command line: `convlaws check`, `repeat`, `known`, `diff`, `list`.
 
 Exit codes: 0 every law kept, 1 a finding, 2 usage, 5 nothing verified, 130 interrupted.
 """
@@ -104,6 +104,9 @@ def _calling(command):
 @click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE", help="Write the records as JSON lines.")
 @click.option("--junit", "junit_path", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that search (default: the CPUs, at most 8).")
+@click.option(
+    "--known-as", default="", metavar="ROW", help="The known findings about this row explain failures of every target too."
+)
 @_calling
 def check(targets, **options) -> None:
     """Put the laws to TARGETs: registered names, globs ('torch-*'), or functions (package.module:name, file.py:name)."""
@@ -137,6 +140,36 @@ def bisect(lines, **options) -> None:
     from convlaws.commands import bisect as command
 
     raise SystemExit(command.run(lines, **options))
+
+
+@cli.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--check", "check_", is_flag=True, help="Run the exact lines of each on what is installed: does it still show?")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
+def known(ids, check_, as_json) -> None:
+    """The known findings (all, or those whose IDs or globs are given): what is wrong, in which versions, how much they hide.
+
+    With --check the exit code is 1 if one is fixed within its versions, or shows outside of them.
+    """
+    from convlaws.commands import known as command
+
+    raise SystemExit(command.run(ids, check=check_, as_json=as_json))
+
+
+@cli.command()
+@click.argument("old", type=click.Path(path_type=Path), metavar="OLD.jsonl")
+@click.argument("new", type=click.Path(path_type=Path), metavar="NEW.jsonl")
+@click.option("--recheck", is_flag=True, help="Run the failing lines of OLD again, on what is installed here.")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+@_calling
+def diff(old, new, **options) -> None:
+    """What broke and what got fixed from one file of 'check --json' to another: two versions of an engine, or two machines.
+
+    A method is compared with the one of its name, or of its name before '@'. The exit code is 1 if something broke.
+    """
+    from convlaws.commands import diff as command
+
+    raise SystemExit(command.run(old, new, **options))
 
 
 @cli.command("list")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Collection
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -20,6 +22,7 @@ def _version(name: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=1)
 def _processor() -> tuple[str, str]:
     """(model name, the vector extensions that convolution kernels choose by)."""
     try:
@@ -30,6 +33,28 @@ def _processor() -> tuple[str, str]:
     fields = {k.strip(): v.strip() for k, v in fields.items()}
     flags = [f for f in fields.get("flags", "").split() if f.startswith(("avx", "amx", "fma", "asimd"))]
     return fields.get("model name", platform.processor()), " ".join(flags)
+
+
+# what makes a library choose its kernels as if the processor had less
+RESTRAINTS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+
+
+def _held() -> list[str]:
+    return [f"{name}={os.environ[name]}" for name in RESTRAINTS if name in os.environ]
+
+
+def lacks(extensions: Collection[str]) -> str:
+    """Why the processor has not these vector extensions ('!name': has one too many), in words; '' if it may work as if."""
+    flags = _processor()[1].split()
+    wrong = [f"has {e[1:]}" for e in extensions if e.startswith("!") and e[1:] in flags and not _held()]
+    missing = [f"has no {e}" for e in extensions if not e.startswith("!") and e not in flags]
+    return f"the processor {' and '.join(wrong + missing)}" if wrong or missing else ""
+
+
+def hidden_by(extensions: Collection[str]) -> str:
+    """Why what depends on these extensions need not show here, in words: the processor, or a variable; '' if it should."""
+    held = _held() if extensions else []
+    return lacks(extensions) or (f"{', '.join(held)} may choose other kernels" if held else "")
 
 
 def facts(*, gpu: bool = False) -> dict:

@@ -43,7 +43,10 @@ class Finding:
     |error| / slack seen. `known` is the id of the known finding that explains a failure; `specific`
     ranks the law: of several broken ones the highest names the mistake best; `flaky` is "k/n" if
     the failure repeated k times out of n, `history` holds the lines that have to run before it. `ran` counts the
-    kernels that ran, where the library tells; of a failure it is the one that failed.
+    kernels that ran, where the library tells; of a failure it is the one that failed. By the id of a
+    known finding, `explained` counts the failing cases that it explains, `avoided` the problems not asked for its sake.
+    `failed` counts the failing ones of the examples, `asked` is a checksum of all drawn problems in their order.
+    Tallies are of the whole (method, law, op): findings of the same one repeat them.
     """
 
     method: str
@@ -63,9 +66,13 @@ class Finding:
     known: str = ""
     flaky: str = ""
     history: list[str] = field(default_factory=list)
+    failed: int = 0
     drawn: int = 0
+    asked: str = ""
     vacuous: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    explained: dict[str, int] = field(default_factory=dict)
+    avoided: dict[str, int] = field(default_factory=dict)
     error_histogram: list[int] = field(default_factory=list)
     terms_histogram: list[int] = field(default_factory=list)
     evidence: dict = field(default_factory=dict)
@@ -99,6 +106,15 @@ class Finding:
         except ValueError as error:
             raise SchemaError(str(error)) from None
         return Finding(**{k: v for k, v in record.items() if k in known})
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun.
+
+    >>> counted(1, "example"), counted(2000, "example")
+    ('1 example', '2,000 examples')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _dump(record: dict) -> str:

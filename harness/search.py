@@ -138,7 +138,8 @@ class Search:
             batch += 1
 
     def _seed(self, cell: Cell, number: int, batch: int) -> int:
-        text = f"{self.plan.seed} {cell.law.name} {cell.op} {cell.method.name} {number} {batch}"
+        name = cell.method.name.partition("@")[0]  # two versions of an engine are asked the same
+        text = f"{self.plan.seed} {cell.law.name} {cell.op} {name} {number} {batch}"
         return zlib.crc32(text.encode())
 
     def _batch(self, target: Cell, cells: Iterable[Cell], origin: Origin) -> None:
@@ -165,8 +166,7 @@ class Search:
         if late or self.interrupt.pressed:
             raise _StopError
         if region := self.ledger.avoids(cell.method, cell.law.name, problem):
-            reason = f"in the region of the known finding {region}"
-            cell.refused[reason] = cell.refused.get(reason, 0) + 1
+            cell.avoid(region)
             return
         outcome = self.examine(cell, problem)
         self.allowance.charge(cell, outcome.seconds, self.serving)

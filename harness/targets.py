@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from convlaws.contracts import contract as contract_named
 from convlaws.engines.user import user_method
@@ -16,7 +16,8 @@ SIGNATURES = tuple(f"{stem}{n}d" for stem in ("conv", "conv_transpose") for n in
 
 @dataclass(frozen=True, kw_only=True)
 class Calling:
-    """How a user's function is called, and which contract every target is held to ('' = its own).
+    """How a user's function is called, which contract every target is held to ('' = its own), and
+    the row whose known findings explain their failures too ('' = none).
 
     `allow_large` lets an environment for a version of an engine fetch gigabytes, `say` is told that one is made.
     """
@@ -24,6 +25,7 @@ class Calling:
     signature: str = "conv2d"
     arrays: str = "torch"
     contract: str = ""
+    known_as: str = ""
     allow_large: bool = False
     say: Callable[[str], None] = lambda text: None
 
@@ -44,7 +46,8 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
     for target in targets:
         for method in _meant(target, calling):
             found[method.name] = method.declares(calling.contract) if calling.contract else method
-    return list(found.values())
+    row = get(calling.known_as).name if calling.known_as else ""
+    return [replace(method, known_as=row) for method in found.values()]
 
 
 def _meant(target: str, calling: Calling) -> list[Method]:
@@ -77,10 +80,11 @@ def function(address: str, calling: Calling) -> Method:
 
 def admit(passport: Mapping[str, str]) -> Method:
     """The method whose `passport` came from another process."""
-    if "row" in passport:
-        method = get(passport["row"])
-        if "version" in passport:
-            method = method.at(passport["version"], passport["python"])
-        return method.declares(passport["contract"]) if passport["contract"] else method
-    calling = Calling(signature=passport["signature"], arrays=passport["arrays"], contract=passport["contract"])
-    return resolve([passport["function"]], calling)[0]
+    if "row" not in passport:
+        told = passport.keys() & Calling.__dataclass_fields__
+        return resolve([passport["function"]], Calling(**{name: passport[name] for name in told}))[0]
+    method = get(passport["row"])
+    if "version" in passport:
+        method = method.at(passport["version"], passport["python"])
+    method = method.declares(passport["contract"]) if passport["contract"] else method
+    return replace(method, known_as=passport["known_as"])

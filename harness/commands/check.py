@@ -19,19 +19,23 @@ from convlaws.junit import junit
 from convlaws.laws import registry as laws
 from convlaws.methods.registry import ON_GPU, rows
 from convlaws.plan import Plan
-from convlaws.replay import given, not_shown
+from convlaws.replay import given
 from convlaws.results import LEAST, Finding, Verdict, summary_line
 from convlaws.scope import Scope
+from convlaws.shares import shares
+from convlaws.standing import Standing, gone
 from convlaws.targets import resolve
 from convlaws.workers import Setting, running, search
 
 KEPT, FOUND, NOTHING, INTERRUPTED = 0, 1, 5, 130
 DEFAULT_BUDGET = 60.0
+SHOWN = 12  # failing lines printed of a search; of given lines, all are
 
 
 def run(targets: tuple[str, ...], **o) -> int:
     """Search and print; returns the exit code."""
     plan = _plan(targets, o)
+    problems = [problem for _, problem in read_problems(o["problems"])] if o["problems"] else None
     outputs = {path: _writable(path) for path in (o["json_path"], o["junit_path"]) if path}
     setting = options.setting(o)
     workers = o["workers"] or min(os.cpu_count() or 1, 8)
@@ -39,16 +43,16 @@ def run(targets: tuple[str, ...], **o) -> int:
     judged = Counted()
     ledger = known.load()
     with progress(judged) as notify:
-        if o["problems"]:
-            problems = [problem for _, problem in read_problems(o["problems"])]
+        if problems is not None:
             with running(setting) as runner:
                 findings = given(plan, problems, runner, ledger, notify)
         else:
             findings = search(plan, setting, workers, notify)
-    faded = [] if judged.interrupted else _faded(plan, setting, ledger)
+    absent = [] if judged.interrupted else _gone(plan, setting, ledger)
     seconds = time.monotonic() - started
-    _print(findings, faded, judged.total, seconds)
-    facts = {"seconds": round(seconds, 2), "judged": judged.total, "seed": plan.seed, "known_not_shown": faded}
+    _print(findings, absent, judged.total, seconds, most=SHOWN if problems is None else None)
+    facts: dict[str, Any] = {"seconds": round(seconds, 2), "judged": judged.total, "seed": plan.seed}
+    facts |= {"known_not_shown": [s.entry.id for s in absent], "known_findings": [s.record() for s in shares(findings)]}
     _write(outputs, o, findings, {**_where(plan), **facts, "interrupted": judged.interrupted, "lost": judged.lost})
     if judged.lost:
         raise UsageError("; ".join(judged.lost))
@@ -59,10 +63,13 @@ def _where(plan: Plan) -> dict:
     return {"environment": environment.facts(gpu=any(m.kind in ON_GPU for m in plan.methods))}
 
 
-def _faded(plan: Plan, setting: Setting, ledger: known.Ledger) -> list[str]:
+def _gone(plan: Plan, setting: Setting, ledger: known.Ledger) -> list[Standing]:
+    """The known findings about the plan's methods that do not show here."""
+    about = (k for k in ledger.entries if any(k.names(m.name) or k.names(m.known_as) for m in plan.methods))
+    asked = [k for k in about if setting.sandbox or not k.avoid]  # what is avoided may end this very process
     try:
         with running(setting) as runner:
-            return [entry.id for entry in not_shown(plan, runner, ledger)]
+            return gone(asked, runner)
     except (Exception, KeyboardInterrupt) as error:  # what was found must not be lost for the sake of a footnote
         click.echo(f"convlaws: the known findings could not be repeated: {type(error).__name__}: {error}", err=True)
         return []
@@ -110,11 +117,12 @@ def _writable(path: Path):
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _print(findings: list[Finding], faded: list[str], judged: int, seconds: float) -> None:
+def _print(findings: list[Finding], absent: list[Standing], judged: int, seconds: float, most: int | None) -> None:
     click.echo(console.table(findings))
     click.echo()
     click.echo(console.by_method(findings))
-    for text in (console.failures(findings), console.known_summary(findings, faded)):
+    told = [f"known finding {s.entry.id}: {s}" for s in absent]
+    for text in (console.failures(findings, most=most), console.known_summary(shares(findings), told)):
         if text:
             click.echo(f"\n{text}")
     click.echo(f"\n{console.verdict_line(findings, judged, seconds)}")

@@ -16,6 +16,7 @@ def calling(o: dict[str, Any]) -> Calling:
         signature=o["signature"],
         arrays=o["arrays"],
         contract=o["contract"],
+        known_as=o.get("known_as", ""),
         allow_large=o["allow_large"],
         say=lambda text: click.echo(f"convlaws: {text}", err=True),
     )

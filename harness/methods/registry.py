@@ -80,6 +80,7 @@ class Method:
     home: Home | None = None
     package: Package | None = None
     version: str = ""
+    known_as: str = ""  # the row whose known findings explain its failures too, if its user says so
 
     @property
     def row(self) -> str:
@@ -108,10 +109,9 @@ class Method:
 
     def passport(self) -> dict[str, Any]:
         """What `admit` makes the method from again in another process."""
-        if self.kind == "function":
-            return {**self.options, "contract": self.declared}
         where = {"version": self.version, "python": self.home.python} if self.version and self.home else {}
-        return {"row": self.row, "contract": self.declared, **where}
+        named = self.options if self.kind == "function" else {"row": self.row, **where}
+        return {**named, "contract": self.declared, "known_as": self.known_as}
 
 
 _PLAINEST = ConvSpec(extent=(1,), kernel=(1,))
