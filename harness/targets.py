@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from convlaws.contracts import contract as contract_named
+from convlaws.engines.asking import declared
 from convlaws.engines.user import user_method
 from convlaws.errors import UsageError
 from convlaws.methods.registry import Method, find, get
@@ -15,11 +17,17 @@ SIGNATURES = tuple(f"{stem}{n}d" for stem in ("conv", "conv_transpose") for n in
 
 @dataclass(frozen=True, kw_only=True)
 class Calling:
-    """How a user's function is called, and which contract every target is held to ('' = its own)."""
+    """How a user's function is called ('' = as it declares, else conv2d with torch's arrays), and which contract
+    every target is held to ('' = its own)."""
 
-    signature: str = "conv2d"
-    arrays: str = "torch"
+    signature: str = ""
+    arrays: str = ""
     contract: str = ""
+
+    @classmethod
+    def chosen(cls, options: Mapping[str, Any]) -> Calling:
+        """The calling that the options of a command ask for; None is what was not said."""
+        return cls(**{name: options[name] or "" for name in ("signature", "arrays", "contract")})
 
 
 def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
@@ -42,17 +50,20 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
 
 
 def function(address: str, calling: Calling) -> Method:
-    """The method that calls the user's function at `address`."""
+    """The method that calls the user's function at `address`, with what the function declares."""
     place, _, name = address.rpartition(":")
     if not place or not name.isidentifier():
         raise UsageError(f"{address!r} is no function: it should be package.module:function or path/to/file.py:function")
-    return user_method(address, calling.signature, calling.arrays, calling.contract or "plain")
+    said = declared(address)
+    signature, arrays = calling.signature or said.signature or "conv2d", calling.arrays or said.arrays or "torch"
+    return user_method(address, signature, arrays, said.contract, said.scope, said.can)
 
 
-def admit(passport: Mapping[str, str]) -> Method:
+def admit(passport: Mapping[str, Any]) -> Method:
     """The method whose `passport` came from another process."""
     if "row" in passport:
         method = get(passport["row"])
-        return method.declares(passport["contract"]) if passport["contract"] else method
-    calling = Calling(signature=passport["signature"], arrays=passport["arrays"], contract=passport["contract"])
-    return resolve([passport["function"]], calling)[0]
+    else:
+        called = (passport[part] for part in ("function", "signature", "arrays", "own", "scope", "can"))
+        method = user_method(*called)
+    return method.declares(passport["contract"]) if passport["contract"] else method

@@ -85,7 +85,7 @@ class Counted:
 
 
 def _plan(targets: tuple[str, ...], o: dict) -> Plan:
-    calling = Calling(signature=o["signature"], arrays=o["arrays"], contract=o["contract"])
+    calling = Calling.chosen(o)
     methods = resolve(targets, calling)
     chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
     known.load().check_names([m.name for m in rows()], [law.name for law in laws.laws()])

@@ -27,7 +27,7 @@ def run(lines: tuple[str, ...], **o) -> int:
         raise UsageError("repeat takes at least one problem line, in quotes, and then a TARGET")
     *texts, target = lines
     problems = [Problem.parse(text) for text in texts]
-    calling = Calling(signature=o["signature"], arrays=o["arrays"], contract=o["contract"])
+    calling = Calling.chosen(o)
     methods = resolve([target], calling)
     chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
     setting = Setting(sandbox=not o["no_sandbox"], time_limit=o["time_limit"], memory_limit=o["memory_limit"] << 20)

@@ -49,7 +49,8 @@ class Method:
     def passport(self) -> dict[str, Any]:
         """What `admit` makes the method from again in another process."""
         if self.kind == "function":
-            return {**self.options, "contract": self.declared}
+            own = {dtype: self.contract(_PLAINEST, "fprop", dtype) for dtype in self.scope.dtypes}
+            return {**self.options, "contract": self.declared, "own": own, "scope": self.scope, "can": self.can}
         return {"row": self.name, "contract": self.declared}
 
 

@@ -1,0 +1,67 @@
+"""A direct convolution in numba, over the processor's cores, and the same with a slip in it.
+
+convlaws check examples/numba_conv.py:conv2d
+convlaws check examples/numba_conv.py:conv2d_with_a_slip
+python examples/numba_conv.py
+"""
+
+import numpy as np
+from numba import njit, prange
+
+import convlaws
+
+
+def _kernel(inside):
+    @njit(parallel=True)
+    def fill(y, x, w, stride, padding, dilation, groups):
+        _, channels, rows, columns = w.shape
+        for image, k in np.ndindex(len(x), len(w)):
+            first = k // (len(w) // groups) * channels
+            for i in prange(y.shape[2]):
+                for j in range(y.shape[3]):
+                    for c, r, s in np.ndindex(channels, rows, columns):
+                        row = i * stride[0] - padding[0] + r * dilation[0]
+                        column = j * stride[1] - padding[1] + s * dilation[1]
+                        if inside(row, x.shape[2]) and inside(column, x.shape[3]):
+                            y[image, k, i, j] += x[image, first + c, row, column] * w[k, c, r, s]
+
+    return fill
+
+
+_right = _kernel(njit(lambda place, size: 0 <= place < size))
+_wraps = _kernel(njit(lambda place, size: place < size))  # as in Python, -1 is the last of them
+
+
+def _run(kernel, x, w, b, stride, padding, dilation, groups):
+    sizes = zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)
+    y = np.zeros((len(x), len(w), *((n + 2 * p - d * (r - 1) - 1) // s + 1 for n, r, s, p, d in sizes)), x.dtype)
+    kernel(y, np.ascontiguousarray(x), np.ascontiguousarray(w), stride, padding, dilation, groups)
+    return y if b is None else y + b[:, None, None]
+
+
+DOES = convlaws.declares(
+    signature="conv2d",
+    arrays="numpy",
+    scope=convlaws.Scope(dtypes=("float64", "float32"), batch=("empty", "one", "many"), padding=("none", "even")),
+)
+
+
+@DOES
+def conv2d(input, weight, bias, stride, padding, dilation, groups):
+    return _run(_right, input, weight, bias, stride, padding, dilation, groups)
+
+
+@DOES
+def conv2d_with_a_slip(input, weight, bias, stride, padding, dilation, groups):
+    return _run(_wraps, input, weight, bias, stride, padding, dilation, groups)
+
+
+if __name__ == "__main__":
+    import torch
+    from torch.utils.benchmark import Timer
+
+    x, w = torch.randn(8, 64, 56, 56), torch.randn(64, 64, 3, 3)
+    rest = (None, (1, 1), (1, 1), (1, 1), 1)
+    for name, f, a in (("numba", conv2d, (x.numpy(), w.numpy())), ("torch", torch.conv2d, (x, w))):
+        timer = Timer("f(*a, *rest)", globals={"f": f, "a": a, "rest": rest}, num_threads=torch.get_num_threads())
+        print(f"{name}  {timer.blocked_autorange(min_run_time=1).median * 1e3:8.2f} ms")
