@@ -59,7 +59,7 @@ def _run(x, w, b, stride, padding, dilation, groups, masks_the_tail):
     x, w = x.contiguous().to(DEVICE), w.contiguous().to(DEVICE)
     wide = torch.promote_types(x.dtype, torch.float32)  # half types are summed in float32, rounded once
     y = torch.empty(len(x), len(w), *extent, dtype=wide, device=DEVICE)
-    pixels, filters, block = len(x) * extent[0] * extent[1], len(w) // groups, 16
+    pixels, filters, block = len(x) * extent[0] * extent[1], len(w) // groups, 32
     if y.numel():
         _implicit_gemm[triton.cdiv(pixels, block), triton.cdiv(filters, block), groups](
             y, x, w, pixels, groups, w.shape[1], filters, *x.shape[2:], *w.shape[2:], *extent,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from convlaws import console
+from convlaws.commands.warning import warn
 from convlaws.engines.host import target_of
 from convlaws.errors import UsageError
 from convlaws.examine import Oracle, Outcome
@@ -25,6 +26,7 @@ def run(lines: tuple[str, ...], **o) -> int:
     """Repeat and print; returns the exit code."""
     if len(lines) < 2:
         raise UsageError("repeat takes at least one problem line, in quotes, and then a TARGET")
+    warn()
     *texts, target = lines
     problems = [Problem.parse(text) for text in texts]
     calling = Calling.chosen(o)

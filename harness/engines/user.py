@@ -15,7 +15,9 @@ dilation and output_padding are tuples of integers; padding is one, or 'same' or
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -134,6 +136,27 @@ def opened(target: Mapping[str, Any]) -> Compute:
     function = check_importable(target["function"], target["signature"])
     caller = _known("arrays", target.get("arrays", "torch"), _CALLERS)
     return lambda spec, op, arrays: caller(function, spec, op, arrays)
+
+
+def third_party(spec: ConvSpec, op: str, arrays: dict[str, np.ndarray], options: Mapping[str, Any]) -> np.ndarray:
+    """The adapter of an engine that another package brought (see `third_party`).
+
+    Raises:
+        Refusal: its library cannot be imported here.
+    """
+    return _third_party(json.dumps(options, sort_keys=True))(spec, op, arrays)
+
+
+@lru_cache
+def _third_party(told: str) -> Compute:
+    options = json.loads(told)
+    try:
+        if "function" in options:
+            return opened(options)
+        adapter, own = find(options["adapter"]), options["options"]
+    except UsageError as error:
+        raise Refusal(str(error)) from None
+    return lambda spec, op, arrays: adapter(spec, op, arrays, own)
 
 
 def _with_torch(function: Callable, spec: ConvSpec, op: str, arrays: dict[str, np.ndarray]) -> np.ndarray:

@@ -74,11 +74,12 @@ _ROOMS = {
         "convlaws.methods.circulant",
         "convlaws.methods.winograd",
     ),
-    "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal"),
+    "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal", "convlaws.engines.third_party"),
     "cuda": ("convlaws.engines.torch_cuda",),
     "mutant": ("convlaws.mutants",),
     "healthy": ("convlaws.mutants",),
 }
+KINDS = tuple(_ROOMS)
 _TABLE: dict[str, Method] = {}
 
 
