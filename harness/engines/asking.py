@@ -56,7 +56,7 @@ def _is_plain(place: str, name: str) -> bool:
         tree = ast.parse(Path(place).read_bytes())
     except (OSError, SyntaxError, ValueError):
         return False  # whoever imports it will say what is wrong
-    bound = [n for n in ast.walk(tree) if getattr(n, "name", None) == name or getattr(n, "asname", None) == name]
+    bound = [n for n in ast.walk(tree) if getattr(n, "name", None) in (name, "*") or getattr(n, "asname", None) == name]
     bound += [n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)]
     return len(bound) == 1 and bound[0] in tree.body and isinstance(bound[0], ast.FunctionDef) and not bound[0].decorator_list
 

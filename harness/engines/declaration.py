@@ -111,7 +111,7 @@ def from_json(told: Mapping[str, Any]) -> Declaration:
             raise UsageError(f"{part} is {value!r}, of type {type(value).__name__}")
     scope = told.get("scope", {})
     _known(scope, [f.name for f in fields(Scope)], "a scope")
-    narrow = {name: tuple(value) if isinstance(value, list) else value for name, value in scope.items()}
+    narrow: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in scope.items()}
     return Declaration(**{**told, "scope": Scope(**narrow), "can": tuple(told.get("can", ()))})
 
 

@@ -114,15 +114,8 @@ def _adapted(row: Mapping[str, Any]) -> Method:
     if not isinstance(options, dict):
         raise UsageError(f"options is {options!r}, it should be an object")
     told = {"adapter": _line(row, "adapter"), "options": options}
-    return Method(
-        name="",
-        says="",
-        address="",
-        scope=said.scope,
-        contract=contract_rule(said.contract),
-        can=frozenset(said.can),
-        options=told,
-    )
+    rule, able = contract_rule(said.contract), frozenset(said.can)
+    return Method(name="", says="", address="", scope=said.scope, contract=rule, can=able, options=told)
 
 
 def _declaration(row: Mapping[str, Any]) -> dict[str, Any]:
