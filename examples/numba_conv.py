@@ -11,31 +11,25 @@ from numba import njit, prange
 import convlaws
 
 
-def _kernel(inside):
-    @njit(parallel=True)
-    def fill(y, x, w, stride, padding, dilation, groups):
-        _, channels, rows, columns = w.shape
-        for image, k in np.ndindex(len(x), len(w)):
-            first = k // (len(w) // groups) * channels
-            for i in prange(y.shape[2]):
-                for j in range(y.shape[3]):
-                    for c, r, s in np.ndindex(channels, rows, columns):
-                        row = i * stride[0] - padding[0] + r * dilation[0]
-                        column = j * stride[1] - padding[1] + s * dilation[1]
-                        if inside(row, x.shape[2]) and inside(column, x.shape[3]):
-                            y[image, k, i, j] += x[image, first + c, row, column] * w[k, c, r, s]
-
-    return fill
+@njit(parallel=True, cache=True)
+def _fill(y, x, w, stride, padding, dilation, groups, looks_before):
+    _, channels, rows, columns = w.shape
+    for image, k in np.ndindex(len(x), len(w)):
+        first = k // (len(w) // groups) * channels
+        for i in prange(y.shape[2]):
+            for j in range(y.shape[3]):
+                for c, r, s in np.ndindex(channels, rows, columns):
+                    row = i * stride[0] - padding[0] + r * dilation[0]
+                    column = j * stride[1] - padding[1] + s * dilation[1]
+                    before = looks_before and (row < 0 or column < 0)  # without it, -1 is the last, as in Python
+                    if not before and row < x.shape[2] and column < x.shape[3]:
+                        y[image, k, i, j] += x[image, first + c, row, column] * w[k, c, r, s]
 
 
-_right = _kernel(njit(lambda place, size: 0 <= place < size))
-_wraps = _kernel(njit(lambda place, size: place < size))  # as in Python, -1 is the last of them
-
-
-def _run(kernel, x, w, b, stride, padding, dilation, groups):
+def _run(x, w, b, stride, padding, dilation, groups, looks_before):
     sizes = zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)
     y = np.zeros((len(x), len(w), *((n + 2 * p - d * (r - 1) - 1) // s + 1 for n, r, s, p, d in sizes)), x.dtype)
-    kernel(y, np.ascontiguousarray(x), np.ascontiguousarray(w), stride, padding, dilation, groups)
+    _fill(y, np.ascontiguousarray(x), np.ascontiguousarray(w), stride, padding, dilation, groups, looks_before)
     return y if b is None else y + b[:, None, None]
 
 
@@ -48,12 +42,12 @@ DOES = convlaws.declares(
 
 @DOES
 def conv2d(input, weight, bias, stride, padding, dilation, groups):
-    return _run(_right, input, weight, bias, stride, padding, dilation, groups)
+    return _run(input, weight, bias, stride, padding, dilation, groups, looks_before=True)
 
 
 @DOES
 def conv2d_with_a_slip(input, weight, bias, stride, padding, dilation, groups):
-    return _run(_wraps, input, weight, bias, stride, padding, dilation, groups)
+    return _run(input, weight, bias, stride, padding, dilation, groups, looks_before=False)
 
 
 if __name__ == "__main__":

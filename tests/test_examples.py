@@ -18,7 +18,7 @@ ABSENT = {
     "c_conv.py": "" if shutil.which("cc") else "there is no C compiler cc",
     "triton_conv.py": "" if find_spec("triton") else "triton is not installed",
 }
-# the one that needs most calls; what only a slip in reading memory breaks; a gradient, which none has
+# the definition, and two laws about memory, which a kernel of one's own is apt to break
 LAWS = ("equals-the-definition", "nothing-outside-is-read", "layout-does-not-matter")
 # a problem on which each slip shows, by reason: a place before the image; an array with gaps; a sum whose tail is not masked
 SHOWS = {
@@ -53,21 +53,17 @@ def test_the_slip_is_found(file):
     found = checked(file, "conv2d_with_a_slip", laws=LAWS[:1])
 
     bad = [f for f in found if f.verdict.bad]
-    assert bad
     assert {str(f.verdict) for f in bad} == {"broken"}
 
 
 @each
-def test_the_slip_shows_on_its_line_and_the_kernel_is_right_there(file):
-    command = [sys.executable, "-m", "convlaws", "repeat", SHOWS[file]]
-    law = ("--law", "equals-the-definition")
+def test_the_slip_shows_on_its_line(file):
+    command = [sys.executable, "-m", "convlaws", "repeat", SHOWS[file], f"{EXAMPLES / file}:conv2d_with_a_slip"]
 
-    right, wrong = (
-        subprocess.run([*command, f"{EXAMPLES / file}:{name}", *law], capture_output=True, text=True, check=False)
-        for name in ("conv2d", "conv2d_with_a_slip")
-    )
+    done = subprocess.run([*command, "--law", "equals-the-definition"], capture_output=True, text=True, check=False)
 
-    assert (right.returncode, wrong.returncode) == (0, 1), right.stdout + wrong.stdout
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "breaks equals-the-definition" in done.stdout
 
 
 @each
