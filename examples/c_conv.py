@@ -74,7 +74,7 @@ if __name__ == "__main__":
     import torch
     from torch.utils.benchmark import Timer
 
-    x, w = torch.randn(8, 64, 56, 56), torch.randn(64, 64, 3, 3)
+    x, w = torch.randn(4, 64, 28, 28), torch.randn(64, 64, 3, 3)
     rest = (None, (1, 1), (1, 1), (1, 1), 1)
     for name, f, a in (("C", conv2d, (x.numpy(), w.numpy())), ("torch", torch.conv2d, (x, w))):
         timer = Timer("f(*a, *rest)", globals={"f": f, "a": a, "rest": rest}, num_threads=torch.get_num_threads())

@@ -14,12 +14,13 @@ import convlaws
 @njit(parallel=True, cache=True)
 def _fill(y, x, w, stride, padding, dilation, groups, looks_before):
     _, channels, rows, columns = w.shape
-    for image, k in np.ndindex(len(x), len(w)):
+    for plane in prange(len(x) * len(w)):
+        image, k = plane // len(w), plane % len(w)
         first = k // (len(w) // groups) * channels
-        for i in prange(y.shape[2]):
-            for j in range(y.shape[3]):
-                for c, r, s in np.ndindex(channels, rows, columns):
-                    row = i * stride[0] - padding[0] + r * dilation[0]
+        for c, r, s in np.ndindex(channels, rows, columns):
+            for i in range(y.shape[2]):
+                row = i * stride[0] - padding[0] + r * dilation[0]
+                for j in range(y.shape[3]):
                     column = j * stride[1] - padding[1] + s * dilation[1]
                     before = looks_before and (row < 0 or column < 0)  # without it, -1 is the last, as in Python
                     if not before and row < x.shape[2] and column < x.shape[3]:
@@ -54,7 +55,7 @@ if __name__ == "__main__":
     import torch
     from torch.utils.benchmark import Timer
 
-    x, w = torch.randn(8, 64, 56, 56), torch.randn(64, 64, 3, 3)
+    x, w = torch.randn(4, 64, 28, 28), torch.randn(64, 64, 3, 3)
     rest = (None, (1, 1), (1, 1), (1, 1), 1)
     for name, f, a in (("numba", conv2d, (x.numpy(), w.numpy())), ("torch", torch.conv2d, (x, w))):
         timer = Timer("f(*a, *rest)", globals={"f": f, "a": a, "rest": rest}, num_threads=torch.get_num_threads())
