@@ -78,6 +78,7 @@ class Cell:
     error_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     term_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     ran: dict[str, int] = field(default_factory=dict)  # how often each kernel ran, where the library tells
+    own: int = 0  # examples of problems that were drawn from its own scope
     goal: float = 0  # examples after which it judges no more in this round
     idle: int = 0  # batches in a row that added nothing
 
@@ -89,10 +90,15 @@ class Cell:
     @property
     def wants(self) -> bool:
         """Whether another example would serve it."""
-        return self.examples < self.goal and not self.hopeless
+        return self.lacks > 0 and not self.hopeless
 
-    def add(self, problem: Problem, outcome: Outcome, known: str = "") -> Failure | None:
-        """Count an outcome; returns the failure if it is the first of its kind (see `each`)."""
+    @property
+    def lacks(self) -> float:
+        """How many more it needs; half of them of its own scope, as what a narrower method can do shows little of it."""
+        return max(self.goal - self.examples, self.goal / 2 - self.own)
+
+    def add(self, problem: Problem, outcome: Outcome, known: str = "", *, own: bool = False) -> Failure | None:
+        """Count an outcome (`own`: drawn for it); returns a failure that is a first of its kind (see `each`)."""
         self.drawn += 1
         self.seconds += outcome.seconds
         self.last = str(problem)
@@ -107,7 +113,7 @@ class Cell:
         elif outcome.verdict is Verdict.VACUOUS:
             self.vacuous[outcome.message] = self.vacuous.get(outcome.message, 0) + 1
         else:
-            self._count(outcome)
+            self._count(outcome, own)
         key = (outcome.signature, known, *([self.last] if self.each else []))
         if not outcome.verdict.bad or key in self.failures:
             return None
@@ -120,8 +126,9 @@ class Cell:
         reason = f"in the region of the known finding {region}"
         self.refused[reason] = self.refused.get(reason, 0) + 1
 
-    def _count(self, outcome: Outcome) -> None:
+    def _count(self, outcome: Outcome, own: bool) -> None:
         self.examples += 1
+        self.own += own
         if outcome.verdict is Verdict.KEPT:
             self.worst = max(self.worst, outcome.ratio)
             self.error_counts += histogram(outcome.ratios, "ratios")

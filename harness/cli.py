@@ -14,6 +14,9 @@ from convlaws.errors import HarnessError
 OPS = ("fprop", "dgrad", "wgrad", "bgrad")
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 LAYOUTS = ("contiguous", "channels_last", "sliced", "expanded")
+BATCHES = ("unbatched", "empty", "one", "many")
+PADDINGS = ("none", "even", "uneven", "same", "valid")
+GROUPINGS = ("one", "some", "depthwise")
 SIGNATURES = ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 
 
@@ -46,16 +49,14 @@ _CALLING = (
     click.option(
         "--signature",
         type=click.Choice(SIGNATURES),
-        default="conv2d",
-        show_default=True,
-        help="Whose call signature a function of yours has (torch.nn.functional).",
+        default=None,
+        help="Whose call signature a function of yours has (torch.nn.functional); default: as it declares, else conv2d.",
     ),
     click.option(
         "--arrays",
         type=click.Choice(("torch", "numpy")),
-        default="torch",
-        show_default=True,
-        help="What a function of yours takes and returns.",
+        default=None,
+        help="What a function of yours takes and returns; default: as it declares, else torch.",
     ),
     click.option("--contract", default="", help="Hold every target to this contract; see 'convlaws list contracts'."),
     click.option("--no-sandbox", is_flag=True, help="Run the code in this process (for debugging)."),
@@ -89,6 +90,9 @@ def _calling(command):
 @click.option("--ndim", multiple=True, type=click.IntRange(1, 3), help="Only this number of spatial axes; may be repeated.")
 @_many("--dtype", DTYPES, "dtype")
 @_many("--layout", LAYOUTS, "memory layout")
+@_many("--batch", BATCHES, "kind of batch")
+@_many("--padding", PADDINGS, "kind of padding")
+@_many("--grouping", GROUPINGS, "kind of grouping")
 @click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law (a name or a glob); may be repeated.")
 @click.option("--budget", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Draw until this time has passed (default 60).")
 @click.option(

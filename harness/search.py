@@ -122,7 +122,7 @@ class Search:
             self._shrink()  # not at once: every cell should have its floor before one failure takes seconds
 
     def _serve(self, cells: list[Cell], number: int) -> None:
-        """Draw for the cell that has the fewest examples until all have their share, or nothing helps."""
+        """Draw for the cell that lacks most examples until all have their share, or nothing helps."""
         self.serving = cells
         for cell in cells:
             share = self.plan.examples * (1 if number == 1 else cell.law.weight)
@@ -130,11 +130,11 @@ class Search:
         batch = 0
         self.allowance.next_job()
         while wanting := [c for c in cells if c.wants and c.idle < PATIENCE]:
-            target = min(wanting, key=lambda c: c.examples - c.goal)
-            before = target.examples
-            count = int(min(BATCH, target.goal - before + 4))
+            target = max(wanting, key=lambda c: c.lacks)
+            before = target.own
+            count = int(min(BATCH, target.lacks + 4))
             self._batch(target, wanting, Origin(target.scope, self._seed(target, number, batch), count))
-            target.idle = 0 if target.examples > before else target.idle + 1
+            target.idle = 0 if target.own > before else target.idle + 1
             batch += 1
 
     def _seed(self, cell: Cell, number: int, batch: int) -> int:
@@ -175,7 +175,7 @@ class Search:
     def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
         trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))
         known = self.explained(cell, problem, outcome) if outcome.verdict.bad else ""
-        failure = cell.add(problem, outcome, known)
+        failure = cell.add(problem, outcome, known, own=origin.scope == cell.scope)
         if failure and known:
             failure.shrunk = True  # its entry has the small line already
         elif failure:

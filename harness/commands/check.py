@@ -14,6 +14,7 @@ from convlaws import console, environment, known
 from convlaws.catalogue import read_problems
 from convlaws.commands import options
 from convlaws.commands.progress import progress
+from convlaws.commands.warning import warn
 from convlaws.errors import UsageError
 from convlaws.junit import junit
 from convlaws.laws import registry as laws
@@ -30,10 +31,21 @@ from convlaws.workers import Setting, running, search
 KEPT, FOUND, NOTHING, INTERRUPTED = 0, 1, 5, 130
 DEFAULT_BUDGET = 60.0
 SHOWN = 12  # failing lines printed of a search; of given lines, all are
+# option -> the field of the scope that it narrows
+NARROWING = {
+    "op": "ops",
+    "ndim": "ndim",
+    "dtype": "dtypes",
+    "layout": "layouts",
+    "batch": "batch",
+    "padding": "padding",
+    "grouping": "grouping",
+}
 
 
 def run(targets: tuple[str, ...], **o) -> int:
     """Search and print; returns the exit code."""
+    warn()
     plan = _plan(targets, o)
     problems = [problem for _, problem in read_problems(o["problems"])] if o["problems"] else None
     outputs = {path: _writable(path) for path in (o["json_path"], o["junit_path"]) if path}
@@ -100,12 +112,11 @@ def _plan(targets: tuple[str, ...], o: dict) -> Plan:
     methods = resolve(targets, options.calling(o))
     chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
     known.load().check_names([m.name for m in rows(absent=True)], [law.name for law in laws.laws()])
-    narrowed: dict[str, Any] = {"ops": o["op"], "ndim": o["ndim"], "dtypes": o["dtype"], "layouts": o["layout"]}
     if o["budget"] and o["examples"]:
         raise UsageError("--budget and --examples exclude each other: one is a time, the other a number")
     budget = None if o["examples"] else (o["budget"] or DEFAULT_BUDGET)
-    chosen_fields: dict[str, Any] = {name: tuple(values) for name, values in narrowed.items() if values}
-    scope = Scope(**chosen_fields)
+    narrowed: dict[str, Any] = {field: tuple(o[option]) for option, field in NARROWING.items() if o[option]}
+    scope = Scope(**narrowed)
     return Plan(methods, chosen, scope, o["seed"], budget, o["examples"] or LEAST)
 
 

@@ -59,6 +59,9 @@ _TABLES = {
 
 def run(what: str, as_json: bool) -> None:
     """Print the table `what`."""
+    from convlaws.commands.warning import warn
+
+    warn()
     rows = _TABLES[what]()
     if as_json:
         click.echo(json.dumps(rows, indent=1))

@@ -109,9 +109,12 @@ class Method:
 
     def passport(self) -> dict[str, Any]:
         """What `admit` makes the method from again in another process."""
+        kept = {"contract": self.declared, "known_as": self.known_as}
+        if self.kind == "function":
+            own = {dtype: self.contract(_PLAINEST, "fprop", dtype) for dtype in self.scope.dtypes}
+            return {**self.options, **kept, "own": own, "scope": self.scope, "can": self.can}
         where = {"version": self.version, "python": self.home.python} if self.version and self.home else {}
-        named = self.options if self.kind == "function" else {"row": self.row, **where}
-        return {**named, "contract": self.declared, "known_as": self.known_as}
+        return {"row": self.row, **kept, **where}
 
 
 _PLAINEST = ConvSpec(extent=(1,), kernel=(1,))
@@ -134,13 +137,14 @@ _ROOMS = {
         "convlaws.methods.circulant",
         "convlaws.methods.winograd",
     ),
-    "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal"),
+    "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal", "convlaws.engines.third_party"),
     "cuda": ("convlaws.engines.torch_cuda",),
     "cudnn": ("convlaws.engines.cudnn_plans",),
     "mutant": ("convlaws.mutants",),
     "healthy": ("convlaws.mutants",),
 }
 ON_GPU = ("cuda", "cudnn")  # the kinds whose rows need a CUDA device
+KINDS = tuple(_ROOMS)
 _TABLE: dict[str, Method] = {}
 
 
