@@ -10,7 +10,7 @@ from convlaws.examine import Outcome
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method
 from convlaws.problem import Problem
-from convlaws.results import LEAST, Finding, Verdict
+from convlaws.results import LEAST, Finding, Verdict, too_few
 from convlaws.scope import Scope
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
@@ -115,9 +115,7 @@ class Cell:
         if not self.examples and self.refused and not self.vacuous:
             return [self._record(Verdict.REFUSED, max(self.refused, key=lambda k: self.refused[k]))]
         if self.examples < least:
-            reasons = "; ".join(f"{count} x {why}" for why, count in self.vacuous.items())
-            few = f"too few: {self.examples} of at least {least} judged examples"
-            return [self._record(Verdict.VACUOUS, f"{few} ({reasons})" if reasons else few)]
+            return [self._record(Verdict.VACUOUS, too_few(self.examples, self.vacuous, least))]
         return [self._record(Verdict.KEPT, "")]
 
     def _record(self, verdict: Verdict, message: str) -> Finding:
@@ -129,13 +127,14 @@ class Cell:
             problem=self.last,
             message=message,
             says=self.law.says,
+            family=self.law.family,
             specific=self.law.specific,
             examples=self.examples,
             seconds=round(self.seconds, 4),
             worst_ratio=self.worst,
             drawn=self.drawn,
-            vacuous=self.vacuous,
-            refused=self.refused,
+            vacuous=dict(self.vacuous),
+            refused=dict(self.refused),
             error_histogram=self.error_counts.tolist(),
             terms_histogram=self.term_counts.tolist(),
         )
@@ -155,4 +154,5 @@ class Cell:
 
 def refused_cell(method: Method, law: Law, op: str, reason: str) -> Finding:
     """The finding of a cell that has no problem at all."""
-    return Finding(method=method.name, law=law.name, op=op, verdict=Verdict.REFUSED, message=reason, says=law.says)
+    who = {"method": method.name, "law": law.name, "op": op, "says": law.says, "family": law.family}
+    return Finding(**who, verdict=Verdict.REFUSED, message=reason)

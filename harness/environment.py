@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from importlib import metadata
 from pathlib import Path
+
+from convlaws.results import digest
 
 PACKAGES = ("convlaws", "torch", "numpy", "scipy", "hypothesis", "ml_dtypes")
 
@@ -30,9 +33,9 @@ def _processor() -> tuple[str, str]:
 
 
 def facts() -> dict:
-    """The environment as a JSON object."""
+    """The environment as a JSON object; `id` stands for all the rest."""
     model, flags = _processor()
-    return {
+    found = {
         "python": platform.python_version(),
         "system": platform.platform(),
         "cpu": model,
@@ -41,3 +44,4 @@ def facts() -> dict:
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
         "variables": {k: v for k, v in os.environ.items() if k.startswith(("OMP_", "MKL_", "DNNL_", "ONEDNN_"))},
     }
+    return {"id": digest(json.dumps(found, sort_keys=True)), **found}

@@ -9,8 +9,10 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from convlaws.errors import SchemaError
 
@@ -40,9 +42,12 @@ class Finding:
 
     `problem` is the line that shows a failure (shrunk), or the last one judged. `examples` counts
     judged examples that mean something, `seconds` the time they took, `worst_ratio` is the largest
-    |error| / slack seen. `known` is the id of the known finding that explains a failure; `specific`
+    |error| / slack seen. `family` is the room of the law. `known` is the id of the known finding that explains a failure; `specific`
     ranks the law: of several broken ones the highest names the mistake best; `flaky` is "k/n" if
     the failure repeated k times out of n, `history` holds the lines that have to run before it.
+    All failures of one (method, law, op) carry the same tallies: they were drawn together.
+    `run` is the id of the run that judged it, `environment` of the versions and the machine that it
+    was judged on; a run with the same seed and targets, there, would judge the same again.
     """
 
     method: str
@@ -55,6 +60,7 @@ class Finding:
     seconds: float = 0.0
     worst_ratio: float = 0.0
     says: str = ""
+    family: str = ""
     specific: int = 1
     contract: str = ""
     dtype: str = ""
@@ -68,12 +74,14 @@ class Finding:
     error_histogram: list[int] = field(default_factory=list)
     terms_histogram: list[int] = field(default_factory=list)
     evidence: dict = field(default_factory=dict)
+    run: str = ""
+    environment: str = ""
 
     @property
     def id(self) -> str:
         """A short name for (method, law, op, signature, problem) that a merge can count by."""
         text = "|".join((self.method, self.law, self.op, self.signature, self.problem if self.verdict.bad else ""))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return digest(text)
 
     def to_line(self) -> str:
         """The record as one line of JSON: plain ASCII, no NaN or Infinity."""
@@ -96,7 +104,67 @@ class Finding:
             record["verdict"] = Verdict(record["verdict"])
         except ValueError as error:
             raise SchemaError(str(error)) from None
+        for name, entry in known.items():
+            if name in record and not HOLDS[entry.type](record[name]):
+                raise SchemaError(f"{name} is {_short(record[name])}, it should be of type {entry.type}")
         return Finding(**{k: v for k, v in record.items() if k in known})
+
+
+Key = tuple[str, str, str]
+
+
+def by_cell(findings: Iterable[Finding]) -> dict[Key, list[Finding]]:
+    """The findings of each (method, law, op)."""
+    cells: dict[Key, list[Finding]] = {}
+    for f in findings:
+        cells.setdefault((f.method, f.law, f.op), []).append(f)
+    return cells
+
+
+def digest(text: str) -> str:
+    """Twelve hexadecimal digits that stand for `text`, whatever is in it."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def too_few(examples: int, vacuous: Mapping[str, int], least: int = LEAST) -> str:
+    """Why so few examples say too little, with what became of the others."""
+    reasons = "; ".join(f"{count} x {why}" for why, count in vacuous.items())
+    few = f"too few: {examples} of at least {least} judged examples"
+    return f"{few} ({reasons})" if reasons else few
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+# by the type that a field of Finding is declared with: whether a value out of a file is one
+HOLDS: dict[str, Callable[[Any], bool]] = {
+    "str": _is_text,
+    "Verdict": _is_text,
+    "int": _is_count,
+    "float": _is_number,
+    "dict": lambda value: isinstance(value, dict),
+    "list[str]": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "list[int]": lambda value: isinstance(value, list) and all(map(_is_count, value)),
+    "dict[str, int]": lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
+}
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def _no_number(text: str) -> object:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def _dump(record: dict) -> str:
@@ -115,8 +183,8 @@ def load(line: str) -> dict:
         SchemaError: no JSON object, or of another schema number.
     """
     try:
-        record = json.loads(line)
-    except ValueError as error:
+        record = json.loads(line, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise SchemaError(f"no JSON: {error}") from None
     if not isinstance(record, dict) or "kind" not in record:
         raise SchemaError("no record: it should be an object with a 'kind'")

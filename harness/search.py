@@ -72,6 +72,11 @@ class Plan:
         return cells, refused
 
 
+def _told(cells: Iterable[Cell]) -> dict:
+    """An event: all that is known of these cells by now, in place of what was told of them before."""
+    return {"findings": [finding for cell in cells for finding in cell.findings()]}
+
+
 def _clash(law: Scope, method: Scope) -> str:
     """Why two scopes share no problem, in words."""
     for name in Scope.__dataclass_fields__:
@@ -86,7 +91,7 @@ def _say(values: tuple) -> str:
 
 
 class Search:
-    """One run of a plan in this process; `notify` gets progress and findings as dicts.
+    """One run of a plan in this process; `notify` gets progress and findings as dicts, as soon as they are known.
 
     Ctrl-C ends the drawing and keeps what was found; a second one raises KeyboardInterrupt, unless `patient`.
     """
@@ -140,6 +145,7 @@ class Search:
                 cells = [cell for cells, _ in laid for cell in cells]
                 self.jobs += [cells] if cells else []
                 self.refused += [finding for _, refused in laid for finding in refused]
+        self.notify({"findings": list(self.refused)})
 
     def findings(self) -> list[Finding]:
         """What is known so far, of every cell."""
@@ -151,7 +157,7 @@ class Search:
             number += 1
             for index, cells in enumerate(self.jobs):
                 self._serve(cells, number)
-                self.notify(self._progress(number, index))
+                self.notify({**self._progress(number, index), **_told(cells)})
 
     def _serve(self, cells: list[Cell], number: int) -> None:
         """Draw for the cell that has the fewest examples until all have their share, or nothing helps."""
@@ -210,6 +216,7 @@ class Search:
         elif failure:
             failure.before = list(trail)
             self.waiting.append((cell, failure, origin))
+            self.notify(_told([cell]))  # shrinking takes seconds, and may never end
         if cell.last not in trail:
             trail.append(cell.last)
 
@@ -218,7 +225,7 @@ class Search:
             cell, failure, origin = self.waiting.pop(0)
             self.shrinker.shrink(cell, failure, origin)
             self.trail.clear()  # the processes in which all that ran are gone
-            self.notify({"failure": f"{cell.method.name} {failure.outcome.verdict} {cell.law.name}"})
+            self.notify({"failure": f"{cell.method.name} {failure.outcome.verdict} {cell.law.name}", **_told([cell])})
 
     def examine(self, cell: Cell, problem: Problem, *, fresh: bool = False) -> Outcome:
         """Run one case; `fresh` runs every call, even if its answer is known."""

@@ -76,6 +76,11 @@ class Law:
     specific: int = 1
     fresh: bool = False
 
+    @property
+    def family(self) -> str:
+        """The room it lives in: algebra, symmetry, ..."""
+        return self.claims.__module__.rpartition(".")[2]
+
 
 _ROOMS = (
     "convlaws.laws.agreement",
