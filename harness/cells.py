@@ -75,6 +75,11 @@ class Cell:
     idle: int = 0  # batches in a row that added nothing
 
     @property
+    def job(self) -> str:
+        """What its draws are for."""
+        return f"{self.law.name} ({self.op})"
+
+    @property
     def hopeless(self) -> bool:
         """Whether it was refused so often, and judged never, that more draws would tell nothing."""
         return not self.examples and sum(self.refused.values()) >= HOPELESS

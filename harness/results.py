@@ -42,9 +42,9 @@ class Finding:
 
     `problem` is the line that shows a failure (shrunk), or the last one judged. `examples` counts
     judged examples that mean something, `seconds` the time they took, `worst_ratio` is the largest
-    |error| / slack seen. `family` is the room of the law. `known` is the id of the known finding that explains a failure; `specific`
-    ranks the law: of several broken ones the highest names the mistake best; `flaky` is "k/n" if
-    the failure repeated k times out of n, `history` holds the lines that have to run before it.
+    |error| / slack seen. `family` is the room of the law, `specific` ranks it: of several broken ones
+    the highest names the mistake best. `known` is the id of the known finding that explains a failure,
+    `flaky` is "k/n" if the failure repeated k times out of n, `history` holds the lines that have to run before it.
     All failures of one (method, law, op) carry the same tallies: they were drawn together.
     `run` is the id of the run that judged it, `environment` of the versions and the machine that it
     was judged on; a run with the same seed and targets, there, would judge the same again.
@@ -85,7 +85,7 @@ class Finding:
 
     def to_line(self) -> str:
         """The record as one line of JSON: plain ASCII, no NaN or Infinity."""
-        return _dump({"kind": "finding", "schema": SCHEMA, "id": self.id, **asdict(self)})
+        return dump({"kind": "finding", "schema": SCHEMA, "id": self.id, **asdict(self)})
 
     @staticmethod
     def from_line(line: str) -> Finding:
@@ -97,17 +97,26 @@ class Finding:
         record = load(line)
         if record["kind"] != "finding":
             raise SchemaError(f"a {record['kind']!r} record where a finding should be")
+        return Finding.of(record)
+
+    @staticmethod
+    def of(record: dict) -> Finding:
+        """The finding of a record that `load` gave.
+
+        Raises:
+            SchemaError: a field is missing, or holds what it cannot.
+        """
         known = Finding.__dataclass_fields__
         if missing := {"method", "law", "op", "verdict"} - record.keys():
             raise SchemaError(f"the finding has no {', '.join(sorted(missing))}")
-        try:
-            record["verdict"] = Verdict(record["verdict"])
-        except ValueError as error:
-            raise SchemaError(str(error)) from None
         for name, entry in known.items():
             if name in record and not HOLDS[entry.type](record[name]):
                 raise SchemaError(f"{name} is {_short(record[name])}, it should be of type {entry.type}")
-        return Finding(**{k: v for k, v in record.items() if k in known})
+        try:
+            verdict = Verdict(record["verdict"])
+        except ValueError:
+            raise SchemaError(f"{_short(record['verdict'])} is not a valid Verdict") from None
+        return Finding(**{**{k: v for k, v in record.items() if k in known}, "verdict": verdict})
 
 
 Key = tuple[str, str, str]
@@ -163,17 +172,20 @@ def _short(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:40]}..."
 
 
-def _no_number(text: str) -> object:
-    raise ValueError(f"{text} is no number of JSON")
+def _number(text: str) -> float:
+    if not math.isfinite(value := float(text)):  # NaN and Infinity, which Python would take, and 1e999
+        raise ValueError(f"{text} is no finite number")
+    return value
 
 
-def _dump(record: dict) -> str:
+def dump(record: dict) -> str:
+    """A record as one line of JSON."""
     return json.dumps(record, allow_nan=False, default=str)
 
 
 def summary_line(**values: object) -> str:
     """The last record of a run."""
-    return _dump({"kind": "summary", "schema": SCHEMA, **values})
+    return dump({"kind": "summary", "schema": SCHEMA, **values})
 
 
 def load(line: str) -> dict:
@@ -183,13 +195,13 @@ def load(line: str) -> dict:
         SchemaError: no JSON object, or of another schema number.
     """
     try:
-        record = json.loads(line, parse_constant=_no_number)
+        record = json.loads(line, parse_constant=_number, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise SchemaError(f"no JSON: {error}") from None
     if not isinstance(record, dict) or "kind" not in record:
         raise SchemaError("no record: it should be an object with a 'kind'")
     if record.get("schema") != SCHEMA:
-        raise SchemaError(f"schema {record.get('schema')!r}, this reads {SCHEMA}")
+        raise SchemaError(f"schema {_short(record.get('schema'))}, this reads {SCHEMA}")
     return record
 
 

@@ -23,6 +23,7 @@ from convlaws.interrupt import Interrupt, deferred
 from convlaws.known import Ledger
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, rows
+from convlaws.observations import saw
 from convlaws.problem import OPS, Problem
 from convlaws.remembering import Remembering, Runner, live
 from convlaws.results import LEAST, Finding
@@ -192,7 +193,7 @@ class Search:
                         self._judge(cell, problem, origin)
             return False
 
-        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, Phase.generate))
+        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, Phase.generate), target.job)
         self._shrink()
 
     def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
@@ -205,7 +206,9 @@ class Search:
             reason = f"in the region of the known finding {region}"
             cell.refused[reason] = cell.refused.get(reason, 0) + 1
             return
-        self._record(cell, problem, self.examine(cell, problem), origin)
+        outcome = self.examine(cell, problem)
+        saw(cell.method.name, cell.law.name, outcome.verdict, outcome.signature)
+        self._record(cell, problem, outcome, origin)
 
     def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
         trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))

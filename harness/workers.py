@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from convlaws import known
 from convlaws.errors import HarnessError
 from convlaws.interrupt import deferred
 from convlaws.methods.registry import Method
+from convlaws.observations import recording
 from convlaws.results import Finding, Key, by_cell
 from convlaws.sandbox.client import Bare, Sandbox
 from convlaws.search import Plan, Search
@@ -24,11 +26,12 @@ from convlaws.search import Plan, Search
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """How methods are run: in a sandbox or not, and with which limits."""
+    """How methods are run: in a sandbox or not, and with which limits; `observations` is where each draw is recorded."""
 
     sandbox: bool = True
     time_limit: float = 20.0
     memory_limit: int = 4 << 30
+    observations: Path | None = None
 
     def runner(self) -> Sandbox | Bare:
         """A runner with these limits."""
@@ -56,7 +59,7 @@ def search(plan: Plan, setting: Setting, workers: int, notify: Callable[[dict], 
     """The findings of `plan`, by as many processes as there are workers and methods."""
     hands = deal(plan.methods, workers)
     if len(hands) == 1:
-        with running(setting) as runner:
+        with running(setting) as runner, recording(setting.observations, 0):
             return Search(plan, runner, known.load(), notify).run()
     found = _gather([replace(plan, methods=hand) for hand in hands], setting, notify)
     order = {method.name: place for place, method in enumerate(plan.methods)}
@@ -99,7 +102,7 @@ def _workers(plans: list[Plan], setting: Setting) -> list[_Worker]:
     workers = []
     for number, plan in enumerate(plans):
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(_portable(plan), setting, theirs), daemon=True)
+        process = context.Process(target=_work, args=(number, _portable(plan), setting, theirs), daemon=True)
         workers.append(_Worker(number, process, ours, theirs, ", ".join(method.name for method in plan.methods)))
     return workers
 
@@ -150,14 +153,14 @@ def _portable(plan: Plan) -> dict[str, Any]:
     return {**fields, "methods": [m.passport() for m in plan.methods], "laws": [law.name for law in plan.laws]}
 
 
-def _work(named: dict[str, Any], setting: Setting, pipe: Connection) -> None:
+def _work(number: int, named: dict[str, Any], setting: Setting, pipe: Connection) -> None:
     from convlaws.laws import registry as laws
     from convlaws.targets import admit
 
     with deferred(patient=True) as early:
         try:
             chosen = {"methods": [admit(m) for m in named["methods"]], "laws": laws.find(named["laws"])}
-            with running(setting) as runner:
+            with running(setting) as runner, recording(setting.observations, number):
                 search = Search(Plan(**{**named, **chosen}), runner, known.load(), partial(_tell, pipe), patient=True)
                 pipe.send(("findings", [] if early.pressed else search.run()))
         except HarnessError as error:

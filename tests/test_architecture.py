@@ -21,7 +21,7 @@ ROOMS = [
     ["strategies"],
     ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
     ["sandbox", "remembering", "examine", "cells", "targets"],
-    ["interrupt", "drawing", "shrink", "search", "replay", "workers", "console", "junit", "reports"],
+    ["interrupt", "observations", "drawing", "shrink", "search", "replay", "workers", "console", "junit", "reports"],
     ["api", "pytest_plugin", "commands", "cli", "__main__", "catalogues", ""],
 ]
 RANK = {room: (level, place) for level, rooms in enumerate(ROOMS) for place, room in enumerate(rooms)}

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from convlaws import console, environment, known
+from convlaws import console, known
 from convlaws.catalogue import read_problems
+from convlaws.commands.account import Account, Counted
+from convlaws.commands.outputs import Appended, Outputs, Render
 from convlaws.commands.progress import progress
-from convlaws.errors import UsageError
+from convlaws.errors import HarnessError, UsageError
 from convlaws.junit import junit
 from convlaws.laws import registry as laws
 from convlaws.methods.registry import rows
 from convlaws.replay import given, not_shown
-from convlaws.results import LEAST, Finding, Verdict, summary_line
+from convlaws.results import LEAST, Finding, Verdict
 from convlaws.scope import Scope
 from convlaws.search import Plan
 from convlaws.targets import Calling, resolve
@@ -31,27 +31,62 @@ DEFAULT_BUDGET = 60.0
 def run(targets: tuple[str, ...], **o) -> int:
     """Search and print; returns the exit code."""
     plan = _plan(targets, o)
-    outputs = {path: _writable(path) for path in (o["json_path"], o["junit_path"]) if path}
-    setting = Setting(sandbox=not o["no_sandbox"], time_limit=o["time_limit"], memory_limit=o["memory_limit"] << 20)
     workers = o["workers"] or min(os.cpu_count() or 1, 8)
-    started = time.monotonic()
     judged = Counted()
-    ledger = known.load()
-    with progress(judged) as notify:
-        if o["problems"]:
-            problems = [problem for _, problem in read_problems(o["problems"])]
-            with running(setting) as runner:
-                findings = given(plan, problems, runner, ledger, notify)
-        else:
-            findings = search(plan, setting, workers, notify)
-    faded = [] if judged.interrupted else _faded(plan, setting, ledger)
-    seconds = time.monotonic() - started
-    _print(findings, faded, judged.total, seconds)
-    facts = {"seconds": round(seconds, 2), "judged": judged.total, "seed": plan.seed, "known_not_shown": faded}
-    _write(outputs, o, findings, {**facts, "interrupted": judged.interrupted, "lost": judged.lost})
+    account = Account(plan, workers, o["problems"], judged)
+    summary = Appended(o["summary"]) if o["summary"] else None
+    outputs = Outputs(_wanted(account, o))
+    try:
+        findings, faded = _search(plan, _setting(o), workers, o["problems"], judged, outputs)
+    except HarnessError as error:
+        raise UsageError(f"{error}{outputs.abandon()}") from error
+    except KeyboardInterrupt:
+        click.echo(f"convlaws: at once{outputs.abandon()}", err=True)
+        raise
+    account.close(faded)
+    _print(findings, faded, judged.total, account.seconds)
+    outputs.finish(findings)
+    if summary:
+        summary.append(findings)
     if judged.lost:
         raise UsageError("; ".join(judged.lost))
     return INTERRUPTED if judged.interrupted else exit_code(findings)
+
+
+def _setting(o: dict) -> Setting:
+    limits = {"time_limit": o["time_limit"], "memory_limit": o["memory_limit"] << 20}
+    return Setting(sandbox=not o["no_sandbox"], observations=o["observations"], **limits)
+
+
+def _wanted(account: Account, o: dict) -> dict[Path, Render]:
+    """Which file is made how."""
+    renders = {"json_path": account.lines, "junit_path": lambda findings, done: junit(findings)}
+    chosen = {name: o[name] for name in renders if o[name]}
+    if len({path.resolve() for path in chosen.values()}) < len(chosen):
+        raise UsageError(f"--json and --junit name the same file, {o['json_path']}")
+    return {path: renders[name] for name, path in chosen.items()}
+
+
+def _search(
+    plan: Plan, setting: Setting, workers: int, problems: Path | None, judged: Counted, outputs: Outputs
+) -> tuple[list[Finding], list[str]]:
+    """The findings, and the known findings that no longer show."""
+    ledger = known.load()
+    if problems and setting.observations:
+        raise UsageError("--observations is about drawing, and with --problems nothing is drawn")
+    with progress(judged) as show:
+
+        def notify(event: dict) -> None:
+            show(event)
+            outputs.see(event)
+
+        if problems:
+            given_problems = [problem for _, problem in read_problems(problems)]
+            with running(setting) as runner:
+                findings = given(plan, given_problems, runner, ledger, notify)
+        else:
+            findings = search(plan, setting, workers, notify)
+    return findings, [] if judged.interrupted else _faded(plan, setting, ledger)
 
 
 def _faded(plan: Plan, setting: Setting, ledger: known.Ledger) -> list[str]:
@@ -61,27 +96,6 @@ def _faded(plan: Plan, setting: Setting, ledger: known.Ledger) -> list[str]:
     except (Exception, KeyboardInterrupt) as error:  # what was found must not be lost for the sake of a footnote
         click.echo(f"convlaws: the known findings could not be repeated: {type(error).__name__}: {error}", err=True)
         return []
-
-
-class Counted:
-    """Sums the cases that all workers judged."""
-
-    def __init__(self):
-        self.by_worker: dict[int, int] = {}
-        self.interrupted = False
-        self.lost: list[str] = []  # whose findings ended with their worker, in words
-
-    def see(self, event: dict) -> None:
-        """Take note of a progress event."""
-        self.interrupted |= event.get("interrupted", False)
-        self.lost += [event["lost"]] if "lost" in event else []
-        if "judged" in event:
-            self.by_worker[event.get("worker", 0)] = event["judged"]
-
-    @property
-    def total(self) -> int:
-        """Cases judged so far."""
-        return sum(self.by_worker.values())
 
 
 def _plan(targets: tuple[str, ...], o: dict) -> Plan:
@@ -98,14 +112,6 @@ def _plan(targets: tuple[str, ...], o: dict) -> Plan:
     return Plan(methods, chosen, scope, o["seed"], budget, o["examples"] or LEAST)
 
 
-def _writable(path: Path):
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
-
-
 def _print(findings: list[Finding], faded: list[str], judged: int, seconds: float) -> None:
     click.echo(console.table(findings))
     click.echo()
@@ -114,26 +120,6 @@ def _print(findings: list[Finding], faded: list[str], judged: int, seconds: floa
         if text:
             click.echo(f"\n{text}")
     click.echo(f"\n{console.verdict_line(findings, judged, seconds)}")
-
-
-def _write(outputs: dict, o: dict, findings: list[Finding], facts: dict) -> None:
-    try:
-        if o["json_path"]:
-            with outputs[o["json_path"]] as file:
-                file.writelines(f"{f.to_line()}\n" for f in findings)
-                told = {"command": sys.argv[1:], "environment": environment.facts(), **facts, **counts(findings)}
-                file.write(f"{summary_line(**told)}\n")
-        if o["junit_path"]:
-            with outputs[o["junit_path"]] as file:
-                file.write(junit(findings))
-    except OSError as error:
-        raise UsageError(f"the findings above could not be written: {error}") from None
-
-
-def counts(findings: list[Finding]) -> dict:
-    """How many findings of each verdict, and how many of the failures are known."""
-    by = {str(v): sum(f.verdict is v for f in findings) for v in Verdict}
-    return {"verdicts": by, "known": sum(bool(f.known) for f in findings if f.verdict.bad)}
 
 
 def exit_code(findings: list[Finding]) -> int:
