@@ -21,6 +21,8 @@ MOST_FAILURES, MOST_NOTES = 40, 20
 # C0, C1, lone surrogates, and what turns the direction of writing
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_PLAIN = re.compile("[a-z]{1,20}")  # such as the families of our own laws
+
 
 def visible(text: str, most: int) -> str:
     """`text` without what has no shape of its own, and not endless."""
@@ -98,7 +100,7 @@ def _matrix(findings: Sequence[Finding]) -> Iterable[tuple[str, str]]:
     cells: dict[tuple[str, str], list[Finding]] = {}
     for f in findings:
         cells.setdefault((f.method, f.family or "laws"), []).append(f)
-    head = "| method | " + " | ".join(span(name) if not name.isalpha() else name for name in families) + " |"
+    head = "| method | " + " | ".join(name if _PLAIN.fullmatch(name) else span(name) for name in families) + " |"
     yield "row", f"{head}\n|---|{'---|' * len(families)}"
     for method in dict.fromkeys(f.method for f in findings):
         yield "row", f"| {span(method)} | " + " | ".join(_cell(cells.get((method, name), [])) for name in families) + " |"

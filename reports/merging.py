@@ -34,7 +34,7 @@ class Run:
     """
 
     findings: list[Finding]
-    summaries: list[dict]
+    summaries: list[dict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from convlaws.results import Finding, Verdict
 
 # the worst first: a cell of a matrix shows the worst of its findings
-STATES = {"broken": "✗", "crashed": "‼", "hung": "⧗", "known": "◆", "vacuous": "?", "kept": "✓", "refused": "–"}
+STATES = {"broken": "✗", "crashed": "!", "hung": "∞", "known": "k", "vacuous": "?", "kept": "✓", "refused": "–"}
 
 
 def state(finding: Finding) -> str:

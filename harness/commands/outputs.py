@@ -54,7 +54,7 @@ class Part:
             if done:
                 self.path.write_text(text, encoding="utf-8")
             return
-        new = self.part.with_name(f"{self.part.name}~")
+        new = self.part.with_name(f".{self.part.name}~")  # hidden: FILE* means whole files only
         new.write_text(text, encoding="utf-8")
         new.replace(self.part)
         self.made = True
