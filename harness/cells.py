@@ -159,5 +159,6 @@ class Cell:
 
 def refused_cell(method: Method, law: Law, op: str, reason: str) -> Finding:
     """The finding of a cell that has no problem at all."""
-    who = {"method": method.name, "law": law.name, "op": op, "says": law.says, "family": law.family}
-    return Finding(**who, verdict=Verdict.REFUSED, message=reason)
+    return Finding(
+        method=method.name, law=law.name, op=op, verdict=Verdict.REFUSED, message=reason, says=law.says, family=law.family
+    )

@@ -163,7 +163,12 @@ def merge(files, output) -> None:
 @cli.command()
 @_FILES
 @click.option(
-    "-o", "--output", "form", type=click.Choice(("md", "junit", "lines")), default="md", show_default=True,
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(("md", "junit", "lines")),
+    default="md",
+    show_default=True,
     help="Markdown, JUnit XML, or the failing problem lines as a file that 'check --problems' takes.",
 )
 @click.option(

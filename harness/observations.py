@@ -69,7 +69,7 @@ class _Recorder:
         """Write one of Hypothesis' observations."""
         from hypothesis.strategies._internal.utils import to_jsonable
 
-        record = to_jsonable(observation, avoid_realization=False)
+        record: Any = to_jsonable(observation, avoid_realization=False)
         if record["type"] == "test_case":
             record |= self._case(record)
         self.out.write(plain({**record, "property": self.job or record["property"]}))

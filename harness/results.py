@@ -110,7 +110,7 @@ class Finding:
         if missing := {"method", "law", "op", "verdict"} - record.keys():
             raise SchemaError(f"the finding has no {', '.join(sorted(missing))}")
         for name, entry in known.items():
-            if name in record and not HOLDS[entry.type](record[name]):
+            if name in record and not HOLDS[str(entry.type)](record[name]):
                 raise SchemaError(f"{name} is {_short(record[name])}, it should be of type {entry.type}")
         try:
             verdict = Verdict(record["verdict"])

@@ -122,5 +122,3 @@ def lines(found: Sequence[Shard]) -> Iterator[str]:
         yield from (f.to_line() for records in shard.cells.values() for f in records)
         if shard.summary:
             yield dump(shard.summary)
-
-

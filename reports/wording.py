@@ -43,7 +43,7 @@ def sentence(findings: Sequence[Finding]) -> str:
         said = "nothing was verified"
     examples = sum(f.examples for f in _one_a_cell(findings))
     return (
-        f"{said}; {count['kept']:,} (method, law, op) kept on {examples:,} examples, {count['known']:,} known failures, "
+        f"{said}; {count['kept']:,} (method, law, op) kept on {examples:,} examples, {count['known']:,} known {_many(count['known'], 'failure')}, "
         f"{count['vacuous']:,} vacuous, {count['refused']:,} refused"
     )
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from convlaws.junit import junit
 from convlaws.results import Finding, Verdict
 
-
 junitparser = pytest.importorskip("junitparser")
 lxml = pytest.importorskip("lxml.etree")
 

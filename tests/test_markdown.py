@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from convlaws.reports.wording import unseen
 from convlaws.results import Verdict
 
 ALLOWED = {
-    "heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "fence", "blockquote_open", "blockquote_close",
+    "heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "fence",
+    "blockquote_open", "blockquote_close",
     "table_open", "table_close", "thead_open", "thead_close", "tbody_open", "tbody_close", "tr_open", "tr_close",
     "th_open", "th_close", "td_open", "td_close",
 }  # fmt: skip
@@ -35,7 +37,7 @@ def inline(parsed) -> list:
 def tables(parsed) -> list[list[str]]:
     """The cells of each row."""
     rows: list[list[str]] = []
-    for before, token in zip(parsed, parsed[1:], strict=False):
+    for before, token in pairwise(parsed):
         rows += [[]] if token.type == "tr_open" else []
         if token.type == "inline" and before.type in ("td_open", "th_open"):
             rows[-1].append(token.content)
@@ -66,7 +68,7 @@ def test_it_says_the_verdict_the_matrix_and_the_first_failures():
 
     harmless(text)
     assert text.splitlines()[0] == (
-        "## convlaws: 2 new failures in 1 method; 3 (method, law, op) kept on 210 examples, 1 known failures, 0 vacuous, 1 refused"
+        "## convlaws: 2 new failures in 1 method; 3 (method, law, op) kept on 210 examples, 1 known failure, 0 vacuous, 1 refused"
     )
     assert tables(tokens(text)) == [
         ["method", "algebra", "symmetry"],
@@ -80,7 +82,12 @@ def test_it_says_the_verdict_the_matrix_and_the_first_failures():
 
 
 def test_known_refused_and_vacuous_are_not_shown_like_kept():
-    rows = [made(Verdict.BROKEN, method="a", known="k#1"), made(Verdict.REFUSED, method="b"), made(Verdict.VACUOUS, method="c"), made()]
+    rows = [
+        made(Verdict.BROKEN, method="a", known="k#1"),
+        made(Verdict.REFUSED, method="b"),
+        made(Verdict.VACUOUS, method="c"),
+        made(),
+    ]
 
     cells = {row[0]: row[1] for row in tables(tokens(markdown(rows)))[1:]}
 
@@ -101,7 +108,7 @@ def test_hostile_text_changes_nothing_but_its_own_cell(field, text):
 
     harmless(shown)
     shape = [len(row) for row in tables(tokens(shown))]
-    assert shape == [len(set(f.family or "laws" for f in rows)) + 1] * 3
+    assert shape == [len({f.family or "laws" for f in rows}) + 1] * 3
     assert tables(tokens(shown))[2][0] == "`second`"
     assert len([t for t in tokens(shown) if t.type == "fence"]) == (field != "known" or not text)
     assert len(shown) < 20_000
@@ -169,7 +176,18 @@ def convlaws(*words, code: int = 0, cwd: Path | None = None) -> str:
 
 def test_check_appends_its_summary_to_what_is_there(tmp_path):
     path = tmp_path / "new" / "summary.md"
-    words = ("check", "mutant-forgotten-dilation", "--law", "equals-the-definition", "--op", "fprop", "--examples", "20", "--summary", path)
+    words = (
+        "check",
+        "mutant-forgotten-dilation",
+        "--law",
+        "equals-the-definition",
+        "--op",
+        "fprop",
+        "--examples",
+        "20",
+        "--summary",
+        path,
+    )
 
     convlaws(*words, code=1)
     first = path.read_text()
@@ -186,7 +204,9 @@ def test_a_summary_file_that_is_full_is_said_and_keeps_the_findings(tmp_path):
     path, out = tmp_path / "summary.md", tmp_path / "out.jsonl"
     path.write_text("x" * (LIMIT - 10))
 
-    err = convlaws("check", "im2col", "--law", "homogeneous", "--op", "fprop", "--examples", "20", "--summary", path, "--json", out, code=2)
+    err = convlaws(
+        "check", "im2col", "--law", "homogeneous", "--op", "fprop", "--examples", "20", "--summary", path, "--json", out, code=2
+    )
 
     assert "there is no room for a summary" in err
     assert out.exists()
@@ -194,7 +214,11 @@ def test_a_summary_file_that_is_full_is_said_and_keeps_the_findings(tmp_path):
 
 @pytest.fixture
 def files(tmp_path):
-    now = [made(Verdict.BROKEN), made(Verdict.BROKEN, law="law-b", problem=OTHER), made(Verdict.BROKEN, law="law-c", problem=HOSTILE["script"])]
+    now = [
+        made(Verdict.BROKEN),
+        made(Verdict.BROKEN, law="law-b", problem=OTHER),
+        made(Verdict.BROKEN, law="law-c", problem=HOSTILE["script"]),
+    ]
     return (
         written(tmp_path / "now.jsonl", *now, summary=told("now")),
         written(tmp_path / "before.jsonl", made(Verdict.BROKEN), summary=told("before")),
@@ -221,7 +245,9 @@ def test_failing_lines_are_a_file_of_problems(files, tmp_path):
     assert "<" not in every.read_text()
 
 
-@pytest.mark.parametrize("words", [("summary", "/nowhere"), ("summary", "bad.jsonl"), ("summary", "good.jsonl", "--since", "bad.jsonl")])
+@pytest.mark.parametrize(
+    "words", [("summary", "/nowhere"), ("summary", "bad.jsonl"), ("summary", "good.jsonl", "--since", "bad.jsonl")]
+)
 def test_bad_input_is_one_line(words, tmp_path):
     (tmp_path / "bad.jsonl").write_text("nonsense\n")
     written(tmp_path / "good.jsonl", made(), summary={})

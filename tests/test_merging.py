@@ -68,7 +68,9 @@ def test_a_failure_of_one_copy_of_a_run_is_never_hidden_by_the_other(tmp_path):
 
 
 def test_a_failure_that_was_made_small_later_is_one_failure(tmp_path):
-    large = written(tmp_path / "p.jsonl", made(Verdict.BROKEN, problem=OTHER, drawn=10, run="a"), summary=told("a", unfinished=True))
+    large = written(
+        tmp_path / "p.jsonl", made(Verdict.BROKEN, problem=OTHER, drawn=10, run="a"), summary=told("a", unfinished=True)
+    )
     small = written(tmp_path / "f.jsonl", made(Verdict.BROKEN, problem=LINE, drawn=20, run="a"), summary=told("a"))
 
     for paths in permutations([large, small]):
@@ -76,7 +78,9 @@ def test_a_failure_that_was_made_small_later_is_one_failure(tmp_path):
 
 
 def test_the_same_failure_of_two_shards_is_one_and_another_is_another(tmp_path):
-    a = shard(tmp_path, "a", made(Verdict.BROKEN, examples=3), made(Verdict.CRASHED, examples=3, signature="SIGSEGV", problem=OTHER))
+    a = shard(
+        tmp_path, "a", made(Verdict.BROKEN, examples=3), made(Verdict.CRASHED, examples=3, signature="SIGSEGV", problem=OTHER)
+    )
     b = shard(tmp_path, "b", made(Verdict.BROKEN, examples=4, known="torch#1", flaky="2/3"))
 
     found = merged([a, b]).findings
@@ -135,7 +139,9 @@ def test_merging_what_was_merged_is_merging_it_all_at_once(tmp_path):
     again = merged([both, a, killed])
 
     by_id = {(f.id, f.environment): f for f in at_once.findings}
-    assert {(f.id, f.environment): (f.examples, f.run) for f in again.findings} == {k: (f.examples, f.run) for k, f in by_id.items()}
+    assert {(f.id, f.environment): (f.examples, f.run) for f in again.findings} == {
+        k: (f.examples, f.run) for k, f in by_id.items()
+    }
     assert len(again.summaries) == len(at_once.summaries) == 3
 
 
@@ -199,7 +205,7 @@ def test_bytes_that_are_no_text_are_a_bad_line(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_an_error():
-    with pytest.raises(UsageError, match="/nowhere/a.jsonl cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"/nowhere/a\.jsonl cannot be read: No such file"):
         merged(["/nowhere/a.jsonl"])
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 
 from convlaws import environment
 from convlaws.commands.identity import run_id
+from convlaws.problem import Problem
 from convlaws.results import Finding, Verdict, summary_line
 from convlaws.search import Plan
 
@@ -36,7 +36,7 @@ class Counted:
 class Account:
     """A run's own record, from its start on."""
 
-    def __init__(self, plan: Plan, workers: int, problems: Path | None, judged: Counted):
+    def __init__(self, plan: Plan, workers: int, problems: list[Problem], judged: Counted):
         self.started = time.monotonic()
         self.environment = environment.facts()
         self.run = run_id(plan, workers, problems, self.environment["id"])

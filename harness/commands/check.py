@@ -17,6 +17,7 @@ from convlaws.errors import HarnessError, UsageError
 from convlaws.junit import junit
 from convlaws.laws import registry as laws
 from convlaws.methods.registry import rows
+from convlaws.problem import Problem
 from convlaws.replay import given, not_shown
 from convlaws.results import LEAST, Finding, Verdict
 from convlaws.scope import Scope
@@ -32,12 +33,13 @@ def run(targets: tuple[str, ...], **o) -> int:
     """Search and print; returns the exit code."""
     plan = _plan(targets, o)
     workers = o["workers"] or min(os.cpu_count() or 1, 8)
+    problems = _problems(o)
     judged = Counted()
-    account = Account(plan, workers, o["problems"], judged)
+    account = Account(plan, workers, problems or [], judged)
     summary = Appended(o["summary"]) if o["summary"] else None
     outputs = Outputs(_wanted(account, o))
     try:
-        findings, faded = _search(plan, _setting(o), workers, o["problems"], judged, outputs)
+        findings, faded = _search(plan, _setting(o), workers, problems, judged, outputs)
     except HarnessError as error:
         raise UsageError(f"{error}{outputs.abandon()}") from error
     except KeyboardInterrupt:
@@ -51,6 +53,15 @@ def run(targets: tuple[str, ...], **o) -> int:
     if judged.lost:
         raise UsageError("; ".join(judged.lost))
     return INTERRUPTED if judged.interrupted else exit_code(findings)
+
+
+def _problems(o: dict) -> list[Problem] | None:
+    """The problems that are given; None if they are to be drawn."""
+    if not o["problems"]:
+        return None
+    if o["observations"]:
+        raise UsageError("--observations is about drawing, and with --problems nothing is drawn")
+    return [problem for _, problem in read_problems(o["problems"])]
 
 
 def _setting(o: dict) -> Setting:
@@ -68,22 +79,19 @@ def _wanted(account: Account, o: dict) -> dict[Path, Render]:
 
 
 def _search(
-    plan: Plan, setting: Setting, workers: int, problems: Path | None, judged: Counted, outputs: Outputs
+    plan: Plan, setting: Setting, workers: int, problems: list[Problem] | None, judged: Counted, outputs: Outputs
 ) -> tuple[list[Finding], list[str]]:
     """The findings, and the known findings that no longer show."""
     ledger = known.load()
-    if problems and setting.observations:
-        raise UsageError("--observations is about drawing, and with --problems nothing is drawn")
     with progress(judged) as show:
 
         def notify(event: dict) -> None:
             show(event)
             outputs.see(event)
 
-        if problems:
-            given_problems = [problem for _, problem in read_problems(problems)]
+        if problems is not None:
             with running(setting) as runner:
-                findings = given(plan, given_problems, runner, ledger, notify)
+                findings = given(plan, problems, runner, ledger, notify)
         else:
             findings = search(plan, setting, workers, notify)
     return findings, [] if judged.interrupted else _faded(plan, setting, ledger)

@@ -6,11 +6,12 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from convlaws.problem import Problem
 from convlaws.results import digest
 from convlaws.search import Plan
 
 
-def run_id(plan: Plan, workers: int, problems: Path | None, environment: str) -> str:
+def run_id(plan: Plan, workers: int, problems: list[Problem], environment: str) -> str:
     """The same for a run that was started again, in the same environment.
 
     How long it draws is no part of it: of two runs that differ in nothing else, one has judged all
@@ -23,7 +24,7 @@ def run_id(plan: Plan, workers: int, problems: Path | None, environment: str) ->
         "scope": asdict(plan.scope),
         "seed": plan.seed,
         "hands": min(workers, len(plan.methods)),
-        "problems": digest(problems.read_bytes().decode("latin-1")) if problems else "",
+        "problems": [str(problem) for problem in problems],
         "environment": environment,
     }
     return digest(json.dumps(named, sort_keys=True, default=str))

@@ -26,8 +26,9 @@ class Part:
     """One file in the making. A place that is no regular file (/dev/stdout, a pipe) is written to at the end only."""
 
     def __init__(self, path: Path, render: Render):
-        self.path, self.render, self.made = path.resolve(), render, False
-        self.direct = self.path.exists() and not self.path.is_file()
+        self.direct = path.exists() and not path.is_file()
+        # a link stays a link: what it points to is replaced
+        self.path, self.render, self.made = path if self.direct else path.resolve(), render, False
         try:
             if self.path.is_dir() or (self.path.exists() and not os.access(self.path, os.W_OK)):
                 self.path.open("a").close()  # says why not
