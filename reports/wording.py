@@ -43,8 +43,8 @@ def sentence(findings: Sequence[Finding]) -> str:
         said = "nothing was verified"
     examples = sum(f.examples for f in _one_a_cell(findings))
     return (
-        f"{said}; {count['kept']:,} (method, law, op) kept on {examples:,} examples, {count['known']:,} known {_many(count['known'], 'failure')}, "
-        f"{count['vacuous']:,} vacuous, {count['refused']:,} refused"
+        f"{said}; {count['kept']:,} (method, law, op) kept on {examples:,} examples, "
+        f"{count['known']:,} known {_many(count['known'], 'failure')}, {count['vacuous']:,} vacuous, {count['refused']:,} refused"
     )
 
 

@@ -139,6 +139,18 @@ def test_an_interrupted_run_writes_its_file_and_no_part(tmp_path):
     assert merged([out]).summaries[0]["interrupted"] is True
 
 
+def test_a_reader_that_goes_away_does_not_cost_the_file(tmp_path):
+    out = tmp_path / "out.jsonl"
+    words = ("check", "im2col", "--law", "homogeneous", "--op", "fprop", "--examples", "20", "--json", str(out))
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    subprocess.run([*COMMAND, *words], stdout=writing, stderr=subprocess.DEVNULL, check=False)
+    os.close(writing)
+
+    assert [f.verdict for f in merged([out]).findings] == [Verdict.KEPT]
+
+
 # --- parts ----------------------------------------------------------------------------------
 def texts(findings, done):
     return f"{len(findings)} {done}"

@@ -43,11 +43,13 @@ def run(targets: tuple[str, ...], **o) -> int:
     except HarnessError as error:
         raise UsageError(f"{error}{outputs.abandon()}") from error
     except KeyboardInterrupt:
-        click.echo(f"convlaws: at once{outputs.abandon()}", err=True)
+        click.echo(f"convlaws: stopped at once{outputs.abandon()}", err=True)
         raise
     account.close(faded)
-    _print(findings, faded, judged.total, account.seconds)
-    outputs.finish(findings)
+    try:
+        _print(findings, faded, judged.total, account.seconds)
+    finally:  # whoever reads what is printed may have gone away
+        outputs.finish(findings)
     if summary:
         summary.append(findings)
     if judged.lost:
