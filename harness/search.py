@@ -134,6 +134,7 @@ class Search:
                 self.waiting.clear()
                 self.notify({"lost": f"the search ended early: {error}"})
             self._shrink()
+            self.notify({"judged": self.judged})
         return self.findings()
 
     def prepare(self) -> None:
