@@ -11,7 +11,7 @@ from convlaws.examine import Outcome
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method
 from convlaws.problem import Problem
-from convlaws.results import LEAST, Finding, Verdict, counted
+from convlaws.results import LEAST, Finding, Verdict, counted, too_few
 from convlaws.scope import Scope
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
@@ -83,6 +83,11 @@ class Cell:
     idle: int = 0  # batches in a row that added nothing
 
     @property
+    def job(self) -> str:
+        """What its draws are for."""
+        return f"{self.law.name} ({self.op})"
+
+    @property
     def hopeless(self) -> bool:
         """Whether it was refused so often, and judged never, that more draws would tell nothing."""
         return not self.examples and sum(self.refused.values()) >= HOPELESS
@@ -141,9 +146,7 @@ class Cell:
         if not self.examples and self.refused and not self.vacuous:
             return [self._record(Verdict.REFUSED, max(self.refused, key=lambda k: self.refused[k]))]
         if self.examples < least:
-            reasons = "; ".join(f"{count} x {why}" for why, count in self.vacuous.items())
-            few = f"too few: {self.examples} of at least {least} judged examples"
-            return [self._record(Verdict.VACUOUS, f"{few} ({reasons})" if reasons else few)]
+            return [self._record(Verdict.VACUOUS, too_few(self.examples, self.vacuous, least))]
         return [self._record(Verdict.KEPT, "" if self.examples >= LEAST else f"on {counted(self.examples, 'example')} only")]
 
     def _record(self, verdict: Verdict, message: str) -> Finding:
@@ -155,6 +158,7 @@ class Cell:
             problem=self.last,
             message=message,
             says=self.law.says,
+            family=self.law.family,
             specific=self.law.specific,
             examples=self.examples,
             seconds=round(self.seconds, 4),
@@ -162,13 +166,13 @@ class Cell:
             failed=self.failed,
             drawn=self.drawn,
             asked=f"{self.asked:08x}",
-            vacuous=self.vacuous,
-            refused=self.refused,
-            explained=self.explained,
-            avoided=self.avoided,
+            vacuous=dict(self.vacuous),
+            refused=dict(self.refused),
+            explained=dict(self.explained),
+            avoided=dict(self.avoided),
             error_histogram=self.error_counts.tolist(),
             terms_histogram=self.term_counts.tolist(),
-            ran=self.ran,
+            ran=dict(self.ran),
         )
 
     def _bad(self, failure: Failure) -> Finding:
@@ -187,4 +191,6 @@ class Cell:
 
 def refused_cell(method: Method, law: Law, op: str, reason: str) -> Finding:
     """The finding of a cell that has no problem at all."""
-    return Finding(method=method.name, law=law.name, op=op, verdict=Verdict.REFUSED, message=reason, says=law.says)
+    return Finding(
+        method=method.name, law=law.name, op=op, verdict=Verdict.REFUSED, message=reason, says=law.says, family=law.family
+    )

@@ -1,4 +1,4 @@
-"""The command line: `convlaws check`, `repeat`, `known`, `diff`, `list`.
+"""The command line: `convlaws check`, `repeat`, `bisect`, `known`, `diff`, `list`; `merge`, `summary` and `schema` of findings.
 
 Exit codes: 0 every law kept, 1 a finding, 2 usage, 5 nothing verified, 130 interrupted.
 """
@@ -107,6 +107,18 @@ def _calling(command):
 )
 @click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE", help="Write the records as JSON lines.")
 @click.option("--junit", "junit_path", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Append a summary in Markdown; for $GITHUB_STEP_SUMMARY.",
+)
+@click.option(
+    "--observations",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Record each draw there, as Hypothesis observes it; for Tyche.",
+)
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that search (default: the CPUs, at most 8).")
 @click.option(
     "--known-as", default="", metavar="ROW", help="The known findings about this row explain failures of every target too."
@@ -184,3 +196,46 @@ def list_(what, as_json) -> None:
     from convlaws.commands import listing
 
     listing.run(what, as_json)
+
+
+_FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+
+
+@cli.command()
+@_FILES
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="OUT.jsonl", help="Where to write them.")
+def merge(files, output) -> None:
+    """Put the findings files of shards, machines and engines into one: nothing is lost, nothing is counted twice."""
+    from convlaws.commands import merge as command
+
+    command.run(files, output)
+
+
+@cli.command()
+@_FILES
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(("md", "junit", "lines")),
+    default="md",
+    show_default=True,
+    help="Markdown, JUnit XML, or the failing problem lines as a file that 'check --problems' takes.",
+)
+@click.option(
+    "--since", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+    help="Earlier findings: say what changed; of lines, only new ones. May be repeated.",
+)  # fmt: skip
+def summary(files, form, since) -> None:
+    """Print a summary of findings files, added up."""
+    from convlaws.commands import summary as command
+
+    command.run(files, form, since)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of a findings file's records."""
+    from importlib import resources
+
+    click.echo(resources.files("convlaws.reports").joinpath("findings.schema.json").read_text(encoding="utf-8"), nl=False)

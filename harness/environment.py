@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Collection
@@ -10,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from convlaws import accelerator
+from convlaws.results import digest
 
 VARIABLES = ("OMP_", "MKL_", "DNNL_", "ONEDNN_", "CUDA_", "CUDNN_")  # what libraries choose their kernels by
 PACKAGES = ("convlaws", "torch", "numpy", "scipy", "hypothesis", "ml_dtypes", "nvidia-cudnn-frontend")
@@ -58,17 +60,16 @@ def hidden_by(extensions: Collection[str]) -> str:
 
 
 def facts(*, gpu: bool = False) -> dict:
-    """The environment as a JSON object; with the `gpu` and its libraries only if it is asked for, as that takes seconds."""
+    """The environment as a JSON object, its `id` for all the rest; the `gpu` only if it is asked for, as it takes seconds."""
     model, flags = _processor()
-    return {
+    found = {
         "python": platform.python_version(),
         "system": platform.platform(),
         "cpu": model,
         "cpu_flags": flags,
         "cpus": os.cpu_count(),
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
-        "variables": {
-            k: v for k, v in os.environ.items() if k.startswith(("OMP_", "MKL_", "DNNL_", "ONEDNN_", "CUDA_", "CUDNN_"))
-        },
+        "variables": {k: v for k, v in os.environ.items() if k.startswith(VARIABLES)},
         **({"gpu": accelerator.facts()} if gpu else {}),
     }
+    return {"id": digest(json.dumps(found, sort_keys=True)), **found}

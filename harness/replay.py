@@ -41,7 +41,7 @@ def _judge_given(plan: Plan, problem: Problem, judge: Judge, cells: dict, ledger
             known = judge.explained(ledger, method, law, problem, outcome) if outcome.verdict.bad else ""
             if failure := cell.add(problem, outcome, known):
                 failure.shrunk = True  # a given line is the line to show
-            notify({"judged": judge.count})
+            notify({"judged": judge.count, "findings": cell.findings(least=1)})
 
 
 class Judge:
@@ -91,6 +91,7 @@ def finding_of(method: Method, law: Law, problem: Problem, outcome: Outcome, his
         problem=str(problem),
         message=outcome.message,
         says=law.says,
+        family=law.family,
         specific=law.specific,
         examples=int(outcome.verdict not in (Verdict.REFUSED, Verdict.VACUOUS)),
         seconds=outcome.seconds,

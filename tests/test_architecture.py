@@ -21,7 +21,7 @@ ROOMS = [
     ["strategies"],
     ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
     ["sandbox", "remembering", "examine", "cells", "environments", "targets"],
-    ["interrupt", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
+    ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
     ["replay", "standing", "recheck", "releases", "console", "junit", "reports"],
     ["api", "pytest_plugin", "commands", "cli", "__main__", "catalogues", ""],
 ]

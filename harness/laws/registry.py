@@ -77,6 +77,11 @@ class Law:
     fresh: bool = False
     unless: str = ""
 
+    @property
+    def family(self) -> str:
+        """The room it lives in: algebra, symmetry, ..."""
+        return self.claims.__module__.rpartition(".")[2]
+
 
 _ROOMS = (
     "convlaws.laws.agreement",
