@@ -184,13 +184,15 @@ def _axis(found: dict[str, int], a: str, word: str) -> tuple[int, int, int, int,
 def to_benchdnn(spec: ConvSpec) -> str | None:
     """The command line words that ask benchdnn --conv for fprop of `spec`; None if it has none.
 
-    It has no padding modes, no transposed convolution (that is --deconv) and no input without a
-    batch axis.
+    It has no padding modes, no transposed convolution (that is --deconv), no input without a
+    batch axis, no input dilation, nothing that is cropped and nothing empty but a batch.
 
     >>> to_benchdnn(ConvSpec.parse("n1c4k6_x8x5_r3x3_s2x1_p1x0_d1x2_g2"))
     '--dir=FWD_D g2mb1ic4ih8iw5oc6oh4ow1kh3kw3sh2sw1ph1pw0dh0dw1'
     """
     if spec.batch is None or spec.transposed or spec.padding_mode != "zeros":
+        return None
+    if max(spec.input_dilation) > 1 or min(map(min, spec.sides)) < 0 or 0 in (*spec.extent, *spec.output):
         return None
     letters = _AXES[-spec.ndim :]
     lows = [low for low, _ in spec.sides]

@@ -11,7 +11,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from hypothesis import Phase
 
@@ -26,7 +26,7 @@ from convlaws.methods.registry import Method, rows
 from convlaws.problem import OPS, Problem
 from convlaws.remembering import Remembering, Runner, live
 from convlaws.results import LEAST, Finding
-from convlaws.scope import Scope
+from convlaws.scope import WHOLE, Scope
 from convlaws.shrink import Shrinker
 
 BATCH = 24
@@ -49,7 +49,7 @@ class Plan:
 
     methods: list[Method]
     laws: list[Law]
-    scope: Scope = field(default_factory=Scope)
+    scope: Scope = WHOLE
     seed: int = 0
     budget: float | None = None
     examples: int = LEAST
@@ -57,7 +57,7 @@ class Plan:
     def job(self, law: Law, op: str) -> tuple[list[Cell], list[Finding]]:
         """The cells of (law, op), and the findings of those that have no problem at all."""
         asked = law.scope.meet(self.scope)
-        only = asked and asked.meet(Scope(ops=(op,)))
+        only = asked and asked.meet(replace(WHOLE, ops=(op,)))
         if only is None or not possible(only):
             return [], []
         cells, refused = [], []

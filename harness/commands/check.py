@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from convlaws.laws import registry as laws
 from convlaws.methods.registry import rows
 from convlaws.replay import given, not_shown
 from convlaws.results import LEAST, Finding, Verdict, summary_line
-from convlaws.scope import Scope
+from convlaws.scope import WHOLE
 from convlaws.search import Plan
 from convlaws.targets import Calling, resolve
 from convlaws.workers import Setting, running, search
@@ -94,7 +95,7 @@ def _plan(targets: tuple[str, ...], o: dict) -> Plan:
         raise UsageError("--budget and --examples exclude each other: one is a time, the other a number")
     budget = None if o["examples"] else (o["budget"] or DEFAULT_BUDGET)
     chosen_fields: dict[str, Any] = {name: tuple(values) for name, values in narrowed.items() if values}
-    scope = Scope(**chosen_fields)
+    scope = replace(WHOLE, **chosen_fields)
     return Plan(methods, chosen, scope, o["seed"], budget, o["examples"] or LEAST)
 
 

@@ -11,7 +11,14 @@ def _methods(kind: str) -> list[dict]:
     from convlaws.methods.registry import rows
 
     return [
-        {"name": m.name, "says": m.says, "contract": m.contract_name(), "refuses": m.scope.describe(), "can": sorted(m.can)}
+        {
+            "name": m.name,
+            "says": m.says,
+            "contract": m.contract_name(),
+            "refuses": m.scope.describe(),
+            "beyond": m.scope.beyond(),
+            "can": sorted(m.can),
+        }
         for m in rows(kind)
     ]
 
@@ -20,7 +27,15 @@ def _laws() -> list[dict]:
     from convlaws.laws.registry import laws
 
     return [
-        {"name": w.name, "says": w.says, "ops": list(w.scope.ops), "needs": w.needs, "only": w.scope.describe()} for w in laws()
+        {
+            "name": w.name,
+            "says": w.says,
+            "ops": list(w.scope.ops),
+            "needs": w.needs,
+            "only": w.scope.describe(),
+            "beyond": w.scope.beyond(),
+        }
+        for w in laws()
     ]
 
 
@@ -50,6 +65,9 @@ _TABLES = {
 }
 
 
+_NOTES = {"refuses": "does only", "only": "about only", "beyond": "and beyond what torch has"}
+
+
 def run(what: str, as_json: bool) -> None:
     """Print the table `what`."""
     rows = _TABLES[what]()
@@ -59,6 +77,6 @@ def run(what: str, as_json: bool) -> None:
     width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
         click.echo(f"{row['name']:{width}}  {row['says']}")
-        for key in ("refuses", "only"):
+        for key, says in _NOTES.items():
             if row.get(key):
-                click.echo(f"{'':{width}}    {'does' if key == 'refuses' else 'about'} only: {row[key]}")
+                click.echo(f"{'':{width}}    {says}: {row[key]}")
