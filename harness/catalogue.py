@@ -10,6 +10,7 @@ from pathlib import Path
 from convlaws.errors import HarnessError, LineError, UsageError
 from convlaws.problem import Problem
 from convlaws.spec import ConvSpec
+from convlaws.spec_rules import why_empty
 
 Named = tuple[str, Problem]
 
@@ -135,7 +136,7 @@ def _spec(found: dict[str, int], bias: bool, word: str) -> ConvSpec:
             raise LineError(f"{name} is missing or 0 in {word}")
     axes = [_axis(found, letter, word) for letter in _letters(found, word)]
     extent, kernel, stride, dilation, padding = zip(*axes, strict=True)
-    return ConvSpec(
+    spec = ConvSpec(
         batch=found.get("mb", 2),
         in_channels=found["ic"],
         out_channels=found["oc"],
@@ -147,6 +148,9 @@ def _spec(found: dict[str, int], bias: bool, word: str) -> ConvSpec:
         groups=found.get("g", 1),
         bias=bias,
     )
+    if reason := why_empty(spec):
+        raise LineError(f"{reason}, in {word}")
+    return spec
 
 
 def _letters(found: dict[str, int], word: str) -> str:

@@ -63,10 +63,14 @@ OPS: dict[str, Callable[[ConvSpec, Operands], Array]] = {
 
 
 # --- padding and its adjoint -------------------------------------------------
+def _unpadded(spec: ConvSpec) -> tuple[int, ...]:
+    return spec.output if spec.transposed else spec.extent
+
+
 def sources(spec: ConvSpec, axis: int) -> Array:
     """For each padded position of `axis`, which input position it copies; -1 for a zero."""
     low, step = spec.sides[axis][0], spec.input_dilation[axis]
-    extent = (spec.output if spec.transposed else spec.extent)[axis]
+    extent = _unpadded(spec)[axis]
     at = np.arange(spec.padded[axis]) - low
     if spec.padding_mode == "circular":
         return at % extent
@@ -101,7 +105,7 @@ def _crop(a: Array, spec: ConvSpec) -> Array:
 
 def _unpad(spec: ConvSpec, a: Array) -> Array:
     """The adjoint of `_pad`: each padded position adds to the one that it copies."""
-    for axis, extent in enumerate(spec.extent):
+    for axis, extent in enumerate(_unpadded(spec)):
         if _bare(spec, axis):
             continue
         folded = np.zeros((*a.shape[: axis + 3], extent, *a.shape[axis + 4 :]), a.dtype)
