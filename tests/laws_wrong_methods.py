@@ -77,7 +77,7 @@ def remembers_larger(state):
 
 def scribbles(spec, op, a, threads=1):
     result, first = right(spec, op, a), next(iter(a.values()))
-    first[(0,) * first.ndim] += 1
+    first[(slice(0, 1),) * first.ndim] += 1
     return result
 
 

@@ -240,7 +240,8 @@ def unbatched_is_a_batch_of_one(p: Problem, ask: Ask) -> Claim:
 def an_axis_of_one_changes_nothing(p: Problem, ask: Ask) -> Claim:
     """A convolution is one of a dimension more, with an axis of one element."""
     spec, at = p.spec, p.spec.ndim * int(p.rng("axis").integers(2))
-    ones = {"extent": 1, "kernel": 1, "stride": 1, "dilation": 1, "output_padding": 0, "padding": (0, 0)}
+    sizes = ("extent", "kernel", "stride", "dilation", "input_dilation")
+    ones: dict[str, Any] = dict.fromkeys(sizes, 1) | {"output_padding": 0, "padding": (0, 0)}
     fields = {name: getattr(spec, name) for name in ones}
     grown: dict[str, Any] = {n: v if isinstance(v, str) else (*v[:at], ones[n], *v[at:]) for n, v in fields.items()}
     axis = at - spec.ndim - 1

@@ -107,7 +107,7 @@ def flipping_everything_flips_the_result(p: Problem, ask: Ask) -> Claim | list[C
 def axes_in_another_order(p: Problem, ask: Ask) -> Claim:
     """Spatial axes in another order, in every field and array, give the result in that order."""
     order = [int(i) for i in _shuffled(p.rng("axes"), p.spec.ndim)]
-    names = ("extent", "kernel", "stride", "dilation", "output_padding")
+    names = ("extent", "kernel", "stride", "dilation", "input_dilation", "output_padding")
     fields: dict[str, Any] = {name: tuple(getattr(p.spec, name)[i] for i in order) for name in names}
     padding = p.spec.padding if isinstance(p.spec.padding, str) else tuple(p.spec.padding[i] for i in order)
 
