@@ -13,7 +13,7 @@ from convlaws.laws.arrays import channel, every, joined, spread, surrounded, wit
 from convlaws.laws.registry import Ask, law
 from convlaws.problem import RESULT, Problem, roles, shape_of
 from convlaws.scope import FINITE, NOT_EMPTY, SEPARATE, SPATIAL, Scope
-from convlaws.spec import ConvSpec
+from convlaws.spec import PADDING_WORDS, ConvSpec
 
 PADDED = ("even", "uneven", "same")
 FULL = tuple(fill for fill in FINITE if fill != "onehot")  # where a law empties a part of gy
@@ -52,9 +52,9 @@ def padding_crops_the_transposed(p: Problem, ask: Ask) -> Claim:
     return _equal(ask(p.spec, p.op, p.operands), "padded", right, "without padding")
 
 
-@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, transposed=(False,), padding=("same", "valid")), specific=5)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, transposed=(False,), padding=PADDING_WORDS), specific=5)
 def padding_words_are_numbers(p: Problem, ask: Ask) -> Claim:
-    """'valid' is no padding, 'same' is half of the kernel's reach on each side, the odd one high."""
+    """'valid' is no padding, 'same' half of the kernel's reach on each side, the others what SAME needs at the stride."""
     right = ask(replace(p.spec, padding=p.spec.sides), p.op, p.operands)
     return _equal(ask(p.spec, p.op, p.operands), f"padding={p.spec.padding!r}", right, f"padding={p.spec.sides}")
 
