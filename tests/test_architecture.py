@@ -17,7 +17,8 @@ FOLDERS = {"convlaws": ROOT / "harness", "convlaws.strategies": ROOT / "strategi
 ROOMS = [
     ["errors", "formats", "spec_text", "spec_rules", "spec", "fills", "problem", "layouts"],
     ["maps", "definition", "specials", "oracle", "magnitudes", "bounds", "contracts", "compare", "evidence"],
-    ["scope", "home", "request", "results", "catalogue", "accelerator", "environment", "runs", "shares", "differences"],
+    ["features", "scope", "home", "request", "results", "catalogue", "accelerator", "environment", "runs", "shares"]
+    + ["differences"],
     ["strategies"],
     ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
     ["sandbox", "remembering", "examine", "cells", "environments", "targets"],

@@ -24,7 +24,7 @@ from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.replay import given
 from convlaws.results import LEAST, Finding, Verdict
-from convlaws.scope import Scope
+from convlaws.scope import WHOLE
 from convlaws.shares import shares
 from convlaws.standing import Standing, gone
 from convlaws.targets import resolve
@@ -135,7 +135,7 @@ def _plan(targets: tuple[str, ...], o: dict) -> Plan:
         raise UsageError("--budget and --examples exclude each other: one is a time, the other a number")
     budget = None if o["examples"] else (o["budget"] or DEFAULT_BUDGET)
     narrowed: dict[str, Any] = {field: tuple(o[option]) for option, field in NARROWING.items() if o[option]}
-    scope = Scope(**narrowed)
+    scope = replace(WHOLE, **narrowed)
     return Plan(methods, chosen, scope, o["seed"], budget, o["examples"] or LEAST)
 
 
