@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,13 +57,8 @@ def run(targets: tuple[str, ...], **o) -> int:
     account = Account(plan, workers, problems or [], judged)
     summary = Appended(o["summary"]) if o["summary"] else None
     outputs = Outputs(_wanted(account, o))
-    try:
+    with _kept(outputs):
         findings, absent = _search(plan, _setting(o), workers, problems, judged, outputs)
-    except HarnessError as error:
-        raise UsageError(f"{error}{outputs.abandon()}") from error
-    except KeyboardInterrupt:
-        click.echo(f"convlaws: stopped at once{outputs.abandon()}", err=True)
-        raise
     account.close(absent)
     try:
         _print(findings, absent, account, most=SHOWN if problems is None else None)
@@ -72,6 +69,18 @@ def run(targets: tuple[str, ...], **o) -> int:
     if judged.lost:
         raise UsageError("; ".join(judged.lost))
     return INTERRUPTED if judged.interrupted else exit_code(findings)
+
+
+@contextmanager
+def _kept(outputs: Outputs) -> Iterator[None]:
+    """Whatever ends the search early: the sentence says where what was found so far is."""
+    try:
+        yield
+    except HarnessError as error:
+        raise UsageError(f"{error}{outputs.abandon()}") from error
+    except KeyboardInterrupt:
+        click.echo(f"convlaws: stopped at once{outputs.abandon()}", err=True)
+        raise
 
 
 def _problems(o: dict) -> list[Problem] | None:
