@@ -14,13 +14,14 @@ from convlaws.reports.geometry import Wrong, wrong_elements
 from convlaws.reports.picture import heat, picture, shapes
 from convlaws.reports.plain import LINE, MESSAGE, number, one_line, plain, ratio
 from convlaws.reports.states import Look, is_mutant, look
-from convlaws.results import Finding
+from convlaws.results import Finding, Verdict
 
 ROOM = 400_000  # bytes that all pictures of a page may take; the cards after that come without
 LARGEST = 16_000  # bytes of one picture
 MOST_ROWS = 6
 _DIRECTION = {"fprop": None, "dgrad": "BWD_D", "wgrad": "BWD_W", "bgrad": "BWD_WB"}
 _DT = {"float64": "f64", "float32": "f32", "float16": "f16", "bfloat16": "bf16"}
+_VERB = {Verdict.BROKEN: "breaks", Verdict.CRASHED: "crashes in", Verdict.HUNG: "hangs in"}
 _PASSED_ON = ("--signature", "--arrays", "--contract")  # options of `check` without which a repeat is another one
 
 
@@ -58,6 +59,7 @@ class Card:
     to: str
     look: Look
     method: str
+    verb: str
     law: str
     op: str
     says: str
@@ -88,7 +90,17 @@ def grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
             groups.setdefault((f.method, f.op, f.problem, f.known), []).append(f)
     for group in groups.values():
         group.sort(key=lambda f: -f.specific)
-    return sorted(groups.values(), key=lambda g: (bool(g[0].known), is_mutant(g[0].method)))
+    methods = {name: i for i, name in enumerate(dict.fromkeys(key[0] for key in groups))}
+    return sorted(groups.values(), key=lambda g: _importance(g[0], methods))
+
+
+def _importance(f: Finding, methods: Mapping[str, int]) -> tuple:
+    """New before known; then by method, or for what is known by its id; the most specific law, the smallest problem first."""
+    problem = parsed(f.problem)
+    size = problem.spec.macs * problem.spec.ndim if problem else float("inf")
+    if f.known:
+        return (True, False, f.known, 0, size, len(f.problem))
+    return (False, is_mutant(f.method), methods[f.method], -f.specific, size, len(f.problem))
 
 
 def cards(groups: Sequence[Sequence[Finding]], options: Sequence[str] = ()) -> list[Card]:
@@ -122,6 +134,7 @@ def _card(group: Sequence[Finding], drawing: Drawing, options: Sequence[str]) ->
         to=f"f-{f.id}",
         look=look(f),
         method=plain(f.method),
+        verb=_VERB[f.verdict],
         law=plain(f.law),
         op=plain(f.op, 20),
         says=one_line(f.says, 300),
@@ -191,7 +204,7 @@ def _distance(got: str, low: str, high: str) -> tuple[str, str]:
         return "", ""
     slack, apart = (most - least) / 2, max(least - value, value - most)
     if apart != apart or apart == float("inf"):
-        return ratio(slack), "not comparable"
+        return (ratio(slack) if slack == slack else "none"), "no slack allows it"
     times = f" ({ratio(apart / slack)} x slack)" if slack > 0 else ""
     return ratio(slack), f"{apart:.3g}{times}"
 

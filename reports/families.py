@@ -7,14 +7,14 @@ from functools import cache
 from convlaws.laws.registry import laws
 
 _TITLES = {
-    "agreement": "Agreement with the definition",
+    "agreement": "The definition",
     "algebra": "Algebra",
     "symmetry": "Symmetry",
     "structure": "Structure",
     "duality": "Duality",
     "composition": "Composition",
     "special": "Special values",
-    "repetition": "Memory and repetition",
+    "repetition": "Repetition",
 }
 UNKNOWN = "Other laws"  # of another version, or somebody's own
 

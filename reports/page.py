@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +22,8 @@ from convlaws.reports.states import LOOKS, is_mutant
 from convlaws.results import Finding
 
 TEMPLATES = Path(__file__).parent / "templates"
-OPEN = 3  # cards that are open at once
+# the bar of all states where no style sheet is read
+INKS = {"b": "#c2273a", "c": "#6d1030", "h": "#8a4b00", "n": "#363b9e", "v": "#865800", "k": "#17663a", "r": "#d5dae0", "z": "#fff"}
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,23 @@ def _context(run: Run, beside: Beside) -> dict:
     right = [f for f in run.findings if not is_mutant(f.method)]
     options = surroundings.words(run.summaries[0]) if len(run.summaries) == 1 else []
     drawn = cards(groups, options)
-    shown = [c for c in drawn if not c.known and not c.mutant]
     return {
         "sentence": verdicts.sentence(run.findings),
         "changes": verdicts.changes(beside.before.findings, run.findings) if beside.before else None,
-        "looks": [look for look in LOOKS.values() if look.state != "not tried"],
+        "looks": LOOKS,
+        "inks": INKS,
         "tables": _tables(right, where),
-        "new": shown,
-        "known": _known(drawn, beside.known),
-        "mutants": [c for c in drawn if c.mutant and not c.known],
-        "open": OPEN,
+        "new": _piles([c for c in drawn if not c.known and not c.mutant], by_method),
+        "known": _piles([c for c in drawn if c.known], lambda c: c.known, beside.known),
+        "mutants": _piles([c for c in drawn if c.mutant and not c.known], by_method),
         "laws": list({plain(f.law): plain(f.says, 300) for f in run.findings}.items()),
         **_lower(run, right, where, beside),
     }
+
+
+def by_method(card: Card) -> str:
+    """What cards of new failures are piled by."""
+    return card.method
 
 
 def _tables(findings: Sequence[Finding], where: Mapping[str, str]) -> dict | None:
@@ -95,30 +100,23 @@ def _lower(run: Run, right: Sequence[Finding], where: dict[str, str], beside: Be
 
 
 @dataclass(frozen=True)
-class Explained:
-    """A known finding: its sentence, the methods and laws that it explains here, and their cards."""
+class Pile:
+    """Cards that belong together: of a method, of a known finding, of a mutant. `count` is that of (method, law, op)."""
 
-    id: str
+    title: str
     says: str
     methods: list[str]
     count: int
-    first: Card
-    others: list[Card]
+    cards: list[Card]
 
 
-def _known(drawn: Sequence[Card], sentences: Mapping[str, str]) -> list[Explained]:
+def _piles(drawn: Sequence[Card], title: Callable[[Card], str], sentences: Mapping[str, str] | None = None) -> list[Pile]:
+    """In the order of their first cards."""
     groups: dict[str, list[Card]] = {}
     for card in drawn:
-        if card.known:
-            groups.setdefault(card.known, []).append(card)
+        groups.setdefault(title(card), []).append(card)
+    said = sentences or {}
     return [
-        Explained(
-            id=name,
-            says=plain(sentences.get(name, ""), 1000),
-            methods=list(dict.fromkeys(c.method for c in group)),
-            count=sum(len(c.ids) for c in group),
-            first=group[0],
-            others=group[1:],
-        )
-        for name, group in sorted(groups.items(), key=lambda row: -len(row[1]))
+        Pile(name, plain(said.get(name, ""), 1000), list(dict.fromkeys(c.method for c in group)), sum(len(c.ids) for c in group), group)
+        for name, group in groups.items()
     ]

@@ -15,6 +15,7 @@ WIDE, HIGH = 560, 240  # of the drawing, without labels
 LARGEST, SMALLEST = 18.0, 4.0  # side of a cell; below, no lines are drawn between cells
 LONGEST = 400  # elements of an axis beyond which nothing is drawn
 LABEL, GAP = 92, 26
+MOST_SINGLE = 80  # wrong elements that are drawn one by one
 _NAMES = {"x": "input x", "y": "output y", "w": "kernel w"}
 _OTHER = {("dgrad", "x"): "gradient of x", ("wgrad", "w"): "gradient of w", ("dgrad", "y"): "gradient gy", ("wgrad", "y"): "gradient gy"}
 
@@ -176,8 +177,10 @@ def _wrong(mask: np.ndarray | None, x: float, y: float, side: float) -> str:
 
 
 def runs(mask: np.ndarray, x: float, y: float, side: float) -> str:
-    """The true elements of a plane, each run of a row as one box."""
+    """The true elements of a plane, each as a box, or each run of a row as one where there are many."""
     found = ""
+    if side >= SMALLEST and mask.sum() <= MOST_SINGLE:
+        return boxes([(x + j * side, y + i * side) for i, j in np.argwhere(mask)], side)
     for i, row in enumerate(mask):
         j = 0
         for flag, group in groupby(row.tolist()):
@@ -210,7 +213,7 @@ def heat(wrong: Wrong) -> Markup | None:
     for number, plane in enumerate(sorted(order)):
         x, y = (number % across) * max(wide * side + 12, 64) + 1, (number // across) * (high * side + 24) + 14
         at = np.unravel_index(plane, lead) if lead else ()
-        parts += [text(x, y - 4, f"[{', '.join(str(int(i)) for i in at)}]")]
+        parts += [text(x, y - 4, f"[{', '.join(str(int(i)) for i in at)}]")] if lead else []
         parts += [path("cell", _grid(x, y, wide, high, side)), path("wrong", runs(planes[plane], x, y, side))]
         if plane == worst:
             i, j = wrong.worst[-2:] if wrong.mask.ndim > 1 else (0, wrong.worst[0])

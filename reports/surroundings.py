@@ -48,7 +48,7 @@ def words(summary: Mapping) -> list[str]:
 
 
 def _command(command: object) -> str:
-    return plain(shlex.join(["convlaws", *map(str, command)]), _MOST) if isinstance(command, list) else ""
+    return plain(shlex.join(["convlaws", *map(str, command)]), 4 * _MOST) if isinstance(command, list) else ""
 
 
 def _seconds(seconds: object) -> str:

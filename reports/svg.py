@@ -21,6 +21,7 @@ INK = {
     "axis": ("none", "#8896a6"),
     "bound": ("none", "#c2273a"),
     "dot": ("#1f4fa3", "none"),
+    "tail": ("none", "#9db2d6"),
     "line": ("none", "#1f4fa3"),
 }
 

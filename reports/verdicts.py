@@ -16,11 +16,11 @@ MOST_CHANGES = 60
 
 @dataclass(frozen=True)
 class Sentence:
-    """How it ended, in a sentence, and a state that colours it."""
+    """How it ended, in a sentence, a state that colours it, and how many (method, law, op) are in each state."""
 
     look: Look
     says: str
-    detail: str
+    counts: list[tuple[Look, int]]
 
 
 def sentence(findings: Sequence[Finding]) -> Sentence:
@@ -44,8 +44,9 @@ def _of_right(findings: Sequence[Finding]) -> tuple[Look, str]:
         return worst(bad), _failures(bad, methods)
     if not count["kept"] and not count["known"]:
         return LOOKS["vacuous"], "Nothing was verified"
-    known = f", besides {_plural(count['known'], 'known one')}" if count["known"] else ""
-    return LOOKS["kept"], f"No new failure{known}: {_plural(len(methods), 'method')} held to {_plural(len({f.law for f in findings}), 'law')}"
+    known = f", and {_plural(count['known'], 'known one')}" if count["known"] else ""
+    held = f"{_plural(len(methods), 'method')} held to {_plural(len({f.law for f in findings}), 'law')}"
+    return LOOKS["kept"], f"{held}: no new failure{known}"
 
 
 def _failures(bad: Sequence[Finding], methods: Sequence[str]) -> str:
@@ -57,9 +58,9 @@ def _failures(bad: Sequence[Finding], methods: Sequence[str]) -> str:
     return f"{_plural(len(bad), 'new failure')} in {len(failing)} of {len(methods)} methods: {names}"
 
 
-def _counts(findings: Sequence[Finding]) -> str:
+def _counts(findings: Sequence[Finding]) -> list[tuple[Look, int]]:
     count = Counter(map(state, findings))
-    return ", ".join(f"{count[s]:,} {s}" for s in LOOKS if count[s])
+    return [(look, count[name]) for name, look in LOOKS.items() if count[name]]
 
 
 def _plural(n: int, word: str) -> str:

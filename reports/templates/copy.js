@@ -6,5 +6,5 @@ for (const pre of document.querySelectorAll("pre.copy")) {
     button.textContent = "copied";
     setTimeout(() => { button.textContent = "copy"; }, 1500);
   });
-  pre.before(button);
+  pre.after(button);
 }
