@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BUDGET ?= 125
 REPORT := build/report
 
-.PHONY: verify test lint clean
+.PHONY: verify gallery test lint clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -14,7 +14,13 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 verify: $(VENV)/installed
 	@mkdir -p $(REPORT)
-	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl
+	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl --report $(REPORT)/index.html
+
+# what reports/gallery/ holds: the whole table, and a run with mutants
+gallery: $(VENV)/installed
+	@mkdir -p $(REPORT)
+	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl --report reports/gallery/all.html
+	-$(BIN)/convlaws check 'mutant-*' --budget $(BUDGET) --json $(REPORT)/mutants.jsonl --report reports/gallery/mutants.html
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2

@@ -1,4 +1,4 @@
-"""The command line: `convlaws check`, `repeat`, `list`.
+"""The command line: `convlaws check`, `repeat`, `report`, `list`.
 
 Exit codes: 0 every law kept, 1 a finding, 2 usage, 5 nothing verified, 130 interrupted.
 """
@@ -102,6 +102,7 @@ def _calling(command):
 )
 @click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE", help="Write the records as JSON lines.")
 @click.option("--junit", "junit_path", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@click.option("--report", "report_path", type=click.Path(path_type=Path), metavar="FILE.html", help="Write the page of findings.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that search (default: the CPUs, at most 8).")
 @_calling
 def check(targets, **options) -> None:
@@ -123,6 +124,26 @@ def repeat(lines, **options) -> None:
     from convlaws.commands import repeat as command
 
     raise SystemExit(command.run(lines, **options))
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FINDINGS.jsonl...", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.html", help="Where to write the page."
+)
+@click.option(
+    "--since",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="OLD.jsonl",
+    help="Also say what changed since this earlier file; may be repeated.",
+)
+@click.option("--speed", type=click.Path(path_type=Path), metavar="PATH", help="Results of asv: .asv/results, or one file of it.")
+def report(files, output, since, speed) -> None:
+    """Make one self-contained HTML page of findings files."""
+    from convlaws.commands import report as command
+
+    command.run(files, output, since, speed)
 
 
 @cli.command("list")

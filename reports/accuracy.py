@@ -87,7 +87,7 @@ MOST_POINTS = 1000
 
 @dataclass(frozen=True)
 class Point:
-    """A (method, law, op): the middle of its numbers of terms, of its inexact errors, and where 99 % of those end, as powers of two."""
+    """A (method, law, op): the middle of its terms, that of its inexact errors, where 99 % of those end; powers of two."""
 
     op: str
     terms: float
@@ -117,7 +117,9 @@ def _point(f: Finding) -> Point | None:
     errors, terms = f.error_histogram[1:], f.terms_histogram[1:]
     if f.verdict is not Verdict.KEPT or f.op not in _SHAPES or not sum(errors) or not sum(terms):
         return None
-    middle, high = (min(_quantile(errors, part) + LOWEST, 0.0) for part in (0.5, 0.99))  # the last bin of a kept law holds error = slack
+    middle, high = (
+        min(_quantile(errors, part) + LOWEST, 0.0) for part in (0.5, 0.99)
+    )  # the last bin of a kept law holds error = slack
     return Point(f.op, _quantile(terms, 0.5), middle, high)
 
 

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from convlaws.catalogue import to_benchdnn
-from convlaws.problem import Problem
-from convlaws.reports.geometry import Wrong, wrong_elements
+from convlaws.reports.elements import Element, elements
+from convlaws.reports.geometry import Wrong, parsed, wrong_elements
 from convlaws.reports.picture import heat, picture, shapes
-from convlaws.reports.plain import LINE, MESSAGE, number, one_line, plain, ratio
+from convlaws.reports.plain import MESSAGE, one_line, plain
+from convlaws.reports.repeating import Repeating, commands, lines
 from convlaws.reports.states import Look, is_mutant, look
 from convlaws.results import Finding, Verdict
 
-ROOM = 400_000  # bytes that all pictures of a page may take; the cards after that come without
+ROOM = 450_000  # bytes that the full cards of a page may take; those after that are brief
+TEXT = 2_500  # bytes of a full card besides its pictures and its message
 LARGEST = 16_000  # bytes of one picture
-MOST_ROWS = 6
-_DIRECTION = {"fprop": None, "dgrad": "BWD_D", "wgrad": "BWD_W", "bgrad": "BWD_WB"}
-_DT = {"float64": "f64", "float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 _VERB = {Verdict.BROKEN: "breaks", Verdict.CRASHED: "crashes in", Verdict.HUNG: "hangs in"}
-_PASSED_ON = ("--signature", "--arrays", "--contract")  # options of `check` without which a repeat is another one
-
-
-@dataclass(frozen=True)
-class Element:
-    """One wrong element: the interval that it should be in, and how far outside it is, as texts."""
-
-    at: str
-    got: str
-    allowed: str
-    slack: str
-    outside: str
 
 
 @dataclass(frozen=True)
@@ -44,7 +29,6 @@ class Drawing:
     problem: Markup | None = None
     heat: Markup | None = None
     about: bool = True  # whether the wrong elements are of the problem's own result
-    left_out: bool = False  # the page had no room for them
 
     @property
     def size(self) -> int:
@@ -74,6 +58,7 @@ class Card:
     drawing: Drawing
     known: str = ""
     mutant: bool = False
+    brief: bool = False  # the page had no room for more than its line
     ids: list[str] = field(default_factory=list)
 
 
@@ -103,33 +88,31 @@ def _importance(f: Finding, methods: Mapping[str, int]) -> tuple:
     return (False, is_mutant(f.method), methods[f.method], -f.specific, size, len(f.problem))
 
 
-def cards(groups: Sequence[Sequence[Finding]], options: Sequence[str] = ()) -> list[Card]:
-    """A card a group. Pictures are drawn until ROOM is used up, the first card of each known finding before its others."""
-    drawings: dict[int, Drawing] = {}
+def cards(groups: Sequence[Sequence[Finding]], how: Repeating) -> list[Card]:
+    """A card a group, in full until ROOM is used up, the first of each known finding and mutant before its others."""
+    found: dict[int, Card] = {}
     room = ROOM
     for i in _order(groups):
-        drawing = _drawing(groups[i][0])
-        fits = drawing.size <= room
-        drawings[i] = drawing if fits else Drawing(drawing.shapes, left_out=True)
-        room -= drawing.size if fits else 0
-    return [_card(group, drawings[i], options) for i, group in enumerate(groups)]
+        drawing = _drawing(groups[i][0]) if room > 0 else Drawing()
+        cost = drawing.size + len(groups[i][0].message[:MESSAGE]) + TEXT
+        found[i] = _card(groups[i], drawing, how, brief=cost > room)
+        room -= cost if cost <= room else 0
+    return [found[i] for i in range(len(groups))]
 
 
 def _order(groups: Sequence[Sequence[Finding]]) -> list[int]:
     seen: set[str] = set()
     first, later = [], []
     for i, (lead, *_) in enumerate(groups):
-        (later if lead.known in seen else first).append(i)
-        seen |= {lead.known} - {""}
+        title = lead.known or lead.method
+        (later if title in seen else first).append(i)
+        seen.add(title)
     return first + later
 
 
-def _card(group: Sequence[Finding], drawing: Drawing, options: Sequence[str]) -> Card:
+def _card(group: Sequence[Finding], drawing: Drawing, how: Repeating, *, brief: bool) -> Card:
     f = group[0]
     wrong = wrong_elements(f.evidence)
-    notes = [f"contract {plain(f.contract)}"] * bool(f.contract)
-    notes += [f"flaky: it repeated {plain(f.flaky)} times"] * bool(f.flaky)
-    notes += ["the first line or lines below have to run before the last one, in the same process"] * bool(f.history)
     return Card(
         to=f"f-{f.id}",
         look=look(f),
@@ -140,17 +123,24 @@ def _card(group: Sequence[Finding], drawing: Drawing, options: Sequence[str]) ->
         says=one_line(f.says, 300),
         first=one_line(f.message, 160),
         message=plain(f.message, MESSAGE),
-        notes=notes,
+        notes=_notes(f),
         also=[plain(other.law) for other in group[1:]],
-        lines=[one_line(line, LINE) for line in (*f.history[-20:], f.problem)],
-        elements=_elements(f),
+        lines=lines(f),
+        elements=elements(f),
         wrong=_count(wrong, f),
-        commands=commands(f, options),
+        commands=commands(f, how),
         drawing=drawing,
         known=plain(f.known),
         mutant=is_mutant(f.method),
+        brief=brief,
         ids=[other.id for other in group],
     )
+
+
+def _notes(f: Finding) -> list[str]:
+    notes = [f"contract {plain(f.contract)}"] * bool(f.contract)
+    notes += [f"flaky: it repeated {plain(f.flaky)} times"] * bool(f.flaky)
+    return notes + ["the lines before the last one have to run before it, in the same process"] * bool(f.history)
 
 
 def _count(wrong: Wrong | None, f: Finding) -> str:
@@ -161,14 +151,6 @@ def _count(wrong: Wrong | None, f: Finding) -> str:
 
 
 # --- the pictures ------------------------------------------------------------------
-def parsed(line: str) -> Problem | None:
-    """The problem of a line, or None if it is none."""
-    try:
-        return Problem.parse(line[:LINE])
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
 def _drawing(f: Finding) -> Drawing:
     problem, wrong = parsed(f.problem), wrong_elements(f.evidence)
     if problem is None:
@@ -180,60 +162,3 @@ def _drawing(f: Finding) -> Drawing:
 
 def _small(drawn: Markup | None) -> Markup | None:
     return drawn if drawn is not None and len(drawn) <= LARGEST else None
-
-
-# --- the worst elements --------------------------------------------------------------
-def _elements(f: Finding) -> list[Element]:
-    rows = f.evidence.get("elements") if isinstance(f.evidence, Mapping) else None
-    return [_element(row) for row in (rows if isinstance(rows, list) else [])[:MOST_ROWS] if isinstance(row, Mapping)]
-
-
-def _element(row: Mapping) -> Element:
-    got, low, high = (str(row.get(name, "")) for name in ("got", "low", "high"))
-    allowed = f"exactly {number(low)}" if low == high else f"{number(low)} to {number(high)}"
-    where = row.get("at")
-    at = f"({', '.join(plain(i, 12) for i in where[:8])})" if isinstance(where, list) else ""
-    return Element(at, number(got), allowed, *_distance(got, low, high))
-
-
-def _distance(got: str, low: str, high: str) -> tuple[str, str]:
-    """(slack, distance to the interval) as texts; the slack is half of the interval's width."""
-    try:
-        value, least, most = float(got), float(low), float(high)
-    except ValueError:
-        return "", ""
-    slack, apart = (most - least) / 2, max(least - value, value - most)
-    if apart != apart or apart == float("inf"):
-        return (ratio(slack) if slack == slack else "none"), "no slack allows it"
-    times = f" ({ratio(apart / slack)} x slack)" if slack > 0 else ""
-    return ratio(slack), f"{apart:.3g}{times}"
-
-
-# --- how to see it again -----------------------------------------------------------------
-def commands(f: Finding, options: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """(what it does, command). `options` are those of the run that found it."""
-    lines = [one_line(line, LINE) for line in (*f.history[-20:], f.problem)]
-    how = " ".join(shlex.quote(w) for w in (*lines, plain(f.method, 200), *passed_on(options), "--law", plain(f.law)))
-    found = [("Repeat it", f"convlaws repeat {how}"), ("Write a script that needs no convlaws", f"convlaws repeat {how} --script show.py")]
-    problem = parsed(f.problem)
-    words = to_benchdnn(problem.spec) if problem else None
-    if problem and words:
-        direction = _DIRECTION[problem.op]
-        words = f"--dir={direction} {words.partition(' ')[2]}" if direction else words
-        found.append(("The same sizes in oneDNN's benchdnn, on numbers of its own", f"benchdnn --conv --dt={_DT[problem.dtype]} {words}"))
-    return found
-
-
-def passed_on(words: Sequence[str]) -> list[str]:
-    """The options of a `check` command that a repeat needs too.
-
-    >>> passed_on(["check", "mine.py:conv", "--arrays", "numpy", "--budget=9", "--signature=conv1d"])
-    ['--arrays', 'numpy', '--signature=conv1d']
-    """
-    found: list[str] = []
-    for word, value in zip(words, [*words[1:], ""], strict=True):
-        if word in _PASSED_ON:
-            found += [word, value]
-        elif word.partition("=")[0] in _PASSED_ON:
-            found.append(word)
-    return found

@@ -7,14 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from convlaws.reports.cards import parsed
+from convlaws.reports.geometry import parsed
 from convlaws.reports.plain import plain
 from convlaws.results import Finding, Verdict
 from convlaws.scope import Scope, features
 
 MOST_REASONS = 6
-_WORDS = {"ops": "op", "ndim": "spatial axes", "dtypes": "dtype", "layouts": "layout", "fills": "fill", "padding_mode": "padding mode",
-          "output_padding": "output padding"}  # fmt: skip
+_WORDS = {
+    "ops": "op",
+    "ndim": "spatial axes",
+    "dtypes": "dtype",
+    "layouts": "layout",
+    "fills": "fill",
+    "padding_mode": "padding mode",
+    "output_padding": "output padding",
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,9 @@ def _tried(method: str, cells: list[Finding]) -> Tried:
     reasons = [(kind, n, plain(text, 160)) for kind, count in why.items() for text, n in count.most_common(MOST_REASONS)]
     drawn, judged = sum(f.drawn for f in cells), sum(f.examples for f in cells)
     sums = {kind: sum(count.values()) for kind, count in why.items()}
-    return Tried(plain(method), drawn, judged, sums["vacuous"], sums["refused"], sum(not f.examples for f in cells), len(cells), reasons)
+    return Tried(
+        plain(method), drawn, judged, sums["vacuous"], sums["refused"], sum(not f.examples for f in cells), len(cells), reasons
+    )
 
 
 # --- the sample of problems ------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 
 from convlaws.evidence import MOST_MASK, unpacked
 from convlaws.problem import RESULT, Problem, shape_of
+from convlaws.reports.plain import LINE
 
 LONGEST_MASK = 4096  # characters; what evidence_of writes is shorter
 
@@ -47,6 +48,14 @@ class Axis:
         return range(start, start + self.reach, self.dilation)
 
 
+def parsed(line: str) -> Problem | None:
+    """The problem of a line, or None if it is none."""
+    try:
+        return Problem.parse(line[:LINE])
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
 def axes(problem: Problem) -> list[Axis]:
     """The spatial axes of a problem."""
     s = problem.spec
@@ -79,7 +88,7 @@ class Wrong:
 
     def spatial(self, ndim: int) -> np.ndarray:
         """Whether any image or channel is wrong at a place."""
-        return self.mask.any(axis=tuple(range(self.mask.ndim - ndim)))
+        return np.asarray(self.mask.any(axis=tuple(range(self.mask.ndim - ndim))))
 
 
 def wrong_elements(evidence: dict) -> Wrong | None:

@@ -13,10 +13,20 @@ from convlaws.results import Finding, load, read
 
 @dataclass(frozen=True)
 class Run:
-    """Findings, each once, and the summary record of each file."""
+    """Findings, each once, the summary record of each file, and in words what is missing."""
 
     findings: list[Finding]
     summaries: list[dict] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def places(self) -> dict[str, str]:
+        """For each environment the words that tell it from the others."""
+        return {}
+
+    def apart(self) -> list[Finding]:
+        """The findings; where there are several environments, each method's name says in which."""
+        return self.findings
 
 
 def merged(paths: Iterable[str | PathLike[str]]) -> Run:

@@ -17,13 +17,23 @@ from convlaws.reports.judge import judge
 from convlaws.reports.matrix import failed, matrix, sheets
 from convlaws.reports.merging import Run
 from convlaws.reports.plain import plain, ratio
+from convlaws.reports.repeating import Repeating, passed_on
 from convlaws.reports.speed import Speed
 from convlaws.reports.states import LOOKS, is_mutant
 from convlaws.results import Finding
 
 TEMPLATES = Path(__file__).parent / "templates"
 # the bar of all states where no style sheet is read
-INKS = {"b": "#c2273a", "c": "#6d1030", "h": "#8a4b00", "n": "#363b9e", "v": "#865800", "k": "#17663a", "r": "#d5dae0", "z": "#fff"}
+INKS = {
+    "b": "#c2273a",
+    "c": "#6d1030",
+    "h": "#8a4b00",
+    "n": "#363b9e",
+    "v": "#865800",
+    "k": "#17663a",
+    "r": "#d5dae0",
+    "z": "#fff",
+}
 
 
 @dataclass(frozen=True)
@@ -51,22 +61,25 @@ def _script() -> dict:
 
 
 def _context(run: Run, beside: Beside) -> dict:
-    groups = grouped(run.findings)
+    findings = run.apart()
+    groups = grouped(findings)
     where = anchors(groups)
-    right = [f for f in run.findings if not is_mutant(f.method)]
+    right = [f for f in findings if not is_mutant(f.method)]
     options = surroundings.words(run.summaries[0]) if len(run.summaries) == 1 else []
-    drawn = cards(groups, options)
+    drawn = cards(groups, Repeating(passed_on(options), [words for words in run.places.values() if words]))
     return {
-        "sentence": verdicts.sentence(run.findings),
-        "changes": verdicts.changes(beside.before.findings, run.findings) if beside.before else None,
+        "sentence": verdicts.sentence(findings),
+        "notes": [plain(note, 300) for note in run.notes],
+        "changes": verdicts.changes(beside.before.apart(), findings) if beside.before else None,
         "looks": LOOKS,
         "inks": INKS,
         "tables": _tables(right, where),
         "new": _piles([c for c in drawn if not c.known and not c.mutant], by_method),
         "known": _piles([c for c in drawn if c.known], lambda c: c.known, beside.known),
         "mutants": _piles([c for c in drawn if c.mutant and not c.known], by_method),
-        "laws": list({plain(f.law): plain(f.says, 300) for f in run.findings}.items()),
-        **_lower(run, right, where, beside),
+        "brief": sum(c.brief for c in drawn),
+        "laws": list({plain(f.law): plain(f.says, 300) for f in findings}.items()),
+        **_lower(run, right or findings, findings, where, beside),
     }
 
 
@@ -84,15 +97,14 @@ def _tables(findings: Sequence[Finding], where: Mapping[str, str]) -> dict | Non
     return {"matrix": matrix(findings, methods, where), "titles": titles, "sheets": found, "failed": failed}
 
 
-def _lower(run: Run, right: Sequence[Finding], where: dict[str, str], beside: Beside) -> dict:
-    """The sections below the findings; of mutants only, the mutants are what they are about."""
-    about = right or run.findings
+def _lower(run: Run, about: Sequence[Finding], findings: Sequence[Finding], where: dict[str, str], beside: Beside) -> dict:
+    """The sections below the findings; those on accuracy and coverage are about `about`."""
     return {
         "spreads": accuracy.spreads(about),
         "against_terms": accuracy.against_terms(about),
         "tried": coverage.tried(about),
         "sample": coverage.sample(about),
-        "judge": judge(run.findings, where),
+        "judge": judge(findings, where),
         "speed": beside.speed,
         "runs": len(run.summaries),
         "environment": surroundings.rows(run.summaries),
@@ -117,6 +129,12 @@ def _piles(drawn: Sequence[Card], title: Callable[[Card], str], sentences: Mappi
         groups.setdefault(title(card), []).append(card)
     said = sentences or {}
     return [
-        Pile(name, plain(said.get(name, ""), 1000), list(dict.fromkeys(c.method for c in group)), sum(len(c.ids) for c in group), group)
+        Pile(
+            name,
+            plain(said.get(name, ""), 1000),
+            list(dict.fromkeys(c.method for c in group)),
+            sum(len(c.ids) for c in group),
+            group,
+        )
         for name, group in groups.items()
     ]

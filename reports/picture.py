@@ -17,7 +17,12 @@ LONGEST = 400  # elements of an axis beyond which nothing is drawn
 LABEL, GAP = 92, 26
 MOST_SINGLE = 80  # wrong elements that are drawn one by one
 _NAMES = {"x": "input x", "y": "output y", "w": "kernel w"}
-_OTHER = {("dgrad", "x"): "gradient of x", ("wgrad", "w"): "gradient of w", ("dgrad", "y"): "gradient gy", ("wgrad", "y"): "gradient gy"}
+_OTHER = {
+    ("dgrad", "x"): "gradient of x",
+    ("wgrad", "w"): "gradient of w",
+    ("dgrad", "y"): "gradient gy",
+    ("wgrad", "y"): "gradient gy",
+}
 
 
 def picture(problem: Problem, wrong: Wrong | None) -> Markup | None:
@@ -88,7 +93,7 @@ def _strips(problem: Problem, sides: list[Axis], place: list[int], marks: dict) 
 
 
 def _onto(mask: np.ndarray, axis: int) -> np.ndarray:
-    return mask.any(axis=tuple(i for i in range(mask.ndim) if i != axis))
+    return np.asarray(mask.any(axis=tuple(i for i in range(mask.ndim) if i != axis)))
 
 
 def _strip(problem: Problem, a: Axis, at: int, marks: dict, side: float, top: float) -> list[str]:
@@ -135,13 +140,20 @@ def _plane(problem: Problem, sides: list[Axis], place: list[int], marks: dict) -
 def _wide(sides: list[Axis], place: list[int], wrong: np.ndarray | None, side: float) -> list[str]:
     rows, columns = sides
     left, top = 1 + columns.low * side, 18 + rows.low * side
-    parts = [path("pad", _grid(1, 18, columns.span, rows.span, side)), path("cell", _grid(left, top, columns.wide, rows.wide, side))]
+    parts = [
+        path("pad", _grid(1, 18, columns.span, rows.span, side)),
+        path("cell", _grid(left, top, columns.wide, rows.wide, side)),
+    ]
     parts.append(_wrong(wrong, left, top, side))
     taps = [(1 + j * side, 18 + i * side) for i in rows.taps(place[0]) for j in columns.taps(place[1])]
     follows = [min(p + 1, a.narrow - 1) for p, a in zip(place, sides, strict=True)]
     y, x = (18 + follows[0] * rows.stride * side, 1 + follows[1] * columns.stride * side)
     moved = follows != place
-    return [*parts, path("tap", boxes(taps, side)), path("next", box(x, y, columns.reach * side, rows.reach * side) if moved else "")]
+    return [
+        *parts,
+        path("tap", boxes(taps, side)),
+        path("next", box(x, y, columns.reach * side, rows.reach * side) if moved else ""),
+    ]
 
 
 def _kernel(sides: list[Axis], wrong: np.ndarray | None, left: float, side: float) -> list[str]:

@@ -63,7 +63,11 @@ def read_speed(where: Path) -> Speed:
     Raises:
         UsageError: there is nothing of asv's there.
     """
-    files = [where] if where.is_file() else [p for p in sorted(where.rglob("*.json")) if p.name not in ("machine.json", "benchmarks.json")]
+    files = (
+        [where]
+        if where.is_file()
+        else [p for p in sorted(where.rglob("*.json")) if p.name not in ("machine.json", "benchmarks.json")]
+    )
     names = _names(where)
     points: dict[tuple[str, tuple[str, ...], str], list[Point]] = {}
     count = 0
@@ -117,7 +121,9 @@ def _series(key: tuple[str, tuple[str, ...], str], points: list[Point], names: d
     regressed = known and last.value > SLOWER * usual and last.low > max(p.high for p in before[-LEAST:])
     change = f"{100 * (last.value / usual - 1):+.0f} %" if before else "first"
     title = f"{plain(name)}({', '.join(params)})" if params else plain(name)
-    return Series(title, machine, points, _amount(last.value, names.get(name, {})), change, regressed, _line(points, title, regressed))
+    return Series(
+        title, machine, points, _amount(last.value, names.get(name, {})), change, regressed, _line(points, title, regressed)
+    )
 
 
 def _amount(value: float, about: dict) -> str:

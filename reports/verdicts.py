@@ -101,7 +101,11 @@ class Changes:
 def changes(before: Sequence[Finding], now: Sequence[Finding]) -> Changes:
     """By (method, law, op); what is in one file only counts by its method."""
     old, new = _states(before), _states(now)
-    moved = [Change(*map(plain, key), old[key], new[key]) for key in new if key in old and old[key] is not new[key]]
+    moved = [
+        Change(plain(key[0]), plain(key[1]), plain(key[2]), old[key], new[key])
+        for key in new
+        if key in old and old[key] is not new[key]
+    ]
     worse = [c for c in moved if c.now.state in FAILED and c.before.state not in FAILED]
     better = [c for c in moved if c.before.state in FAILED and c.now.state not in FAILED]
     rest = Counter((c.before.state, c.now.state) for c in moved if c not in worse and c not in better)

@@ -13,11 +13,13 @@ import click
 from convlaws import console, environment, known
 from convlaws.catalogue import read_problems
 from convlaws.commands.progress import progress
+from convlaws.commands.report import page
 from convlaws.errors import UsageError
 from convlaws.junit import junit
 from convlaws.laws import registry as laws
 from convlaws.methods.registry import rows
 from convlaws.replay import given, not_shown
+from convlaws.reports.merging import Run
 from convlaws.results import LEAST, Finding, Verdict, summary_line
 from convlaws.scope import Scope
 from convlaws.search import Plan
@@ -31,7 +33,7 @@ DEFAULT_BUDGET = 60.0
 def run(targets: tuple[str, ...], **o) -> int:
     """Search and print; returns the exit code."""
     plan = _plan(targets, o)
-    outputs = {path: _writable(path) for path in (o["json_path"], o["junit_path"]) if path}
+    outputs = {path: _writable(path) for path in (o["json_path"], o["junit_path"], o["report_path"]) if path}
     setting = Setting(sandbox=not o["no_sandbox"], time_limit=o["time_limit"], memory_limit=o["memory_limit"] << 20)
     workers = o["workers"] or min(os.cpu_count() or 1, 8)
     started = time.monotonic()
@@ -117,12 +119,15 @@ def _print(findings: list[Finding], faded: list[str], judged: int, seconds: floa
 
 
 def _write(outputs: dict, o: dict, findings: list[Finding], facts: dict) -> None:
+    told = {"command": sys.argv[1:], "environment": environment.facts(), **facts, **counts(findings)}
     try:
         if o["json_path"]:
             with outputs[o["json_path"]] as file:
                 file.writelines(f"{f.to_line()}\n" for f in findings)
-                told = {"command": sys.argv[1:], "environment": environment.facts(), **facts, **counts(findings)}
                 file.write(f"{summary_line(**told)}\n")
+        if o["report_path"]:
+            with outputs[o["report_path"]] as file:
+                file.write(page(Run(findings, [told])))
         if o["junit_path"]:
             with outputs[o["junit_path"]] as file:
                 file.write(junit(findings))
