@@ -73,7 +73,7 @@ class Finding:
     def id(self) -> str:
         """A short name for (method, law, op, signature, problem) that a merge can count by."""
         text = "|".join((self.method, self.law, self.op, self.signature, self.problem if self.verdict.bad else ""))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def to_line(self) -> str:
         """The record as one line of JSON: plain ASCII, no NaN or Infinity."""

@@ -93,7 +93,7 @@ def cards(groups: Sequence[Sequence[Finding]], how: Repeating) -> list[Card]:
     found: dict[int, Card] = {}
     room = ROOM
     for i in _order(groups):
-        drawing = _drawing(groups[i][0]) if room > 0 else Drawing()
+        drawing = _drawing(groups[i][0]) if room > TEXT else Drawing()
         cost = drawing.size + len(groups[i][0].message[:MESSAGE]) + TEXT
         found[i] = _card(groups[i], drawing, how, brief=cost > room)
         room -= cost if cost <= room else 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from convlaws.reports import accuracy, coverage, surroundings, verdicts
@@ -16,7 +17,7 @@ from convlaws.reports.cards import Card, anchors, cards, grouped
 from convlaws.reports.judge import judge
 from convlaws.reports.matrix import failed, matrix, sheets
 from convlaws.reports.merging import Run
-from convlaws.reports.plain import plain, ratio
+from convlaws.reports.plain import plain
 from convlaws.reports.repeating import Repeating, passed_on
 from convlaws.reports.speed import Speed
 from convlaws.reports.states import LOOKS, is_mutant
@@ -47,11 +48,14 @@ class Beside:
 
 def render(run: Run, beside: Beside | None = None) -> str:
     """The page of a run as HTML text."""
-    beside = beside or Beside()
+    return _template().render(**_context(run, beside or Beside()), **_script())
+
+
+@cache
+def _template() -> Template:
     loader = FileSystemLoader(TEMPLATES)
-    templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    templates.filters |= {"ratio": ratio, "plain": plain}
-    return templates.get_template("page.html").render(**_context(run, beside), **_script())
+    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return found.get_template("page.html")
 
 
 def _script() -> dict:

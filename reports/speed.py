@@ -75,7 +75,7 @@ def read_speed(where: Path) -> Speed:
         record = _json(file)
         if isinstance(record, dict) and isinstance(record.get("results"), dict):
             count += 1
-            for key, point in _points(record):
+            for key, point in _points(record, names):
                 points.setdefault(key, []).append(point)
     if not points:
         raise UsageError(f"{where} has no results of asv; 'asv run' writes them to .asv/results")
@@ -97,12 +97,14 @@ def _names(where: Path) -> dict[str, dict]:
     return {k: v for k, v in found.items() if isinstance(v, dict)} if isinstance(found, dict) else {}
 
 
-def _points(record: dict) -> Iterator[tuple[tuple[str, tuple[str, ...], str], Point]]:
+def _points(record: dict, names: dict[str, dict]) -> Iterator[tuple[tuple[str, tuple[str, ...], str], Point]]:
     columns = record.get("result_columns") or []
     commit, date = plain(record.get("commit_hash", ""), 40)[:8], record.get("date", 0)
     machine = plain((record.get("params") or {}).get("machine", ""))
     for name, row in record["results"].items():
         entry = dict(zip(columns, row, strict=False)) if isinstance(row, list) else {}
+        if entry.get("version") != names.get(name, entry).get("version"):
+            continue  # measured with another code of the benchmark
         values, params = entry.get("result") or [], entry.get("params") or []
         lows, highs = entry.get("stats_ci_99_a") or [], entry.get("stats_ci_99_b") or []
         for i, (chosen, value) in enumerate(zip(product(*params), values, strict=False)):
