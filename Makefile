@@ -16,11 +16,13 @@ verify: $(VENV)/installed
 	@mkdir -p $(REPORT)
 	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl --report $(REPORT)/index.html
 
-# what reports/gallery/ holds: the whole table, and a run with mutants
+# what reports/gallery/ holds: the page of the whole table, that of all mutants, pictures of both
 gallery: $(VENV)/installed
 	@mkdir -p $(REPORT)
 	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl --report reports/gallery/all.html
 	-$(BIN)/convlaws check 'mutant-*' --budget $(BUDGET) --json $(REPORT)/mutants.jsonl --report reports/gallery/mutants.html
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[page]'
+	$(BIN)/python reports/gallery/pictures.py
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2

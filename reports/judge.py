@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from convlaws.reports.families import family, order
+from convlaws.reports.matrix import Matrix, matrix
 from convlaws.reports.plain import LINE, one_line, plain
 from convlaws.reports.states import Look, is_mutant, worst
 from convlaws.results import Finding, Verdict
@@ -33,6 +34,7 @@ class Judge:
     kills: list[Kill]
     by_law: list[tuple[str, int, int]]  # (law, mutants killed, mutants judged by it)
     survivors: list[str]
+    matrix: Matrix
 
 
 def judge(findings: Sequence[Finding], anchors: dict[str, str]) -> Judge | None:
@@ -49,7 +51,9 @@ def judge(findings: Sequence[Finding], anchors: dict[str, str]) -> Judge | None:
     judged = Counter(law for _, law in {(f.method, f.law) for f in ours if f.verdict.bad or f.verdict is Verdict.KEPT})
     kills = [_kill(m, [f for f in fs if f.verdict.bad], titles, anchors) for m, fs in by_mutant.items()]
     table = sorted(((plain(law), killed[law], judged[law]) for law in laws), key=lambda row: -row[1])
-    return Judge(titles, kills, table, [k.mutant for k in kills if not k.laws])
+    return Judge(
+        titles, kills, table, [k.mutant for k in kills if not k.laws], matrix(ours, list(by_mutant), anchors, sheeted=False)
+    )
 
 
 def _kill(mutant: str, bad: list[Finding], titles: list[str], anchors: dict[str, str]) -> Kill:

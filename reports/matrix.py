@@ -93,11 +93,14 @@ def cell(findings: Sequence[Finding], to: str = "") -> Cell:
     return Cell(shown, sum(examples.values()), ratio(errors) if shown.state == "kept" else "", to)
 
 
-def matrix(findings: Sequence[Finding], methods: Sequence[str], anchors: Mapping[str, str]) -> Matrix:
-    """Laws x methods, or laws x ops where there is one method only. `anchors`: where a failing finding's card is."""
+def matrix(findings: Sequence[Finding], methods: Sequence[str], anchors: Mapping[str, str], *, sheeted: bool = True) -> Matrix:
+    """Laws x methods, or laws x ops where there is one method only.
+
+    `anchors`: where a failing finding's card is; `sheeted`: whether each method has a sheet to lead to.
+    """
     single = len(methods) == 1
     ops = [op for op in OPS if any(f.op == op for f in findings)]
-    columns = [Column(op) for op in ops] if single else [Column(m, f"m{i}") for i, m in enumerate(methods)]
+    columns = [Column(op) for op in ops] if single else [Column(m, f"m{i}" if sheeted else "") for i, m in enumerate(methods)]
     place: Callable[[Finding], str] = (lambda f: f.op) if single else (lambda f: f.method)
     laws = {f.law: f.says for f in findings}
     table: dict[tuple[str, str], list[Finding]] = {}

@@ -44,6 +44,7 @@ class Series:
     latest: str
     change: str
     regressed: bool
+    unsure: bool  # slower, but within the uncertainty of the measurement
     picture: Markup
 
 
@@ -119,12 +120,19 @@ def _series(key: tuple[str, tuple[str, ...], str], points: list[Point], names: d
     points = sorted(points, key=lambda p: p.date)
     *before, last = points
     usual = median(p.value for p in before) if before else last.value
-    known = len(before) >= LEAST
-    regressed = known and last.value > SLOWER * usual and last.low > max(p.high for p in before[-LEAST:])
+    slower = len(before) >= LEAST and last.value > SLOWER * usual
+    regressed = slower and last.low > max(p.high for p in before[-LEAST:])
     change = f"{100 * (last.value / usual - 1):+.0f} %" if before else "first"
     title = f"{plain(name)}({', '.join(params)})" if params else plain(name)
     return Series(
-        title, machine, points, _amount(last.value, names.get(name, {})), change, regressed, _line(points, title, regressed)
+        title,
+        machine,
+        points,
+        _amount(last.value, names.get(name, {})),
+        change,
+        regressed,
+        slower and not regressed,
+        _line(points, title, regressed),
     )
 
 
@@ -155,7 +163,7 @@ def _relative(points: dict, names: dict[str, dict]) -> list[tuple[str, list[tupl
         at = _method_at(names.get(name, {}), len(params))
         if at is not None:
             others = ", ".join(p for i, p in enumerate(params) if i != at)
-            last = max(found, key=lambda p: p.date).value
+            last = sorted(found, key=lambda p: p.date)[-1].value
             rows.setdefault((f"{plain(name)} {others}".strip(), machine), {})[params[at]] = last
     several = [(f"{what} on {machine}" if machine else what, times) for (what, machine), times in rows.items() if len(times) > 1]
     return [(what, [(m, f"{t / min(times.values()):.2f}") for m, t in times.items()]) for what, times in several]

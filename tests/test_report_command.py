@@ -54,7 +54,7 @@ def test_a_step_within_its_uncertainty_is_no_regression(tmp_path):
     for i, commit in enumerate("abcde"):
         result(tmp_path, commit, i, [1e-3 * (1.2 if commit == "e" else 1), None], low=float("-inf"), high=float("inf"))
 
-    assert [s.regressed for s in read_speed(tmp_path).series] == [False]
+    assert [(s.regressed, s.unsure) for s in read_speed(tmp_path).series] == [(False, True)]
 
 
 def test_times_of_another_version_of_a_benchmark_are_left_out(tmp_path):

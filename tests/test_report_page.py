@@ -57,6 +57,15 @@ class Opened:
         self.tab.goto(path.as_uri())
 
 
+def test_a_page_that_does_what_it_must_not_is_noticed(browser, tmp_path):
+    bad = tmp_path / "bad.html"
+    bad.write_text("<script>console.error('x'); nothing.here</script><img src='http://127.0.0.1:9/x.png'>")
+
+    faults = Opened(browser, bad).faults
+
+    assert {fault.split()[0] for fault in faults} >= {"console", "error:", "request:"}
+
+
 @pytest.fixture(scope="module")
 def real(tmp_path_factory) -> Path:
     """The page of a run of `convlaws check` with two right methods and two mutants."""
