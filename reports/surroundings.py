@@ -61,7 +61,11 @@ def _count(count: object) -> str:
 
 def _early(summary: Mapping) -> str:
     lost = summary.get("lost") or []
-    why = ["interrupted"] * bool(summary.get("interrupted")) + [plain(x, _MOST) for x in lost if isinstance(lost, list)]
+    why = (
+        ["interrupted"] * bool(summary.get("interrupted"))
+        + ["killed, or still running"] * bool(summary.get("unfinished"))
+        + [plain(x, _MOST) for x in lost if isinstance(lost, list)]
+    )
     return "; ".join(why) or "no" if "interrupted" in summary else ""
 
 
