@@ -81,7 +81,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Changes:
-    """What is new, what is gone, and how many changed otherwise."""
+    """What failed and did not before, what is kept and failed before, and how many changed otherwise."""
 
     worse: list[Change]
     better: list[Change]
@@ -107,7 +107,9 @@ def changes(before: Sequence[Finding], now: Sequence[Finding]) -> Changes:
         if key in old and old[key] is not new[key]
     ]
     worse = [c for c in moved if c.now.state in FAILED and c.before.state not in FAILED]
-    better = [c for c in moved if c.before.state in FAILED and c.now.state not in FAILED]
+    better = [
+        c for c in moved if c.before.state in FAILED and c.now.state == "kept"
+    ]  # not what is known now, or judged too little
     rest = Counter((c.before.state, c.now.state) for c in moved if c not in worse and c not in better)
     first, last = ({plain(k[0]) for k in states} for states in (old, new))
     more = max(0, len(worse) - MOST_CHANGES) + max(0, len(better) - MOST_CHANGES)

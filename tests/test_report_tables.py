@@ -38,13 +38,15 @@ def test_the_verdict_in_a_sentence(found, state, says):
 def test_what_changed_is_told_apart():
     kept, bad = finding(Verdict.KEPT), finding()
     before = [kept, finding(law="b"), finding(Verdict.KEPT, law="c"), finding(Verdict.KEPT, method="gone"), finding(law="same")]
+    before += [finding(law="d"), finding(law="e")]
     now = [bad, finding(Verdict.KEPT, law="b"), finding(Verdict.VACUOUS, law="c"), finding(method="new"), finding(law="same")]
+    now += [finding(law="d", known="k"), finding(Verdict.VACUOUS, law="e")]
 
     found = verdicts.changes(before, now)
 
     assert [(c.law, c.before.state, c.now.state) for c in found.worse] == [("equals-the-definition", "kept", "broken")]
     assert [(c.law, c.before.state, c.now.state) for c in found.better] == [("b", "broken", "kept")]
-    assert found.others == [("kept", "vacuous", 1)]
+    assert found.others == [("kept", "vacuous", 1), ("broken", "known", 1), ("broken", "vacuous", 1)]
     assert (found.only_before, found.only_now) == (["gone"], ["new"])
 
 
