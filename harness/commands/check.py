@@ -17,6 +17,7 @@ from convlaws.commands import options
 from convlaws.commands.account import Account, Counted
 from convlaws.commands.outputs import Appended, Outputs, Render
 from convlaws.commands.progress import progress
+from convlaws.commands.report import page
 from convlaws.commands.warning import warn
 from convlaws.errors import HarnessError, UsageError
 from convlaws.junit import junit
@@ -25,6 +26,7 @@ from convlaws.methods.registry import rows
 from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.replay import given
+from convlaws.reports.merging import Run
 from convlaws.results import LEAST, Finding, Verdict
 from convlaws.scope import WHOLE
 from convlaws.shares import shares
@@ -98,10 +100,14 @@ def _setting(o: dict) -> Setting:
 
 def _wanted(account: Account, o: dict) -> dict[Path, Render]:
     """Which file is made how."""
-    renders = {"json_path": account.lines, "junit_path": lambda findings, done: junit(findings)}
+    renders: dict[str, Render] = {
+        "json_path": account.lines,
+        "junit_path": lambda findings, done: junit(findings),
+        "report_path": lambda findings, done: page(Run(findings, [account.facts(findings, done)])) if done else "",
+    }
     chosen = {name: o[name] for name in renders if o[name]}
     if len({path.resolve() for path in chosen.values()}) < len(chosen):
-        raise UsageError(f"--json and --junit name the same file, {o['json_path']}")
+        raise UsageError(f"two of --json, --junit and --report name the same file, {next(iter(chosen.values()))}")
     return {path: renders[name] for name, path in chosen.items()}
 
 
