@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from convlaws.contracts import CONTRACTS, TIGHTEST
 from convlaws.examine import Outcome
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method
@@ -15,6 +18,7 @@ from convlaws.results import LEAST, Finding, Verdict, counted, too_few
 from convlaws.scope import Scope
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
+TABLES = ("vacuous", "refused", "explained", "avoided", "ran", "holds")  # that go into a finding as they are
 KERNELS = 12  # names of kernels that a cell remembers
 HOPELESS = 5  # refusals, without an example, after which a cell is left alone
 _LOWEST = {"ratios": -20, "terms": 0}
@@ -78,6 +82,7 @@ class Cell:
     error_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     term_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     ran: dict[str, int] = field(default_factory=dict)  # how often each kernel ran, where the library tells
+    holds: dict[str, list[str]] = field(default_factory=dict)  # by dtype: the contracts that all answers kept so far
     own: int = 0  # examples of problems that were drawn from its own scope
     goal: float = 0  # examples after which it judges no more in this round
     idle: int = 0  # batches in a row that added nothing
@@ -125,6 +130,12 @@ class Cell:
         self.failures[key] = Failure(problem, outcome, known)
         return self.failures[key]
 
+    def hold(self, dtype: str, within: Callable[[str], bool]) -> None:
+        """Note which contracts an answer keeps; the others are not asked before the tightest is broken."""
+        left = self.holds.setdefault(dtype, list(CONTRACTS))
+        if TIGHTEST not in left or not within(TIGHTEST):
+            self.holds[dtype] = [name for name in left if name != TIGHTEST and within(name)]
+
     def avoid(self, region: str) -> None:
         """Count a problem that is not asked, as it lies in the region of the known finding `region`."""
         self.avoided[region] = self.avoided.get(region, 0) + 1
@@ -150,6 +161,7 @@ class Cell:
         return [self._record(Verdict.KEPT, "" if self.examples >= LEAST else f"on {counted(self.examples, 'example')} only")]
 
     def _record(self, verdict: Verdict, message: str) -> Finding:
+        tables: dict[str, Any] = {name: dict(getattr(self, name)) for name in TABLES}
         return Finding(
             method=self.method.name,
             law=self.law.name,
@@ -166,13 +178,9 @@ class Cell:
             failed=self.failed,
             drawn=self.drawn,
             asked=f"{self.asked:08x}",
-            vacuous=dict(self.vacuous),
-            refused=dict(self.refused),
-            explained=dict(self.explained),
-            avoided=dict(self.avoided),
             error_histogram=self.error_counts.tolist(),
             terms_histogram=self.term_counts.tolist(),
-            ran=dict(self.ran),
+            **tables,
         )
 
     def _bad(self, failure: Failure) -> Finding:

@@ -8,7 +8,7 @@ OPS = ("fprop", "dgrad", "wgrad", "bgrad")
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 LAYOUTS = ("contiguous", "channels_last", "sliced", "expanded")
 BATCHES = ("unbatched", "empty", "one", "many")
-PADDINGS = ("none", "even", "uneven", "same", "valid", "negative", "sameupper", "samelower")
+PADDINGS = ("none", "even", "uneven", "same", "valid", "sameupper", "samelower", "negative")
 GROUPINGS = ("one", "some", "depthwise")
 SIGNATURES = ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 

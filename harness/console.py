@@ -54,11 +54,12 @@ def table(findings: Sequence[Finding]) -> str:
 
 
 def by_method(findings: Sequence[Finding]) -> str:
-    """A line a method: how many (law, op) ended how, examples (least and median), worst ratio."""
+    """A line a method: how many (law, op) ended how, examples (least and median), worst ratio, and the contract that holds."""
     methods = list(dict.fromkeys(f.method for f in findings))
     wide = max(map(len, methods), default=0)
     words = ("kept", "known", "failed", "vacuous", "refused")
-    lines = [f"    {'':{wide}}" + "".join(f"{w:>9}" for w in words) + "   least  median  error/slack"]
+    heads = "".join(f"{w:>9}" for w in words) + "   least  median  error/slack  draws refused  contract that holds"
+    lines = [f"    {'':{wide}}{heads}"]
     for number, method in enumerate(methods, 1):
         mine = [f for f in findings if f.method == method]
         count = Counter({"broken": "failed", "crashed": "failed", "hung": "failed"}.get(s, s) for s in map(state, mine))
@@ -67,9 +68,31 @@ def by_method(findings: Sequence[Finding]) -> str:
         lines.append(
             f"{number:3} {method:{wide}}"
             + "".join(f"{count[w]:9}" for w in words)
-            + f"{min(judged):8}{median(judged):8.0f}{worst:13.3f}"
+            + f"{min(judged):8}{median(judged):8.0f}{worst:13.3f}{_refused_share(mine):15.1%}  {holding(mine)}"
         )
     return "\n".join(lines)
+
+
+def _refused_share(findings: Sequence[Finding]) -> float:
+    """Of the drawn problems, how many were refused."""
+    drawn = sum(f.drawn for f in findings)
+    return sum(sum(f.refused.values()) for f in findings) / drawn if drawn else 0.0
+
+
+def held(findings: Sequence[Finding]) -> dict[str, str]:
+    """By dtype the tightest contract that all answers kept, 'none' if there is none; only what was compared."""
+    by_dtype: dict[str, list[str]] = {}
+    for f in findings:
+        for dtype, names in f.holds.items():
+            by_dtype[dtype] = [name for name in by_dtype.get(dtype, names) if name in names]
+    return {dtype: next(iter(names), "none") for dtype, names in by_dtype.items()}
+
+
+def holding(findings: Sequence[Finding]) -> str:
+    """The same as a phrase: 'plain; bfloat16 storage'."""
+    first = held(findings)
+    common = max(first.values(), key=list(first.values()).count, default="")
+    return "; ".join([common, *(f"{dtype} {name}" for dtype, name in first.items() if name != common)])
 
 
 def failure(f: Finding) -> str:

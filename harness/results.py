@@ -45,7 +45,8 @@ class Finding:
     |error| / slack seen. `family` is the room of the law, `specific` ranks it: of several broken ones
     the highest names the mistake best. `known` is the id of the known finding that explains a failure,
     `flaky` is "k/n" if the failure repeated k times out of n, `history` holds the lines that have to run before it.
-    `ran` counts the kernels that ran, where the library tells; of a failure it is the one that failed. By the id of a
+    `ran` counts the kernels that ran, where the library tells; of a failure it is the one that failed. `holds` names,
+    by dtype, the contracts that all answers kept, where the law compares with the definition. By the id of a
     known finding, `explained` counts the failing cases that it explains, `avoided` the problems not asked for its sake.
     `failed` counts the failing ones of the examples, `asked` is a checksum of all drawn problems in their order.
     All failures of one (method, law, op) carry the same tallies: they were drawn together.
@@ -82,6 +83,7 @@ class Finding:
     terms_histogram: list[int] = field(default_factory=list)
     evidence: dict = field(default_factory=dict)
     ran: dict[str, int] = field(default_factory=dict)
+    holds: dict[str, list[str]] = field(default_factory=dict)
     run: str = ""
     environment: str = ""
 
@@ -180,6 +182,7 @@ HOLDS: dict[str, Callable[[Any], bool]] = {
     "dict": lambda value: isinstance(value, dict),
     "list[str]": lambda value: isinstance(value, list) and all(map(_is_text, value)),
     "list[int]": lambda value: isinstance(value, list) and all(map(_is_count, value)),
+    "dict[str, list[str]]": lambda value: isinstance(value, dict) and all(map(HOLDS["list[str]"], value.values())),
     "dict[str, int]": lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
 }
 

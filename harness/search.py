@@ -27,12 +27,13 @@ from convlaws.opening import lost_cells, lost_homes
 from convlaws.plan import Plan
 from convlaws.problem import OPS, Problem
 from convlaws.remembering import Remembering, Runner, live
-from convlaws.results import Finding
+from convlaws.results import Finding, Verdict
 from convlaws.scope import Scope
 from convlaws.shrink import Shrinker
 
 BATCH = 24
 PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
+DEFINITION = "equals-the-definition"  # the law that tells which contracts hold
 LAWS_A_JOB = 6  # that share their draws: drawing costs as much as judging a few cases
 TRAIL = 256  # how many cases of a method before a failure are remembered
 
@@ -184,6 +185,8 @@ class Search:
     def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
         trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))
         known = self.explained(cell, problem, outcome) if outcome.verdict.bad else ""
+        if cell.law.name == DEFINITION and outcome.verdict in (Verdict.KEPT, Verdict.BROKEN):
+            cell.hold(problem.dtype, holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers))
         failure = cell.add(problem, outcome, known, own=origin.scope == cell.scope)
         if failure and known:
             failure.shrunk = True  # its entry has the small line already

@@ -124,7 +124,16 @@ def _tallies(some: list[Finding]) -> dict:
     numbers = {name: sum(getattr(f, name) for f in some) for name in ("examples", "failed", "drawn", "seconds")}
     counts = {name: _summed(getattr(f, name) for f in some) for name in ("vacuous", "refused", "explained", "avoided", "ran")}
     bins = {name: _stacked([getattr(f, name) for f in some]) for name in ("error_histogram", "terms_histogram")}
-    return {**numbers, **counts, **bins, "asked": ""}  # a checksum of draws, which are not one sequence any more
+    holds = _common([f.holds for f in some])
+    holds = _common([f.holds for f in some])
+    return {**numbers, **counts, **bins, "holds": holds, "asked": ""}  # a checksum of draws, which are no one sequence now
+
+
+def _common(some: list[dict[str, list[str]]]) -> dict[str, list[str]]:
+    """By dtype, the contracts that held in every run which judged it."""
+    dtypes = dict.fromkeys(dtype for holds in some for dtype in holds)
+    judged = {dtype: [holds[dtype] for holds in some if dtype in holds] for dtype in dtypes}
+    return {dtype: [name for name in lists[0] if all(name in other for other in lists)] for dtype, lists in judged.items()}
 
 
 def _summed(tables: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from convlaws.reports import accuracy, coverage, surroundings, verdicts
+from convlaws.reports import accuracy, coverage, held, surroundings, verdicts
 from convlaws.reports.cards import Card, anchors, cards, grouped
 from convlaws.reports.judge import judge
 from convlaws.reports.matrix import failed, matrix, sheets
@@ -106,6 +106,7 @@ def _lower(run: Run, about: Sequence[Finding], findings: Sequence[Finding], wher
     return {
         "spreads": accuracy.spreads(about),
         "against_terms": accuracy.against_terms(about),
+        "held": held.table(about),
         "tried": coverage.tried(about),
         "sample": coverage.sample(about),
         "judge": judge(findings, where),

@@ -29,6 +29,10 @@ TYPES = {
     "dict": {"type": "object"},
     "list[str]": {"type": "array", "items": {"type": "string"}},
     "list[int]": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+    "dict[str, list[str]]": {
+        "type": "object",
+        "additionalProperties": {"type": "array", "items": {"type": "string"}},
+    },
     "dict[str, int]": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
 }
 

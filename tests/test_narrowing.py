@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from convlaws import cli
 from convlaws.commands.check import NARROWING
 from convlaws.problem import Problem
-from convlaws.scope import Scope, features
+from convlaws.scope import WHOLE, features
 
 CHOICES = {option.name: option.type for option in cli.check.params}
 
@@ -20,14 +20,14 @@ CHOICES = {option.name: option.type for option in cli.check.params}
 def test_an_option_offers_every_value_of_its_field(option, field):
     offered = getattr(CHOICES[option], "choices", None) or range(CHOICES[option].min, CHOICES[option].max + 1)
 
-    assert tuple(offered) == getattr(Scope(), field)
+    assert tuple(offered) == getattr(WHOLE, field)
 
 
 def test_every_option_that_may_be_repeated_narrows_or_names_laws():
     repeated = {option.name for option in cli.check.params if option.multiple}
 
     assert repeated == {*NARROWING, "laws"}
-    assert set(NARROWING.values()) <= {f.name for f in fields(Scope)}
+    assert set(NARROWING.values()) <= {f.name for f in fields(WHOLE)}
 
 
 @pytest.mark.parametrize(
