@@ -122,7 +122,7 @@ _ROOMS = {
         "convlaws.methods.circulant",
         "convlaws.methods.winograd",
     ),
-    "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal"),
+    "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal", "convlaws.engines.jax_cpu"),
     "cuda": ("convlaws.engines.torch_cuda",),
     "mutant": ("convlaws.mutants",),
     "healthy": ("convlaws.mutants",),
