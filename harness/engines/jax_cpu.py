@@ -68,7 +68,7 @@ def _convolve(spec: ConvSpec, last: bool) -> Maps:
 
 
 def _transpose(spec: ConvSpec, last: bool) -> Maps:
-    """(x, w) -> y by jax.lax.conv_transpose; a padding that is `consistent` is that of torch, and one output more one less of it."""
+    """(x, w) -> y by jax.lax.conv_transpose, asked with the padding of torch; an output more is a padding less."""
     from jax import lax
 
     sides = zip(spec.sides, spec.output_padding, strict=True)
@@ -104,13 +104,14 @@ def _map(spec: ConvSpec, op: str, last: bool) -> Maps:
         return jax.vjp(convolve, x, w)[1](gy)
 
     zeros = partial(_operand, spec, last)
-    return {
+    maps: dict[str, Maps] = {
         "fprop": forward,
         "dgrad": lambda gy, w: jax.vjp(lambda x: convolve(x, w), zeros("x", w))[1](gy)[0],
         "wgrad": lambda x, gy: jax.vjp(lambda w: convolve(x, w), zeros("w", x))[1](gy)[0],
         "bgrad": lambda gy: jax.vjp(lambda b: forward(zeros("x", gy), zeros("w", gy), b), zeros("b", gy))[1](gy)[0],
         **{f"second_{r}": partial(_second, derivatives, at) for at, r in enumerate(("x", "w", "gy"))},
-    }[op]
+    }
+    return maps[op]
 
 
 def _second(derivatives: Maps, at: int, x, w, gy, v, u):
@@ -179,7 +180,7 @@ def _make_room(spec: ConvSpec, op: str) -> None:
 
 def _ran(program: str) -> str:
     """Who computes the convolutions of an optimised program: YNNPACK, or XLA itself with Eigen."""
-    return "YNNPACK" if "__ynn_fusion" in program or "ynn_fusion" in program else "XLA"
+    return "YNNPACK" if "ynn_fusion" in program else "XLA"
 
 
 # --- the rows -----------------------------------------------------------------------------
@@ -210,7 +211,11 @@ def _row(name: str, says: str, code: str, scope: Scope, *, contract: ContractRul
 
 
 LAST = replace(SCOPE, layouts=("channels_last",))
-TRANSPOSED = replace(SCOPE, transposed=(True,), padding=("none", "even", "uneven"), grouping=("one",), layouts=("contiguous",))
+# conv_transpose is documented as a convolution of an input with zeros between and around: an Inf or NaN meets those zeros
+NUMBERS = tuple(f for f in FILLS if f != "special")
+TRANSPOSED = replace(
+    SCOPE, transposed=(True,), padding=("none", "even", "uneven"), grouping=("one",), layouts=("contiguous",), fills=NUMBERS
+)
 CONTIGUOUS = replace(SCOPE, layouts=("contiguous",))
 # a bfloat16 sum is rounded to storage and flushed as well, and there is no contract for both
 BIAS = replace(CONTIGUOUS, ops=OPS, bias=(True,), fills=tuple(f for f in FILLS if f != "tiny"))
