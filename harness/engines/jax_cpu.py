@@ -23,7 +23,7 @@ from convlaws.home import Home
 from convlaws.methods.registry import ContractRule, Method, Package, register
 from convlaws.problem import OPS, ROLES, shape_of
 from convlaws.request import SECOND
-from convlaws.scope import Scope
+from convlaws.scope import WIDE, Scope
 from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
@@ -41,6 +41,7 @@ EIGEN = replace(HOME, variables=(*CPU, ("XLA_FLAGS", f"{QUICK} --xla_cpu_experim
 KEPT = 64  # compiled maps that are kept; each holds about 1.5 MB
 BATCHED = ("empty", "one", "many")
 SCOPE = Scope(transposed=(False,), bias=(False,), batch=BATCHED, padding_mode=("zeros",), ops=("fprop", "dgrad", "wgrad"))
+WORDS = {"same": "SAME", "valid": "VALID", "sameupper": "SAME", "samelower": "SAME_LOWER"}
 AXES = {1: "W", 2: "HW", 3: "DHW"}
 Maps = Callable[..., Any]
 
@@ -59,7 +60,8 @@ def _convolve(spec: ConvSpec, last: bool) -> Maps:
     return partial(
         lax.conv_general_dilated,
         window_strides=spec.stride,
-        padding=spec.padding.upper() if isinstance(spec.padding, str) else spec.padding,
+        padding=WORDS[spec.padding] if isinstance(spec.padding, str) else spec.padding,
+        lhs_dilation=spec.input_dilation,
         rhs_dilation=spec.dilation,
         dimension_numbers=_numbers(spec, last),
         feature_group_count=spec.groups,
@@ -216,12 +218,14 @@ NUMBERS = tuple(f for f in FILLS if f != "special")
 TRANSPOSED = replace(
     SCOPE, transposed=(True,), padding=("none", "even", "uneven"), grouping=("one",), layouts=("contiguous",), fills=NUMBERS
 )
+OWN = replace(SCOPE, layouts=("contiguous",), **WIDE)
 CONTIGUOUS = replace(SCOPE, layouts=("contiguous",))
 # a bfloat16 sum is rounded to storage and flushed as well, and there is no contract for both
 BIAS = replace(CONTIGUOUS, ops=OPS, bias=(True,), fills=tuple(f for f in FILLS if f != "tiny"))
 _row("jax", "jax.lax.conv_general_dilated under jit", "jitted", SCOPE)
 _row("jax-eager", "jax.lax.conv_general_dilated, one primitive after the other", "eager", CONTIGUOUS, home=HASTY)
 _row("jax-hasty", "jax.lax.conv_general_dilated under jit, compiled without optimisation", "jitted", SCOPE, home=HASTY)
+_row("jax-wide", "jax-hasty where torch has no argument: cropping, input dilation, SAME with strides", "jitted", OWN, home=HASTY)
 _row("jax-channels-last", "the same with NHWC and HWIO", "jitted", LAST, home=HASTY, last=True)
 _row("jax-eigen", "jax-hasty with YNNPACK off", "jitted", CONTIGUOUS, home=EIGEN)
 _row("jax-transpose", "jax.lax.conv_transpose under jit", "jitted", TRANSPOSED, home=HASTY)
