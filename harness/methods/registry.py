@@ -137,11 +137,12 @@ _ROOMS = {
         "convlaws.methods.circulant",
         "convlaws.methods.winograd",
     ),
-<<<<<<< HEAD
-    "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal", "convlaws.engines.jax_cpu"),
-=======
-    "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal", "convlaws.engines.third_party"),
->>>>>>> main
+    "engine": (
+        "convlaws.engines.torch_cpu",
+        "convlaws.engines.scipy_signal",
+        "convlaws.engines.jax_cpu",
+        "convlaws.engines.third_party",
+    ),
     "cuda": ("convlaws.engines.torch_cuda",),
     "cudnn": ("convlaws.engines.cudnn_plans",),
     "mutant": ("convlaws.mutants",),
