@@ -176,7 +176,7 @@ def test_the_onednn_switch_is_set_for_the_call_and_put_back(name, enabled):
 
     before, mkldnn.enabled = mkldnn.enabled, enabled
     try:
-        with torch_cpu._onednn(_TABLE[name].options["onednn"]):
+        with torch_cpu._switched(_TABLE[name].options):
             inside = mkldnn.enabled
         after = mkldnn.enabled
     finally:

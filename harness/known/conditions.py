@@ -24,6 +24,9 @@ CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "a tap sees only padding": _a_tap_sees_only_padding,
     "one input channel a group": lambda p: p.spec.in_channels == p.spec.groups,
     "at most 4 input channels a group": lambda p: p.spec.in_channels <= 4 * p.spec.groups,
+    "padding that the kernel does not reach across": lambda p: any(
+        low >= reach for (low, _), reach in zip(p.spec.sides, p.spec.reach, strict=True)
+    ),
     "fewer than 8 input channels a group": lambda p: p.spec.in_channels < 8 * p.spec.groups,
     "a dilated axis of one tap": lambda p: any(r == 1 and d > 1 for r, d in zip(p.spec.kernel, p.spec.dilation, strict=True)),
     # laws that compose or split ask for other convolutions, whose images are this one's channels

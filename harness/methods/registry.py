@@ -137,7 +137,12 @@ _ROOMS = {
         "convlaws.methods.circulant",
         "convlaws.methods.winograd",
     ),
-    "engine": ("convlaws.engines.torch_cpu", "convlaws.engines.scipy_signal", "convlaws.engines.third_party"),
+    "engine": (
+        "convlaws.engines.torch_cpu",
+        "convlaws.engines.scipy_signal",
+        "convlaws.engines.jax_cpu",
+        "convlaws.engines.third_party",
+    ),
     "cuda": ("convlaws.engines.torch_cuda",),
     "cudnn": ("convlaws.engines.cudnn_plans",),
     "mutant": ("convlaws.mutants",),
