@@ -6,18 +6,16 @@ from collections.abc import Iterable
 
 from convlaws.cells import Cell
 
-SLACK = 2.0  # times an even share: most methods use far less than theirs
-
 
 class Allowance:
     """What the methods of a search have spent of its budget.
 
-    Each job adds an even share of the time that a round of jobs may take; a method that has used up
-    what it was given so far judges nothing more in that job. Its cells then say honestly how few examples they have.
+    Each job adds an even share of the budget; a method that has used up what it was given so far judges
+    nothing more in that job, and what the quick ones leave is shared in the next round.
     """
 
     def __init__(self, budget: float | None, jobs: int, methods: int):
-        self.share = SLACK * budget / max(jobs * methods, 1) if budget else float("inf")
+        self.share = budget / max(jobs * methods, 1) if budget else float("inf")
         self.given = 0.0
         self.spent: dict[str, float] = {}
 

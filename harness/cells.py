@@ -14,6 +14,7 @@ from convlaws.results import LEAST, Finding, Verdict
 from convlaws.scope import Scope
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
+KERNELS = 12  # names of kernels that a cell remembers
 HOPELESS = 5  # refusals, without an example, after which a cell is left alone
 _LOWEST = {"ratios": -20, "terms": 0}
 
@@ -71,6 +72,7 @@ class Cell:
     failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
     error_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     term_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
+    ran: dict[str, int] = field(default_factory=dict)  # how often each kernel ran, where the library tells
     goal: float = 0  # examples after which it judges no more in this round
     idle: int = 0  # batches in a row that added nothing
 
@@ -89,6 +91,8 @@ class Cell:
         self.drawn += 1
         self.seconds += outcome.seconds
         self.last = str(problem)
+        if outcome.ran and (outcome.ran in self.ran or len(self.ran) < KERNELS):
+            self.ran[outcome.ran] = self.ran.get(outcome.ran, 0) + 1
         if outcome.verdict is Verdict.REFUSED:
             self.refused[outcome.message] = self.refused.get(outcome.message, 0) + 1
         elif outcome.verdict is Verdict.VACUOUS:
@@ -138,6 +142,7 @@ class Cell:
             refused=self.refused,
             error_histogram=self.error_counts.tolist(),
             terms_histogram=self.term_counts.tolist(),
+            ran=self.ran,
         )
 
     def _bad(self, failure: Failure) -> Finding:
@@ -148,6 +153,7 @@ class Cell:
         found.worst_ratio = ratio if np.isfinite(ratio) else 0.0
         found.signature, found.known, found.flaky = failure.outcome.signature, failure.known, failure.flaky
         found.history, found.evidence = failure.history, failure.outcome.evidence
+        found.ran = {failure.outcome.ran: 1} if failure.outcome.ran else {}
         if not failure.shrunk:
             found.message += "\n  not shrunk: there was no time left"
         return found

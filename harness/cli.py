@@ -73,6 +73,7 @@ _CALLING = (
         show_default=True,
         help="MiB that the process of the code may hold.",
     ),
+    click.option("--allow-large", is_flag=True, help="Let the environment of an ENGINE@VERSION fetch more than 1 GB."),
 )
 
 
@@ -121,6 +122,19 @@ def check(targets, **options) -> None:
 def repeat(lines, **options) -> None:
     """Run the LAWs on the problem LINE against TARGET; several lines are run in order in one process, the last is judged."""
     from convlaws.commands import repeat as command
+
+    raise SystemExit(command.run(lines, **options))
+
+
+@cli.command()
+@click.argument("lines", nargs=-1, required=True, metavar='"LINE"... ENGINE')
+@click.option("--from", "first", required=True, metavar="VERSION", help="The oldest release to look at.")
+@click.option("--to", "last", required=True, metavar="VERSION", help="The newest release to look at.")
+@click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; default: all that are about the problem.")
+@_calling
+def bisect(lines, **options) -> None:
+    """Find the release of ENGINE in which the problem LINE broke or was fixed; each gets an environment of its own."""
+    from convlaws.commands import bisect as command
 
     raise SystemExit(command.run(lines, **options))
 

@@ -72,6 +72,7 @@ def failure(f: Finding) -> str:
     """A failure in full; the line to repeat it comes last, alone."""
     head = f"{f.method} {_VERB[f.verdict]} {f.law} ({f.op})"
     notes = [f"known finding {f.known}"] * bool(f.known) + [f"flaky: repeated {f.flaky} times"] * bool(f.flaky)
+    notes += [f"ran {', '.join(f.ran)}"] * bool(f.ran)
     contract = f"  contract {f.contract}" + "".join(f"; {n}" for n in notes)
     lines = [*f.history, f.problem]
     history = ["  it needs the lines before it, in the same process"] * bool(f.history)

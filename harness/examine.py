@@ -51,6 +51,7 @@ class Outcome:
     ratios: np.ndarray = field(default_factory=lambda: np.zeros(0))
     terms: np.ndarray = field(default_factory=lambda: np.zeros(0))
     evidence: dict = field(default_factory=dict)
+    ran: str = ""  # the kernel that ran last, where the library tells
     seconds: float = 0.0
 
 
@@ -104,6 +105,7 @@ class Asking:
 
     def __init__(self, method: Method, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = ()):
         self.method, self.problem, self.runner, self.oracle = method, problem, runner, oracle
+        self.note, self.ran = False, ""
         self.peers = tuple(name for name in peers if name != method.name)
 
     @property
@@ -126,6 +128,7 @@ class Asking:
             raise _EndedError(Outcome(Verdict.REFUSED, f"the law asks for a convolution beside this one: {reason}"))
         request = self._request(spec, op, operands, **how)
         reply = self.runner.call(target_of(self.method), request)
+        self.ran = reply.ran or self.ran
         if reply.ending is Ending.LOST:
             said = reply.message.partition("\n")[0].removeprefix("UsageError: ")  # what follows is where in our code
             name = self.method.name
@@ -148,7 +151,7 @@ class Asking:
     def _request(self, spec: ConvSpec, op: str, operands: Operands, **how: Any) -> Request:
         layout = how.pop("layout", self.problem.layout)
         dtype = next(iter(operands.values())).dtype.name
-        return Request(spec=spec, op=op, dtype=dtype, operands=operands, layout=layout, **how)
+        return Request(spec=spec, op=op, dtype=dtype, operands=operands, layout=layout, note=self.note, **how)
 
     def peer(self, name: str, spec: ConvSpec, op: str, operands: Operands) -> Approx | None:
         other = get(name)
@@ -178,9 +181,10 @@ def examine(method: Method, law: Law, problem: Problem, runner: Runner, oracle: 
     reason = refusal(method, law, problem)
     if reason:
         return Outcome(Verdict.REFUSED, reason)
+    asking = Asking(method, problem, live(runner) if law.fresh else runner, oracle, peers)
+    asking.note = runner is live(runner)  # a single case, not one of a search's thousands
     try:
-        asked = live(runner) if law.fresh else runner
-        found = law.claims(problem, Asking(method, problem, asked, oracle, peers))
+        found = law.claims(problem, asking)
         outcome = _judged(found if isinstance(found, list) else [found])
     except _EndedError as ended:
         outcome = ended.outcome
@@ -188,7 +192,7 @@ def examine(method: Method, law: Law, problem: Problem, runner: Runner, oracle: 
         raise
     except Exception as error:
         outcome = _own_failure(error)
-    return replace(outcome, seconds=time.perf_counter() - started)
+    return replace(outcome, ran=asking.ran, seconds=time.perf_counter() - started)
 
 
 def holds_under(

@@ -13,16 +13,17 @@ from convlaws.request import Ending, Request
 from convlaws.results import Finding, Verdict
 from convlaws.spec import ConvSpec
 
+IMPORTS = ("ImportError", "ModuleNotFoundError")  # of an adapter that imports its library when it is called
+
 
 def lost_homes(methods: Iterable[Method], runner: Runner) -> dict[str, str]:
     """Who cannot be opened, and why; how the call itself ends is of no interest here."""
-    found = {}
-    for method in methods:
-        if method.home and not method.absent:
-            reply = runner.call(target_of(method), _smallest(method))
-            if reply.ending is Ending.LOST:
-                found[method.name] = reply.message
-    return found
+    present = [m for m in methods if not m.absent]
+    replies = {m.name: runner.call(target_of(m), _smallest(m)) for m in present if m.home}
+    for method in [m for m in present if not m.home][:1]:  # the home that all others share: nobody's import counts as judging
+        runner.call(target_of(method), _smallest(method))
+    lost = {name: r for name, r in replies.items() if r.ending is Ending.LOST or r.signature in IMPORTS}
+    return {name: reply.message for name, reply in lost.items()}
 
 
 def _smallest(method: Method) -> Request:

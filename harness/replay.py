@@ -116,4 +116,5 @@ def finding_of(method: Method, law: Law, problem: Problem, outcome: Outcome, his
         signature=outcome.signature,
         history=[str(p) for p in history],
         evidence=outcome.evidence,
+        ran={outcome.ran: 1} if outcome.ran else {},
     )

@@ -42,7 +42,8 @@ class Finding:
     judged examples that mean something, `seconds` the time they took, `worst_ratio` is the largest
     |error| / slack seen. `known` is the id of the known finding that explains a failure; `specific`
     ranks the law: of several broken ones the highest names the mistake best; `flaky` is "k/n" if
-    the failure repeated k times out of n, `history` holds the lines that have to run before it.
+    the failure repeated k times out of n, `history` holds the lines that have to run before it. `ran` counts the
+    kernels that ran, where the library tells; of a failure it is the one that failed.
     """
 
     method: str
@@ -68,6 +69,7 @@ class Finding:
     error_histogram: list[int] = field(default_factory=list)
     terms_histogram: list[int] = field(default_factory=list)
     evidence: dict = field(default_factory=dict)
+    ran: dict[str, int] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

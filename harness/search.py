@@ -119,6 +119,7 @@ class Search:
             for index, cells in enumerate(self.jobs):
                 self._serve(cells, number)
                 self.notify(self._progress(number, index))
+            self._shrink()  # not at once: every cell should have its floor before one failure takes seconds
 
     def _serve(self, cells: list[Cell], number: int) -> None:
         """Draw for the cell that has the fewest examples until all have their share, or nothing helps."""
@@ -156,7 +157,6 @@ class Search:
             return False
 
         draw(origin.scope, judge_all, origin.seed, quiet(origin.count, Phase.generate))
-        self._shrink()
 
     def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
         if not cell.wants:

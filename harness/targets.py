@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from convlaws.contracts import contract as contract_named
 from convlaws.engines.user import user_method
+from convlaws.environments import Environment
 from convlaws.errors import UsageError
 from convlaws.methods.registry import Method, find, get
 
@@ -15,11 +16,16 @@ SIGNATURES = tuple(f"{stem}{n}d" for stem in ("conv", "conv_transpose") for n in
 
 @dataclass(frozen=True, kw_only=True)
 class Calling:
-    """How a user's function is called, and which contract every target is held to ('' = its own)."""
+    """How a user's function is called, and which contract every target is held to ('' = its own).
+
+    `allow_large` lets an environment for a version of an engine fetch gigabytes, `say` is told that one is made.
+    """
 
     signature: str = "conv2d"
     arrays: str = "torch"
     contract: str = ""
+    allow_large: bool = False
+    say: Callable[[str], None] = lambda text: None
 
 
 def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
@@ -36,9 +42,29 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
         contract_named(calling.contract)
     found: dict[str, Method] = {}
     for target in targets:
-        for method in [function(target, calling)] if ":" in target else find([target]):
+        for method in _meant(target, calling):
             found[method.name] = method.declares(calling.contract) if calling.contract else method
     return list(found.values())
+
+
+def _meant(target: str, calling: Calling) -> list[Method]:
+    if ":" in target:
+        return [function(target, calling)]
+    name, at, version = target.partition("@")
+    return [versioned(method, version, calling) for method in find([name])] if at else find([target])
+
+
+def versioned(method: Method, version: str, calling: Calling) -> Method:
+    """`method` at `version` of its package, in an environment that is made if it is not there.
+
+    Raises:
+        UsageError: the method is of no package, or there is no such version.
+    """
+    package = method.package
+    if package is None:
+        raise UsageError(f"{method.name}@{version}: {method.name} is part of convlaws and has no versions of its own")
+    python = Environment(package, version).build(allow_large=calling.allow_large, say=calling.say)
+    return method.at(version, python)
 
 
 def function(address: str, calling: Calling) -> Method:

@@ -12,6 +12,7 @@ import click
 
 from convlaws import console, environment, known
 from convlaws.catalogue import read_problems
+from convlaws.commands import options
 from convlaws.commands.progress import progress
 from convlaws.errors import UsageError
 from convlaws.junit import junit
@@ -21,7 +22,7 @@ from convlaws.plan import Plan
 from convlaws.replay import given, not_shown
 from convlaws.results import LEAST, Finding, Verdict, summary_line
 from convlaws.scope import Scope
-from convlaws.targets import Calling, resolve
+from convlaws.targets import resolve
 from convlaws.workers import Setting, running, search
 
 KEPT, FOUND, NOTHING, INTERRUPTED = 0, 1, 5, 130
@@ -32,7 +33,7 @@ def run(targets: tuple[str, ...], **o) -> int:
     """Search and print; returns the exit code."""
     plan = _plan(targets, o)
     outputs = {path: _writable(path) for path in (o["json_path"], o["junit_path"]) if path}
-    setting = Setting(sandbox=not o["no_sandbox"], time_limit=o["time_limit"], memory_limit=o["memory_limit"] << 20)
+    setting = options.setting(o)
     workers = o["workers"] or min(os.cpu_count() or 1, 8)
     started = time.monotonic()
     judged = Counted()
@@ -85,8 +86,7 @@ class Counted:
 
 
 def _plan(targets: tuple[str, ...], o: dict) -> Plan:
-    calling = Calling(signature=o["signature"], arrays=o["arrays"], contract=o["contract"])
-    methods = resolve(targets, calling)
+    methods = resolve(targets, options.calling(o))
     chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
     known.load().check_names([m.name for m in rows(absent=True)], [law.name for law in laws.laws()])
     narrowed: dict[str, Any] = {"ops": o["op"], "ndim": o["ndim"], "dtypes": o["dtype"], "layouts": o["layout"]}

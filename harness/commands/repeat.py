@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from convlaws import console
+from convlaws.commands import options
 from convlaws.engines.host import target_of
 from convlaws.errors import UsageError
 from convlaws.examine import Oracle, Outcome
@@ -17,8 +18,8 @@ from convlaws.problem import Problem
 from convlaws.replay import finding_of, repeated, why_not
 from convlaws.reproducer import script
 from convlaws.results import Verdict
-from convlaws.targets import Calling, resolve
-from convlaws.workers import Setting, running
+from convlaws.targets import resolve
+from convlaws.workers import running
 
 
 def run(lines: tuple[str, ...], **o) -> int:
@@ -27,12 +28,10 @@ def run(lines: tuple[str, ...], **o) -> int:
         raise UsageError("repeat takes at least one problem line, in quotes, and then a TARGET")
     *texts, target = lines
     problems = [Problem.parse(text) for text in texts]
-    calling = Calling(signature=o["signature"], arrays=o["arrays"], contract=o["contract"])
-    methods = resolve([target], calling)
+    methods = resolve([target], options.calling(o))
     chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
-    setting = Setting(sandbox=not o["no_sandbox"], time_limit=o["time_limit"], memory_limit=o["memory_limit"] << 20)
     codes = []
-    with running(setting) as runner:
+    with running(options.setting(o)) as runner:
         for method in methods:
             found = repeated(method, chosen, problems, runner)
             codes.append(_show(method, found, problems, explicit=bool(o["laws"]), chosen=chosen))

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.methods.registry import Method, always, register
+from convlaws.engines import noting
+from convlaws.methods.registry import Method, Package, always, register
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
+SCIPY = Package(name="scipy", module="scipy")
 SCOPE = Scope(
     ops=("fprop",),
     dtypes=("float64", "float32"),
@@ -48,6 +50,9 @@ def correlate2d(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, A
 
 
 def _planes(spec: ConvSpec, arrays: Arrays, plane) -> np.ndarray:
+    import scipy
+
+    noting.ran(f"scipy {scipy.__version__}")
     x, w = arrays["x"], arrays["w"]
     images = x[None] if spec.batch is None else x
     with np.errstate(all="ignore"):  # Inf and NaN are asked for, and a warning a call would be noise
@@ -59,9 +64,18 @@ def _planes(spec: ConvSpec, arrays: Arrays, plane) -> np.ndarray:
 
 
 def _row(name: str, says: str, code: str, scope: Scope, *, contract: str, method: str) -> None:
-    address, options = f"{__name__}:{code}", {"method": method}
-    rule = always(contract)
-    register(Method(name=name, says=says, address=address, scope=scope, contract=rule, kind="engine", options=options))
+    register(
+        Method(
+            name=name,
+            says=says,
+            address=f"{__name__}:{code}",
+            scope=scope,
+            contract=always(contract),
+            kind="engine",
+            options={"method": method},
+            package=SCIPY,
+        )
+    )
 
 
 _row("scipy-correlate", "scipy.signal.correlate by the direct sum", "correlate", SCOPE, contract="plain", method="direct")

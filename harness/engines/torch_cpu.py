@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from convlaws.engines.tensors import Forward, derived, to_array, to_tensor
-from convlaws.methods.registry import Method, always, register
+from convlaws.methods.registry import Method, Package, always, register
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
+TORCH = Package(name="torch", module="torch")
 FORWARD = Scope(transposed=(False,), padding=("none", "even", "same", "valid"), padding_mode=("zeros",))
 TRANSPOSED = Scope(transposed=(True,), padding=("none", "even"), padding_mode=("zeros",))
 MODULE = Scope(padding=("none", "even", "same", "valid"))
@@ -134,6 +135,7 @@ def _row(name: str, says: str, code: str, scope: Scope, onednn: bool = True) -> 
             kind="engine",
             can=frozenset({"threads", "second"} | ({"mirrors"} if code == "functional" else set())),
             options={"onednn": onednn},
+            package=TORCH,
         )
     )
 

@@ -21,11 +21,15 @@ ContractRule = Callable[[ConvSpec, str, str], str]
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """What pip installs for an engine: the distribution `name`, whose versions are the engine's, and what it needs `beside`."""
+    """What pip installs for an engine: the distribution `name`, whose versions are the engine's, and what it needs `beside`.
+
+    `pins` are (versions, requirement): what versions of some age need on top, such as an old NumPy.
+    """
 
     name: str
     module: str
     beside: tuple[str, ...] = ()
+    pins: tuple[tuple[str, str], ...] = ()
 
     @property
     def installed(self) -> bool:
@@ -36,6 +40,13 @@ class Package:
     def requirement(self) -> str:
         """What a user asks pip for."""
         return " ".join((self.name, *self.beside))
+
+    def beside_of(self, version: str) -> tuple[str, ...]:
+        """What a version needs beside itself."""
+        from packaging.specifiers import SpecifierSet  # not at the top: the child of an old version has only NumPy
+
+        pinned = (need for versions, need in self.pins if SpecifierSet(versions).contains(version, prereleases=True))
+        return (*self.beside, *pinned)
 
 
 @lru_cache(maxsize=64)
@@ -83,7 +94,7 @@ class Method:
 
     def at(self, version: str, python: str) -> Method:
         """The same row, run by the interpreter of an environment that has `version` of its package."""
-        home = replace(self.home or Home(), python=python)
+        home = replace(self.home or Home(modules=(self.package.module,) if self.package else ()), python=python)
         return replace(self, name=f"{self.name}@{version}", home=home, version=version)
 
     def declares(self, contract: str) -> Method:

@@ -1,0 +1,26 @@
+"""What the options that several commands share mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from convlaws.targets import Calling
+from convlaws.workers import Setting
+
+
+def calling(o: dict[str, Any]) -> Calling:
+    """How a user's function is called, and what an environment may fetch."""
+    return Calling(
+        signature=o["signature"],
+        arrays=o["arrays"],
+        contract=o["contract"],
+        allow_large=o["allow_large"],
+        say=lambda text: click.echo(f"convlaws: {text}", err=True),
+    )
+
+
+def setting(o: dict[str, Any]) -> Setting:
+    """Sandbox or not, and its limits."""
+    return Setting(sandbox=not o["no_sandbox"], time_limit=o["time_limit"], memory_limit=o["memory_limit"] << 20)
