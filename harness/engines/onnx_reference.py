@@ -43,6 +43,6 @@ register(
         kind="engine",
         can=frozenset({"mirrors"}),
         home=Home(modules=("onnx", "onnx.reference")),
-        package=Package(name="onnx", module="onnx"),
+        package=Package(name="onnx", module="onnx", pins=(("<1.17", "numpy<2"),)),
     )
 )

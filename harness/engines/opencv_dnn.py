@@ -21,6 +21,8 @@ from convlaws.methods.registry import ContractRule, Method, Package, always, reg
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
+# what it asserts of valid requests that it does not do: output_padding from the stride on, weights that are inputs
+REFUSALS = ("adjust_pads[i] < strides[i]", "not found in const blobs")
 SCOPE = Scope(
     ops=("fprop",),
     dtypes=("float32",),
@@ -45,7 +47,7 @@ def forward(spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options: 
             net.setInput(arrays[role], role)
         y = net.forward()
     except cv2.error as error:
-        if getattr(error, "code", 0) == cv2.Error.StsNotImplemented:
+        if error.code == cv2.Error.StsNotImplemented or any(words in str(error) for words in REFUSALS):
             raise Refusal(str(error)) from None
         raise
     noting.ran(", ".join(net.getLayerTypes()))
@@ -53,7 +55,7 @@ def forward(spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options: 
 
 
 # --- the rows ---------------------------------------------------------------------------
-PACKAGE = Package(name="opencv-python-headless", module="cv2")
+PACKAGE = Package(name="opencv-python-headless", module="cv2", pins=(("<4.10", "numpy<2"),))
 HOME = Home(modules=("cv2",))
 CLASSIC = Home(modules=("cv2",), variables=(("OPENCV_FORCE_DNN_ENGINE", "1"),))
 

@@ -50,18 +50,22 @@ def _grouped(spec: ConvSpec) -> tuple[int, ...]:
     return (spec.groups, rows // spec.groups, *rest)
 
 
+def _padding(spec: ConvSpec, shaped: bool) -> dict[str, Any]:
+    """How the padding is asked for. With the result's extents given it must not be: the engine derives it."""
+    words = "SAME_UPPER" if shaped else AUTO_PAD.get(str(spec.padding), "EXPLICIT")
+    low, high = ([0] * spec.ndim,) * 2 if words != "EXPLICIT" else map(list, zip(*spec.sides, strict=True))
+    return {"auto_pad": words, "pads_begin": low, "pads_end": high}
+
+
 def _convolved(spec: ConvSpec, x: Any, w: Any, shaped: bool) -> Any:
     """The node of one of the four operations."""
     operations = _library("opset8")
-    low, high = ([list(side) for side in zip(*spec.sides, strict=True)]) if not isinstance(spec.padding, str) else ([], [])
-    zeros = [0] * spec.ndim
-    sizes = {"strides": list(spec.stride), "pads_begin": low or zeros, "pads_end": high or zeros, "dilations": list(spec.dilation)}
-    if spec.transposed:
-        build = operations.convolution_backprop_data if spec.groups == 1 else operations.group_convolution_backprop_data
-        extents = operations.constant(np.array(spec.output, np.int64)) if shaped else None
-        return build(x, w, output_shape=extents, output_padding=list(spec.output_padding), auto_pad="EXPLICIT", **sizes)
-    build = operations.convolution if spec.groups == 1 else operations.group_convolution
-    return build(x, w, auto_pad=AUTO_PAD.get(str(spec.padding), "EXPLICIT"), **sizes)
+    sizes = {"strides": list(spec.stride), "dilations": list(spec.dilation), **_padding(spec, shaped)}
+    if not spec.transposed:
+        return (operations.convolution if spec.groups == 1 else operations.group_convolution)(x, w, **sizes)
+    build = operations.convolution_backprop_data if spec.groups == 1 else operations.group_convolution_backprop_data
+    extents = operations.constant(np.array(spec.output, np.int64)) if shaped else None
+    return build(x, w, output_shape=extents, output_padding=list(spec.output_padding), **sizes)
 
 
 def _compiled(spec: ConvSpec, dtype: str, arrays: Arrays, options: Mapping[str, Any]) -> Any:
@@ -141,7 +145,7 @@ def _primitives(compiled: Any) -> str:
 # --- the rows -----------------------------------------------------------------------------
 # only the word "true" switches its telemetry off: it asks whether it runs on a build server
 HOME = Home(modules=("openvino",), variables=(("CI", "true"),))
-PACKAGE = Package(name="openvino", module="openvino")
+PACKAGE = Package(name="openvino", module="openvino", pins=(("<2024.4", "numpy<2"),))
 
 
 def _row(name: str, says: str, code: str, scope: Scope, *, contract: str = "plain", precision: str = "f32", shaped: bool = False) -> None:
