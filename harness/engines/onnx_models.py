@@ -36,7 +36,7 @@ def attributes(spec: ConvSpec, *, shaped: bool = False) -> dict[str, Attribute]:
 def model(
     spec: ConvSpec, dtype: str, arrays: Mapping[str, np.ndarray], *, fed: Collection[str] = ("x",), shaped: bool = False
 ) -> bytes:
-    """The model: inputs x, w and, with a bias, b; output y. Roles that are not `fed` are initializers with the values of `arrays`."""
+    """Inputs x, w and, with a bias, b; output y. Roles that are not `fed` are initializers, with the values of `arrays`."""
     shapes = {"x": spec.x_shape, "w": spec.w_shape} | ({"b": spec.b_shape} if spec.bias else {})
     return one_node(
         "ConvTranspose" if spec.transposed else "Conv",

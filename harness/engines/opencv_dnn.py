@@ -59,6 +59,8 @@ PACKAGE = Package(name="opencv-python-headless", module="cv2", pins=(("<4.10", "
 HOME = Home(modules=("cv2",))
 CLASSIC = Home(modules=("cv2",), variables=(("OPENCV_FORCE_DNN_ENGINE", "1"),))
 
+PLAIN = always("plain")
+
 
 def _filtered(spec: ConvSpec, op: str, dtype: str) -> str:
     """Winograd F(6x6, 3x3), which the classic engine takes for every dense 3 x 3 kernel of stride 1 but a depthwise one."""
@@ -71,7 +73,7 @@ def _row(
     scope: Scope = SCOPE,
     *,
     home: Home = HOME,
-    contract: ContractRule = always("plain"),
+    contract: ContractRule = PLAIN,
     winograd: bool = True,
     fed: bool = False,
     shaped: bool = False,

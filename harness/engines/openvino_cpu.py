@@ -148,7 +148,9 @@ HOME = Home(modules=("openvino",), variables=(("CI", "true"),))
 PACKAGE = Package(name="openvino", module="openvino", pins=(("<2024.4", "numpy<2"),))
 
 
-def _row(name: str, says: str, code: str, scope: Scope, *, contract: str = "plain", precision: str = "f32", shaped: bool = False) -> None:
+def _row(
+    name: str, says: str, code: str, scope: Scope, *, contract: str = "plain", precision: str = "f32", shaped: bool = False
+) -> None:
     register(
         Method(
             name=name,
