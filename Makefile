@@ -4,8 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 BUDGET ?= 125
 REPORT := build/report
+GPU_BUDGET ?= 300
+GALLERY := reports/gallery
+GPU_LIMITS = --memory-limit 16384 --time-limit 60 --budget $(GPU_BUDGET)
+ON_GPU = PYTHONPATH=build/site $(PYTHON)
 
-.PHONY: verify test lint clean
+.PHONY: verify test lint gpu clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +29,19 @@ lint: $(VENV)/installed
 	@# the import name is mapped (harness -> convlaws), which a type checker does not follow: show it a tree of links
 	@mkdir -p .types && ln -sfn ../harness .types/convlaws
 	$(BIN)/mypy
+
+# On a machine with a GPU and a torch for it; nothing is installed, as torch and its CUDA are gigabytes. All laws for torch's rows
+# and for cuDNN's first ten plans of each class, the definition alone for its other plans.
+gpu:
+	@rm -rf build/site && mkdir -p build/site && cp -r harness build/site/convlaws
+	@cp -r strategies build/site/convlaws/strategies && cp -r reports build/site/convlaws/reports
+	@name=$$($(ON_GPU) -m convlaws.accelerator) || exit 5; \
+	mkdir -p $(GALLERY); findings=$(GALLERY)/gpu-$$name; \
+	$(ON_GPU) -m convlaws check 'cuda-*' 'cudnn-*-?' $(GPU_LIMITS) --json $$findings.jsonl || code=$$?; \
+	if $(PYTHON) -c 'import importlib.util as u, sys; sys.exit(u.find_spec("cudnn") is None)'; then \
+	$(ON_GPU) -m convlaws check 'cudnn-*-??' --law equals-the-definition $(GPU_LIMITS) --json $$findings-plans.jsonl \
+	|| code=$${code:-$$?}; fi; \
+	exit $${code:-0}
 
 clean:
 	rm -rf $(VENV) build .hypothesis

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from convlaws import console, known
+from convlaws.engines.asking import note
 from convlaws.engines.loading import LOCAL, reject_while_loading
 from convlaws.errors import LawBroken, UnknownName, UsageError
 from convlaws.examine import Runner
@@ -61,14 +62,17 @@ def subjects(targets: Target | Iterable[Target], calling: Calling) -> tuple[list
     """The methods that are meant, and whether a sandbox can run all of them."""
     listed = [targets] if isinstance(targets, str) or callable(targets) else list(targets)
     placed = [(t, True) if isinstance(t, str) else address_of(t) for t in listed]
+    for target, (address, _) in zip(listed, placed, strict=True):
+        if callable(target):
+            note(address, target)
     return resolve([address for address, _ in placed], calling), all(crosses for _, crosses in placed)
 
 
 def check(
     targets: Target | Iterable[Target],
     *,
-    signature: str = "conv2d",
-    arrays: str = "torch",
+    signature: str = "",
+    arrays: str = "",
     contract: str = "",
     laws: Iterable[str] = ("*",),
     scope: Scope | None = None,
@@ -85,6 +89,7 @@ def check(
 
     Args:
         targets: a callable with the signature of torch.nn.functional.conv2d, or names as on the command line.
+        signature, arrays: how a callable is called; '' is as it declares (see `declares`), else 'conv2d' and 'torch'.
         examples: judged examples for each (method, law, op); with a budget in seconds, more until it is spent.
 
     >>> found = check("im2col", laws=["zero-input-gives-the-bias"], examples=20, sandbox=False)

@@ -211,15 +211,21 @@ def _own_failure(error: Exception) -> Outcome:
 
 def refusal(method: Method, law: Law, problem: Problem) -> str | None:
     """Why this law is not put to this method on this problem, in words."""
+    return unable(method, law) or method.scope.refuses(problem) or law.scope.refuses(problem)
+
+
+def unable(method: Method, law: Law) -> str | None:
+    """Why this law is put to this method on no problem at all, in words."""
     if law.needs and law.needs not in method.can:
         return NEEDS[law.needs]
-    return method.scope.refuses(problem) or law.scope.refuses(problem)
+    return UNLESS[law.unless] if law.unless in method.can else None
 
 
 NEEDS = {
     "second": "it offers no double backward",
     "threads": "it takes no number of threads",
 }
+UNLESS = {"varies": "it does not promise the same bits twice"}
 
 
 def _judged(claims: list[Claim]) -> Outcome:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from convlaws.cells import Cell, refused_cell
 from convlaws.drawing import possible
-from convlaws.examine import NEEDS
+from convlaws.examine import unable
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method
 from convlaws.results import LEAST, Finding
@@ -39,8 +39,8 @@ class Plan:
             scope = only.meet(method.scope)
             if method.absent:
                 refused.append(refused_cell(method, law, op, method.absent))
-            elif law.needs and law.needs not in method.can:
-                refused.append(refused_cell(method, law, op, NEEDS[law.needs]))
+            elif reason := unable(method, law):
+                refused.append(refused_cell(method, law, op, reason))
             elif scope is None or not possible(scope):
                 refused.append(refused_cell(method, law, op, _clash(only, method.scope)))
             else:

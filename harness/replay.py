@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from convlaws.cells import Cell
-from convlaws.examine import NEEDS, Oracle, Outcome, examine, holds_under
+from convlaws.examine import Oracle, Outcome, examine, holds_under, unable
 from convlaws.interrupt import deferred
-from convlaws.known import Known, Ledger
-from convlaws.laws.registry import Law, laws
+from convlaws.known import Ledger
+from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, rows
 from convlaws.plan import Plan
 from convlaws.problem import Problem
@@ -36,12 +36,12 @@ def _judge_given(plan: Plan, problem: Problem, judge: Judge, cells: dict, ledger
     for law in (w for w in plan.laws if w.scope.refuses(problem) is None):
         for method in plan.methods:
             key = (method.name, law.name, problem.op)
-            cell = cells.setdefault(key, Cell(method, law, problem.op, method.scope))
+            cell = cells.setdefault(key, Cell(method, law, problem.op, method.scope, each=True))
             outcome = judge(method, law, problem)
             known = judge.explained(ledger, method, law, problem, outcome) if outcome.verdict.bad else ""
             if failure := cell.add(problem, outcome, known):
                 failure.shrunk = True  # a given line is the line to show
-            notify({"judged": judge.count})
+            notify({"judged": judge.count, "findings": cell.findings(least=1)})
 
 
 class Judge:
@@ -61,26 +61,12 @@ class Judge:
         return ledger.explains(method, law.name, problem, holds, outcome.signature)
 
 
-def not_shown(plan: Plan, runner: Runner, ledger: Ledger) -> list[Known]:
-    """The known findings about the plan's methods that none of their lines shows any more."""
-    judge = Judge(runner)
-
-    def shows(entry: Known, problem: Problem) -> bool:
-        # by any method and law that the entry names: those of a narrow plan may be the ones that never showed it
-        methods = [m for m in rows() if entry.is_about(m.name)]
-        named = [(m, w) for m in methods for w in laws() if entry.is_about(m.name, w.name)]
-        return any(judge(m, w, problem).verdict.bad for m, w in named)
-
-    asked = [k for k in ledger.entries if k.lines and any(k.is_about(m.name) for m in plan.methods)]
-    return [k for k in asked if not any(shows(k, p) for p in k.problems)]
-
-
 def repeated(method: Method, laws: Iterable[Law], problems: list[Problem], runner: Runner) -> list[tuple[Law, Outcome]]:
     """Run all problems in order in one fresh process, each under each law; the outcomes of the last."""
     *before, last = problems
     found = []
     for law in laws:
-        if law.scope.refuses(last) or (law.needs and law.needs not in method.can):
+        if law.scope.refuses(last) or unable(method, law):
             continue
         runner.refresh()
         judge = Judge(runner)
@@ -92,9 +78,7 @@ def repeated(method: Method, laws: Iterable[Law], problems: list[Problem], runne
 
 def why_not(method: Method, law: Law, problem: Problem) -> str | None:
     """Why a law is not put to a method on a problem."""
-    if law.needs and law.needs not in method.can:
-        return NEEDS[law.needs]
-    return law.scope.refuses(problem) or method.scope.refuses(problem)
+    return unable(method, law) or law.scope.refuses(problem) or method.scope.refuses(problem)
 
 
 def finding_of(method: Method, law: Law, problem: Problem, outcome: Outcome, history: Iterable[Problem] = ()) -> Finding:
@@ -107,6 +91,7 @@ def finding_of(method: Method, law: Law, problem: Problem, outcome: Outcome, his
         problem=str(problem),
         message=outcome.message,
         says=law.says,
+        family=law.family,
         specific=law.specific,
         examples=int(outcome.verdict not in (Verdict.REFUSED, Verdict.VACUOUS)),
         seconds=outcome.seconds,

@@ -105,7 +105,20 @@ def test_a_file_of_problems_is_judged_line_by_line(tmp_path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     [finding, _] = records(out)
-    assert (finding["verdict"], finding["examples"]) == ("kept", 2)
+    assert (finding["verdict"], finding["examples"], finding["message"]) == ("kept", 2, "on 2 examples only")
+    assert "1 (method, law, op) kept (1 of them on less than 20 examples, the least is 2)" in done.stdout
+
+
+def test_every_failing_line_of_a_file_is_shown(tmp_path):
+    lines = [f"n1c1k1_x{x}_r2_s1_p0_d2_g1 fprop float32 contiguous integers seed=0" for x in range(3, 18)]
+    (tmp_path / "problems.txt").write_text("\n".join(lines))
+    words = ("--law", "equals-the-definition", "--problems", tmp_path / "problems.txt")
+
+    done = convlaws("check", "mutant-forgotten-dilation", *words)
+
+    assert done.returncode == 1
+    assert set(lines) <= set(done.stdout.splitlines())
+    assert "15 new failures" in done.stdout
 
 
 # --- bad input: one line, exit 2 -----------------------------------------------------------

@@ -90,10 +90,10 @@ def test_an_entry_is_about_the_installed_version(package, versions, expected):
 
 def test_a_local_version_is_the_version_that_it_is_built_from(monkeypatch):
     monkeypatch.setattr(known.metadata, "version", lambda name: "2.13.0+cpu")
-    known._installed.cache_clear()
+    known.installed.cache_clear()
 
     assert explained(P, lines=(LINE,), package="torch", versions="==2.13.0")
-    known._installed.cache_clear()
+    known.installed.cache_clear()
 
 
 # --- where nothing is drawn -------------------------------------------------------------

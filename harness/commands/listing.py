@@ -49,6 +49,7 @@ _TABLES = {
     "methods": lambda: _methods("method"),
     "engines": lambda: _methods("engine"),
     "cuda": lambda: _methods("cuda"),
+    "cudnn": lambda: _methods("cudnn"),
     "mutants": lambda: _methods("mutant"),
     "laws": _laws,
     "contracts": _contracts,
@@ -58,6 +59,9 @@ _TABLES = {
 
 def run(what: str, as_json: bool) -> None:
     """Print the table `what`."""
+    from convlaws.commands.warning import warn
+
+    warn()
     rows = _TABLES[what]()
     if as_json:
         click.echo(json.dumps(rows, indent=1))

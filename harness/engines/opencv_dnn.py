@@ -44,7 +44,7 @@ def forward(spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options: 
         net = cv2.dnn.readNetFromONNX(np.frombuffer(text, np.uint8))
         net.enableWinograd(options["winograd"])
         for role in inputs:
-            net.setInput(arrays[role], role)
+            net.setInput(cv2.Mat(arrays[role]), role)  # of three axes, OpenCV 4 would take the last for an image's colours
         y = net.forward()
     except cv2.error as error:
         if error.code == cv2.Error.StsNotImplemented or any(words in str(error) for words in REFUSALS):

@@ -1,7 +1,7 @@
 """PyTorch's convolutions on a CUDA device: cuDNN with its switches, and torch's own kernels without it.
 
 Ready on a machine without a GPU: there every call is refused with the reason. The child starts CUDA
-itself, so that an error which poisons the context costs one child.
+itself, so that an error which poisons the context costs one child. Nobody has run these rows on a device yet.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from convlaws.engines import noting
+from convlaws.engines.device_memory import Operands
+from convlaws.engines.spent import ending_if_spent
 from convlaws.engines.tensors import derived, to_array, to_tensor
 from convlaws.engines.torch_cpu import CHANNELS_LAST, FORWARD, MODULE, TRANSPOSED, functional_forward, module_forward
 from convlaws.errors import Refusal
-from convlaws.methods.registry import ContractRule, Method, always, register
+from convlaws.methods.registry import Method, register
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
+DEVICE = "cuda"
+HALF = ("float16", "bfloat16")
 
 
 def no_device() -> str | None:
@@ -31,14 +36,12 @@ def no_device() -> str | None:
     return None if torch.cuda.is_available() else "there is no CUDA device"
 
 
-def _on_device(tensor: Any) -> Any:
-    """The tensor on the GPU, with the same strides: its whole stretch of memory is copied, then viewed alike."""
+def alive() -> None:
+    """Something trivial on the device: it raises where CUDA is broken for the rest of the process."""
     import torch
 
-    if not tensor.numel():
-        return tensor.cuda()
-    reach = 1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
-    return torch.as_strided(torch.as_strided(tensor, (reach,), (1,)).cuda(), tensor.shape, tensor.stride())
+    torch.cuda.synchronize()
+    torch.ones(1, device=DEVICE).item()
 
 
 def _switches(options: Mapping[str, Any]) -> AbstractContextManager:
@@ -46,6 +49,8 @@ def _switches(options: Mapping[str, Any]) -> AbstractContextManager:
     from torch.backends import cuda, cudnn
 
     cuda.matmul.allow_tf32 = options.get("tf32", False)
+    cuda.matmul.allow_fp16_reduced_precision_reduction = False  # no contract covers sums in the half type itself
+    cuda.matmul.allow_bf16_reduced_precision_reduction = False
     return cudnn.flags(
         enabled=options.get("cudnn", True),
         benchmark=options.get("benchmark", False),
@@ -67,37 +72,74 @@ def module(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) 
 def _answered(forward, spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
     if reason := no_device():
         raise Refusal(reason)
-    tensors = {role: _on_device(to_tensor(a)) for role, a in arrays.items()}
+    with ending_if_spent(alive):
+        return on_device(forward, spec, op, arrays, options, DEVICE)
+
+
+def on_device(forward, spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any], device: str) -> np.ndarray:
+    """The call on guarded copies of the operands in the memory of `device`."""
+    operands = Operands({role: to_tensor(a) for role, a in arrays.items()}, device)
     with _switches(options):
-        return to_array(derived(forward, spec, op, tensors))
+        answer = to_array(derived(forward, spec, op, operands.tensors))
+    operands.reject_if_touched()
+    noting.ran(_said(options))
+    return answer
+
+
+def _said(options: Mapping[str, Any]) -> str:
+    """Which way torch was told to go: it does not tell which algorithm cuDNN took."""
+    import torch
+
+    if not options.get("cudnn", True):
+        return f"torch {torch.__version__} without cuDNN"
+    switches = [name for name in ("benchmark", "deterministic", "tf32") if options.get(name)]
+    return f"torch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}, {' '.join(switches) or 'no switch on'}"
 
 
 def _tensor_cores(spec: ConvSpec, op: str, dtype: str) -> str:
     """Half types go to tensor cores, whose sums truncate; float32 and float64 do not without TF32."""
-    return "tensor-core" if dtype in ("float16", "bfloat16") and op != "bgrad" else "plain"
+    return "tensor-core" if dtype in HALF and op != "bgrad" else "plain"
 
 
-def _row(name: str, says: str, code: str, scope: Scope, contract: ContractRule = _tensor_cores, **options: bool) -> None:
+def _with_tf32(spec: ConvSpec, op: str, dtype: str) -> str:
+    """TF32 is a way to compute float32 products; the other dtypes are as without it."""
+    return "tf32" if dtype == "float32" else _tensor_cores(spec, op, dtype)
+
+
+def _row(name: str, says: str, scope: Scope, code: str = "functional", **options: bool) -> None:
+    """A row; only without cuDNN, or with its deterministic algorithms, are the same bits promised from call to call."""
+    same_bits = options.get("deterministic") or not options.get("cudnn", True)
     register(
         Method(
             name=name,
             says=says,
             address=f"{__name__}:{code}",
             scope=scope,
-            contract=contract,
+            contract=_with_tf32 if options.get("tf32") else _tensor_cores,
             kind="cuda",
-            can=frozenset({"second"}),
+            can=frozenset({"second"} if same_bits else {"second", "varies"}),
             options=options,
         )
     )
 
 
-_row("cuda-cudnn", "torch on CUDA with cuDNN, TF32 off", "functional", FORWARD)
-_row("cuda-cudnn-tf32", "torch on CUDA with cuDNN, TF32 on", "functional", FORWARD, always("tf32"), tf32=True)
-_row("cuda-cudnn-benchmark", "torch on CUDA, cuDNN's fastest algorithm", "functional", FORWARD, benchmark=True)
-_row("cuda-cudnn-deterministic", "torch on CUDA, cuDNN's deterministic ones", "functional", FORWARD, deterministic=True)
-_row("cuda-channels-last", "torch on CUDA with cuDNN on channels_last memory", "functional", CHANNELS_LAST)
-_row("cuda-native", "torch on CUDA without cuDNN", "functional", FORWARD, cudnn=False)
-_row("cuda-module", "torch.nn layers on CUDA with cuDNN", "module", MODULE)
-_row("cuda-transpose", "torch on CUDA, transposed, with cuDNN", "functional", TRANSPOSED)
-_row("cuda-transpose-native", "torch on CUDA, transposed, without cuDNN", "functional", TRANSPOSED, cudnn=False)
+_row("cuda-cudnn", "torch on CUDA with cuDNN, TF32 off", FORWARD)
+_row("cuda-cudnn-tf32", "torch on CUDA with cuDNN, TF32 on", FORWARD, tf32=True)
+_row("cuda-cudnn-benchmark", "torch on CUDA, cuDNN's fastest algorithm", FORWARD, benchmark=True)
+_row("cuda-cudnn-benchmark-tf32", "torch on CUDA, cuDNN's fastest algorithm, TF32 on", FORWARD, benchmark=True, tf32=True)
+_row("cuda-cudnn-deterministic", "torch on CUDA, cuDNN's deterministic ones", FORWARD, deterministic=True)
+_row("cuda-channels-last", "torch on CUDA with cuDNN on channels_last memory", CHANNELS_LAST)
+_row("cuda-channels-last-tf32", "torch on CUDA with cuDNN on channels_last memory, TF32 on", CHANNELS_LAST, tf32=True)
+_row(
+    "cuda-channels-last-deterministic",
+    "torch on CUDA, cuDNN's deterministic ones on channels_last memory",
+    CHANNELS_LAST,
+    deterministic=True,
+)
+_row("cuda-native", "torch on CUDA without cuDNN", FORWARD, cudnn=False)
+_row("cuda-native-tf32", "torch on CUDA without cuDNN, TF32 in its matrix products", FORWARD, cudnn=False, tf32=True)
+_row("cuda-module", "torch.nn layers on CUDA with cuDNN", MODULE, "module")
+_row("cuda-transpose", "torch on CUDA, transposed, with cuDNN", TRANSPOSED)
+_row("cuda-transpose-tf32", "torch on CUDA, transposed, with cuDNN, TF32 on", TRANSPOSED, tf32=True)
+_row("cuda-transpose-deterministic", "torch on CUDA, transposed, cuDNN's deterministic ones", TRANSPOSED, deterministic=True)
+_row("cuda-transpose-native", "torch on CUDA, transposed, without cuDNN", TRANSPOSED, cudnn=False)

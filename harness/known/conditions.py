@@ -23,6 +23,7 @@ CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "a tap sees only padding": _a_tap_sees_only_padding,
     "one input channel a group": lambda p: p.spec.in_channels == p.spec.groups,
     "at most 4 input channels a group": lambda p: p.spec.in_channels <= 4 * p.spec.groups,
+    "fewer than 8 input channels a group": lambda p: p.spec.in_channels < 8 * p.spec.groups,
     "a dilated axis of one tap": lambda p: any(r == 1 and d > 1 for r, d in zip(p.spec.kernel, p.spec.dilation, strict=True)),
     "an output padding not below the stride": lambda p: any(
         o >= s for o, s in zip(p.spec.output_padding, p.spec.stride, strict=True)

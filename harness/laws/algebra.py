@@ -120,7 +120,7 @@ def zero_input_gives_the_bias(p: Problem, ask: Ask) -> list[Claim]:
 
 
 # --- bit for bit ------------------------------------------------------------------
-@law(Scope(fills=CALM), specific=2)
+@law(Scope(fills=CALM), specific=2, unless="varies")
 def negation_bit_for_bit(p: Problem, ask: Ask) -> Claim:
     """Negating an operand (and the bias) negates the result bit for bit, as rounding to nearest is symmetric."""
     role = _one_of(p)
@@ -129,7 +129,7 @@ def negation_bit_for_bit(p: Problem, ask: Ask) -> Claim:
     return Claim.same_bits(-got, ask.reply(p.spec, p.op, p.operands).output, f"-op(-{role})", "op")
 
 
-@law(Scope(dtypes=WIDE_RANGE, fills=FINITE), specific=2)
+@law(Scope(dtypes=WIDE_RANGE, fills=FINITE), specific=2, unless="varies")
 def powers_of_two_bit_for_bit(p: Problem, ask: Ask) -> Claim:
     """2^k times an operand (and the bias) gives 2^k times the result bit for bit: no threshold is absolute."""
     role = _one_of(p)
@@ -161,7 +161,7 @@ def _along(spec: ConvSpec, role: str, side: str, factors: np.ndarray) -> np.ndar
 _SUMMED = {"fprop": ("in", "x"), "dgrad": ("out", "gy")}
 
 
-@law(Scope(ops=("fprop", "dgrad"), dtypes=WIDE_RANGE, fills=FINITE, layouts=SEPARATE), specific=2)
+@law(Scope(ops=("fprop", "dgrad"), dtypes=WIDE_RANGE, fills=FINITE, layouts=SEPARATE), specific=2, unless="varies")
 def powers_of_two_cancel_in_a_channel(p: Problem, ask: Ask) -> Claim:
     """2^k on a channel of the image and 2^-k on its column of the kernel leave every bit as it was."""
     side, image = _SUMMED[p.op]
@@ -180,7 +180,7 @@ def powers_of_two_cancel_in_a_channel(p: Problem, ask: Ask) -> Claim:
 _KEPT = {"fprop": ("out", ("w", "b")), "dgrad": ("in", ("w",)), "wgrad": ("out", ("gy",)), "bgrad": ("out", ("gy",))}
 
 
-@law(Scope(dtypes=WIDE_RANGE, fills=FINITE, layouts=SEPARATE), specific=2)
+@law(Scope(dtypes=WIDE_RANGE, fills=FINITE, layouts=SEPARATE), specific=2, unless="varies")
 def result_channels_scale_on_their_own(p: Problem, ask: Ask) -> Claim:
     """2^k for each channel of the result scales that channel bit for bit, and no other."""
     side, roles = _KEPT[p.op]

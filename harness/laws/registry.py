@@ -62,7 +62,7 @@ class Law:
     """An equation, as a function of a problem and of a way to ask.
 
     `says` is the equation in a sentence (the docstring's first line). `scope` holds the problems
-    that it is about, `needs` a capability that a method must have, `weight` its share of a budget.
+    that it is about, `needs` a capability that a method must have, `unless` one that excuses it, `weight` its share of a budget.
     `specific` orders the report: of several broken laws the most specific names the mistake best.
     `fresh`: each of its calls must be run, even if another law has the answer already.
     """
@@ -75,6 +75,12 @@ class Law:
     weight: float = 1.0
     specific: int = 1
     fresh: bool = False
+    unless: str = ""
+
+    @property
+    def family(self) -> str:
+        """The room it lives in: algebra, symmetry, ..."""
+        return self.claims.__module__.rpartition(".")[2]
 
 
 _ROOMS = (
@@ -90,7 +96,15 @@ _ROOMS = (
 _TABLE: dict[str, Law] = {}
 
 
-def law(scope: Scope | None = None, *, needs: str = "", weight: float = 1.0, specific: int = 1, fresh: bool = False):
+def law(
+    scope: Scope | None = None,
+    *,
+    needs: str = "",
+    unless: str = "",
+    weight: float = 1.0,
+    specific: int = 1,
+    fresh: bool = False,
+):
     """Register a function (problem, ask) -> Claim or Claims; its name with dashes is the law's."""
 
     def add(function: LawFunction) -> LawFunction:
@@ -98,7 +112,7 @@ def law(scope: Scope | None = None, *, needs: str = "", weight: float = 1.0, spe
         if name in _TABLE and _TABLE[name].claims.__module__ != function.__module__:
             raise UnknownName(f"law {name!r} is registered twice; {_TABLE[name].claims.__module__} has it already")
         says = (function.__doc__ or "").strip().splitlines()[0]
-        _TABLE[name] = Law(name, says, function, scope or Scope(), needs, weight, specific, fresh)
+        _TABLE[name] = Law(name, says, function, scope or Scope(), needs, weight, specific, fresh, unless)
         return function
 
     return add

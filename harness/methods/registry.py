@@ -62,6 +62,7 @@ class Method:
     `contract(spec, op, dtype)` names the contract it declares. `can` holds its
     capabilities: "second" (double backward), "threads" (its library takes a number of threads), "mirrors"
     (where a law asks for it, it does the transposed convolution of a plain one too, or the plain of a transposed),
+    "varies" (the same call may give other bits, as sums by atomic additions do),
     "peer" (others are compared with it: it is cheap, does everything, and shares no code with the other peers).
     `options` go to the code as they are. `home` is the process it needs (None: that of our own methods), `package` what
     pip installs for it. Of a row at another version than the installed one, `version` says which.
@@ -79,6 +80,7 @@ class Method:
     home: Home | None = None
     package: Package | None = None
     version: str = ""
+    known_as: str = ""  # the row whose known findings explain its failures too, if its user says so
 
     @property
     def row(self) -> str:
@@ -107,10 +109,12 @@ class Method:
 
     def passport(self) -> dict[str, Any]:
         """What `admit` makes the method from again in another process."""
+        kept = {"contract": self.declared, "known_as": self.known_as}
         if self.kind == "function":
-            return {**self.options, "contract": self.declared}
+            own = {dtype: self.contract(_PLAINEST, "fprop", dtype) for dtype in self.scope.dtypes}
+            return {**self.options, **kept, "own": own, "scope": self.scope, "can": self.can}
         where = {"version": self.version, "python": self.home.python} if self.version and self.home else {}
-        return {"row": self.row, "contract": self.declared, **where}
+        return {"row": self.row, **kept, **where}
 
 
 _PLAINEST = ConvSpec(extent=(1,), kernel=(1,))
@@ -140,11 +144,15 @@ _ROOMS = {
         "convlaws.engines.onnx_reference",
         "convlaws.engines.openvino_cpu",
         "convlaws.engines.opencv_dnn",
+        "convlaws.engines.third_party",
     ),
     "cuda": ("convlaws.engines.torch_cuda",),
+    "cudnn": ("convlaws.engines.cudnn_plans",),
     "mutant": ("convlaws.mutants",),
     "healthy": ("convlaws.mutants",),
 }
+ON_GPU = ("cuda", "cudnn")  # the kinds whose rows need a CUDA device
+KINDS = tuple(_ROOMS)
 _TABLE: dict[str, Method] = {}
 
 
