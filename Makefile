@@ -9,7 +9,7 @@ GALLERY := reports/gallery
 GPU_LIMITS = --memory-limit 16384 --time-limit 60 --budget $(GPU_BUDGET)
 ON_GPU = PYTHONPATH=build/site $(PYTHON)
 
-.PHONY: verify test lint gpu clean
+.PHONY: verify gallery test lint gpu clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -18,7 +18,15 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 verify: $(VENV)/installed
 	@mkdir -p $(REPORT)
-	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl
+	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl --report $(REPORT)/index.html
+
+# what reports/gallery/ holds: the page of the whole table, that of all mutants, pictures of both
+gallery: $(VENV)/installed
+	@mkdir -p $(REPORT)
+	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl --report reports/gallery/all.html
+	-$(BIN)/convlaws check 'mutant-*' --budget $(BUDGET) --json $(REPORT)/mutants.jsonl --report reports/gallery/mutants.html
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[page]'
+	$(BIN)/python reports/gallery/pictures.py
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2

@@ -7,7 +7,7 @@ import atexit
 import inspect
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.replay import finding_of, repeated
 from convlaws.results import LEAST, Finding, Verdict
-from convlaws.scope import Scope
+from convlaws.scope import WHOLE, Scope
 from convlaws.search import Search
 from convlaws.targets import Calling, resolve
 from convlaws.workers import Setting, running
@@ -99,7 +99,7 @@ def check(
     reject_while_loading()
     calling = Calling(signature=signature, arrays=arrays, contract=contract)
     methods, crosses = subjects(targets, calling)
-    plan = Plan(methods, _laws(laws), scope or Scope(), seed, budget, examples)
+    plan = Plan(methods, _laws(laws), scope or WHOLE, seed, budget, examples)
     with running(Setting(sandbox=sandbox and crosses)) as runner:
         found = Search(plan, runner, known.load()).run()
     if sandbox and not crosses:
@@ -144,7 +144,7 @@ class Case:
     examples: int = LEAST
     seed: int = 0
     sandbox: bool = True
-    scope: Scope = field(default_factory=Scope)
+    scope: Scope = WHOLE
     known: Known | None = None
     excused: tuple[Known, ...] = ()
 

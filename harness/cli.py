@@ -1,4 +1,4 @@
-"""The command line: `convlaws check`, `repeat`, `bisect`, `known`, `diff`, `list`; `merge`, `summary` and `schema` of findings.
+"""The command line.
 
 Exit codes: 0 every law kept, 1 a finding, 2 usage, 5 nothing verified, 130 interrupted.
 """
@@ -9,15 +9,8 @@ from pathlib import Path
 
 import click
 
+from convlaws.cli_options import BATCHES, DTYPES, GROUPINGS, LAYOUTS, OPS, PADDINGS, calling, many
 from convlaws.errors import HarnessError
-
-OPS = ("fprop", "dgrad", "wgrad", "bgrad")
-DTYPES = ("float64", "float32", "float16", "bfloat16")
-LAYOUTS = ("contiguous", "channels_last", "sliced", "expanded")
-BATCHES = ("unbatched", "empty", "one", "many")
-PADDINGS = ("none", "even", "uneven", "same", "valid")
-GROUPINGS = ("one", "some", "depthwise")
-SIGNATURES = ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 
 
 class _Group(click.Group):
@@ -40,59 +33,15 @@ def cli() -> None:
     """Is this convolution one? Problems are drawn, an oracle and laws judge, failures are shrunk."""
 
 
-def _many(name: str, choices: tuple[str, ...], what: str):
-    return click.option(name, multiple=True, type=click.Choice(choices), help=f"Only this {what}; may be repeated.")
-
-
-# the options that say how a user's function is called and run
-_CALLING = (
-    click.option(
-        "--signature",
-        type=click.Choice(SIGNATURES),
-        default=None,
-        help="Whose call signature a function of yours has (torch.nn.functional); default: as it declares, else conv2d.",
-    ),
-    click.option(
-        "--arrays",
-        type=click.Choice(("torch", "numpy")),
-        default=None,
-        help="What a function of yours takes and returns; default: as it declares, else torch.",
-    ),
-    click.option("--contract", default="", help="Hold every target to this contract; see 'convlaws list contracts'."),
-    click.option("--no-sandbox", is_flag=True, help="Run the code in this process (for debugging)."),
-    click.option(
-        "--time-limit",
-        type=click.FloatRange(min=0.01),
-        default=20.0,
-        show_default=True,
-        help="Seconds that one call may take.",
-    ),
-    click.option(
-        "--memory-limit",
-        type=click.IntRange(min=64),
-        default=4096,
-        show_default=True,
-        help="MiB that the process of the code may hold.",
-    ),
-    click.option("--allow-large", is_flag=True, help="Let the environment of an ENGINE@VERSION fetch more than 1 GB."),
-)
-
-
-def _calling(command):
-    for option in _CALLING:
-        command = option(command)
-    return command
-
-
 @cli.command()
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
-@_many("--op", OPS, "op")
+@many("--op", OPS, "op")
 @click.option("--ndim", multiple=True, type=click.IntRange(1, 3), help="Only this number of spatial axes; may be repeated.")
-@_many("--dtype", DTYPES, "dtype")
-@_many("--layout", LAYOUTS, "memory layout")
-@_many("--batch", BATCHES, "kind of batch")
-@_many("--padding", PADDINGS, "kind of padding")
-@_many("--grouping", GROUPINGS, "kind of grouping")
+@many("--dtype", DTYPES, "dtype")
+@many("--layout", LAYOUTS, "memory layout")
+@many("--batch", BATCHES, "kind of batch")
+@many("--padding", PADDINGS, "kind of padding")
+@many("--grouping", GROUPINGS, "kind of grouping")
 @click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law (a name or a glob); may be repeated.")
 @click.option("--budget", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Draw until this time has passed (default 60).")
 @click.option(
@@ -119,11 +68,12 @@ def _calling(command):
     metavar="DIR",
     help="Record each draw there, as Hypothesis observes it; for Tyche.",
 )
+@click.option("--report", "report_path", type=click.Path(path_type=Path), metavar="FILE.html", help="Write the page of findings.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that search (default: the CPUs, at most 8).")
 @click.option(
     "--known-as", default="", metavar="ROW", help="The known findings about this row explain failures of every target too."
 )
-@_calling
+@calling
 def check(targets, **options) -> None:
     """Put the laws to TARGETs: registered names, globs ('torch-*'), or functions (package.module:name, file.py:name)."""
     from convlaws.commands import check as command
@@ -137,7 +87,7 @@ def check(targets, **options) -> None:
 @click.option(
     "--script", type=click.Path(path_type=Path), metavar="FILE.py", help="Also write a script that shows it without convlaws."
 )
-@_calling
+@calling
 def repeat(lines, **options) -> None:
     """Run the LAWs on the problem LINE against TARGET; several lines are run in order in one process, the last is judged."""
     from convlaws.commands import repeat as command
@@ -150,7 +100,7 @@ def repeat(lines, **options) -> None:
 @click.option("--from", "first", required=True, metavar="VERSION", help="The oldest release to look at.")
 @click.option("--to", "last", required=True, metavar="VERSION", help="The newest release to look at.")
 @click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; default: all that are about the problem.")
-@_calling
+@calling
 def bisect(lines, **options) -> None:
     """Find the release of ENGINE in which the problem LINE broke or was fixed; each gets an environment of its own."""
     from convlaws.commands import bisect as command
@@ -177,7 +127,7 @@ def known(ids, check_, as_json) -> None:
 @click.argument("new", type=click.Path(path_type=Path), metavar="NEW.jsonl")
 @click.option("--recheck", is_flag=True, help="Run the failing lines of OLD again, on what is installed here.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
-@_calling
+@calling
 def diff(old, new, **options) -> None:
     """What broke and what got fixed from one file of 'check --json' to another: two versions of an engine, or two machines.
 
@@ -186,6 +136,26 @@ def diff(old, new, **options) -> None:
     from convlaws.commands import diff as command
 
     raise SystemExit(command.run(old, new, **options))
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FINDINGS.jsonl...", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.html", help="Where to write the page."
+)
+@click.option(
+    "--since",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="OLD.jsonl",
+    help="Also say what changed since this earlier file; may be repeated.",
+)
+@click.option("--speed", type=click.Path(path_type=Path), metavar="PATH", help="Results of asv: .asv/results, or one file of it.")
+def report(files, output, since, speed) -> None:
+    """Make one self-contained HTML page of findings files."""
+    from convlaws.commands import report as command
+
+    command.run(files, output, since, speed)
 
 
 @cli.command("list")

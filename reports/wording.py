@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from convlaws.reports.states import LOOKS, state
 from convlaws.results import Finding, Verdict
 
 # the worst first: a cell of a matrix shows the worst of its findings
-STATES = {"broken": "✗", "crashed": "!", "hung": "∞", "known": "k", "vacuous": "?", "kept": "✓", "refused": "–"}
-
-
-def state(finding: Finding) -> str:
-    """The verdict, or 'known' for a failure that is a known finding."""
-    return "known" if finding.verdict.bad and finding.known else str(finding.verdict)
+STATES = {name: look.symbol for name, look in LOOKS.items() if look.symbol}
 
 
 def worst(findings: Iterable[Finding]) -> str:

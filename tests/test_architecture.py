@@ -17,13 +17,14 @@ FOLDERS = {"convlaws": ROOT / "harness", "convlaws.strategies": ROOT / "strategi
 ROOMS = [
     ["errors", "formats", "spec_text", "spec_rules", "spec", "fills", "problem", "layouts"],
     ["maps", "definition", "specials", "oracle", "magnitudes", "bounds", "contracts", "compare", "evidence"],
-    ["scope", "home", "request", "results", "catalogue", "accelerator", "environment", "runs", "shares", "differences"],
+    ["features", "scope", "home", "request", "results", "catalogue", "accelerator", "environment", "runs", "shares"]
+    + ["differences"],
     ["strategies"],
     ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
     ["sandbox", "remembering", "examine", "cells", "environments", "targets"],
     ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
     ["replay", "standing", "recheck", "releases", "console", "junit", "reports"],
-    ["api", "pytest_plugin", "commands", "cli", "__main__", "catalogues", ""],
+    ["api", "pytest_plugin", "commands", "cli_options", "cli", "__main__", "catalogues", ""],
 ]
 RANK = {room: (level, place) for level, rooms in enumerate(ROOMS) for place, room in enumerate(rooms)}
 STRANGERS = [  # pairs that the order alone would allow

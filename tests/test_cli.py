@@ -142,7 +142,7 @@ def refused(*words: str | Path, cwd: Path | None = None) -> str:
         (("check", "nowhere.at_all:conv2d", *ONE_LAW), "nowhere.at_all cannot be imported: ModuleNotFoundError"),
         (("check", "missing.py:conv2d", *ONE_LAW), "there is no file missing.py"),
         (("check", f"{EXAMPLES}/right.py:conv3d", *ONE_LAW), "right.py has no 'conv3d'; it has conv2d"),
-        (("repeat", "n1c1k1_x3_r9", "im2col"), "axis 0: the kernel reaches over 9, the padded input has 3"),
+        (("repeat", "n1c1k1_x3_r1_p-2", "im2col"), "axis 0: the padding takes 4, the input has 3"),
         (("repeat", "im2col"), "repeat takes at least one problem line"),
     ],
     ids=lambda value: None if isinstance(value, tuple) else value[:24],
@@ -156,11 +156,11 @@ def test_a_request_that_makes_no_sense_is_refused_in_a_line(words, said, tmp_pat
 
 
 def test_a_bad_line_of_a_file_is_named_by_its_number(tmp_path):
-    (tmp_path / "p.txt").write_text(f"{LINE}\n\nn1c1k1_x3_r9\n")
+    (tmp_path / "p.txt").write_text(f"{LINE}\n\nn1c1k1_x3_r1_p-2\n")
 
     err = refused("check", "im2col", "--problems", tmp_path / "p.txt")
 
-    assert f"{tmp_path}/p.txt:3: axis 0: the kernel reaches over 9, the padded input has 3" in err
+    assert f"{tmp_path}/p.txt:3: axis 0: the padding takes 4, the input has 3" in err
 
 
 def test_a_path_that_cannot_be_written_is_refused_before_the_search(tmp_path):

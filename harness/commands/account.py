@@ -56,11 +56,9 @@ class Account:
         """How long it took, or has taken so far."""
         return (self.ended or time.monotonic()) - self.started
 
-    def lines(self, findings: list[Finding], done: bool) -> str:
-        """The findings file; `done` if the run came to its end."""
-        for f in findings:
-            f.run, f.environment = self.run, self.environment["id"]
-        facts = {
+    def facts(self, findings: list[Finding], done: bool) -> dict:
+        """What the summary says; `done` if the run came to its end."""
+        return {
             "run": self.run,
             "command": sys.argv[1:],
             "environment": self.environment,
@@ -72,8 +70,15 @@ class Account:
             "interrupted": self.judged.interrupted,
             "lost": self.judged.lost,
             "unfinished": not done,
+            **counts(findings),
         }
-        return "".join(f"{line}\n" for line in [*(f.to_line() for f in findings), summary_line(**facts, **counts(findings))])
+
+    def lines(self, findings: list[Finding], done: bool) -> str:
+        """The findings file."""
+        for f in findings:
+            f.run, f.environment = self.run, self.environment["id"]
+        lines = [*(f.to_line() for f in findings), summary_line(**self.facts(findings, done))]
+        return "".join(f"{line}\n" for line in lines)
 
 
 def counts(findings: list[Finding]) -> dict:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from convlaws.commands import options
 from convlaws.commands.account import Account, Counted
 from convlaws.commands.outputs import Appended, Outputs, Render
 from convlaws.commands.progress import progress
+from convlaws.commands.report import page
 from convlaws.commands.warning import warn
 from convlaws.errors import HarnessError, UsageError
 from convlaws.junit import junit
@@ -23,8 +26,9 @@ from convlaws.methods.registry import rows
 from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.replay import given
+from convlaws.reports.merging import Run
 from convlaws.results import LEAST, Finding, Verdict
-from convlaws.scope import Scope
+from convlaws.scope import WHOLE
 from convlaws.shares import shares
 from convlaws.standing import Standing, gone
 from convlaws.targets import resolve
@@ -55,13 +59,8 @@ def run(targets: tuple[str, ...], **o) -> int:
     account = Account(plan, workers, problems or [], judged)
     summary = Appended(o["summary"]) if o["summary"] else None
     outputs = Outputs(_wanted(account, o))
-    try:
+    with _kept(outputs):
         findings, absent = _search(plan, _setting(o), workers, problems, judged, outputs)
-    except HarnessError as error:
-        raise UsageError(f"{error}{outputs.abandon()}") from error
-    except KeyboardInterrupt:
-        click.echo(f"convlaws: stopped at once{outputs.abandon()}", err=True)
-        raise
     account.close(absent)
     try:
         _print(findings, absent, account, most=SHOWN if problems is None else None)
@@ -72,6 +71,18 @@ def run(targets: tuple[str, ...], **o) -> int:
     if judged.lost:
         raise UsageError("; ".join(judged.lost))
     return INTERRUPTED if judged.interrupted else exit_code(findings)
+
+
+@contextmanager
+def _kept(outputs: Outputs) -> Iterator[None]:
+    """Whatever ends the search early: the sentence says where what was found so far is."""
+    try:
+        yield
+    except HarnessError as error:
+        raise UsageError(f"{error}{outputs.abandon()}") from error
+    except KeyboardInterrupt:
+        click.echo(f"convlaws: stopped at once{outputs.abandon()}", err=True)
+        raise
 
 
 def _problems(o: dict) -> list[Problem] | None:
@@ -89,10 +100,14 @@ def _setting(o: dict) -> Setting:
 
 def _wanted(account: Account, o: dict) -> dict[Path, Render]:
     """Which file is made how."""
-    renders = {"json_path": account.lines, "junit_path": lambda findings, done: junit(findings)}
+    renders: dict[str, Render] = {
+        "json_path": account.lines,
+        "junit_path": lambda findings, done: junit(findings),
+        "report_path": lambda findings, done: page(Run(findings, [account.facts(findings, done)])) if done else "",
+    }
     chosen = {name: o[name] for name in renders if o[name]}
     if len({path.resolve() for path in chosen.values()}) < len(chosen):
-        raise UsageError(f"--json and --junit name the same file, {o['json_path']}")
+        raise UsageError(f"two of --json, --junit and --report name the same file, {next(iter(chosen.values()))}")
     return {path: renders[name] for name, path in chosen.items()}
 
 
@@ -135,7 +150,7 @@ def _plan(targets: tuple[str, ...], o: dict) -> Plan:
         raise UsageError("--budget and --examples exclude each other: one is a time, the other a number")
     budget = None if o["examples"] else (o["budget"] or DEFAULT_BUDGET)
     narrowed: dict[str, Any] = {field: tuple(o[option]) for option, field in NARROWING.items() if o[option]}
-    scope = Scope(**narrowed)
+    scope = replace(WHOLE, **narrowed)
     return Plan(methods, chosen, scope, o["seed"], budget, o["examples"] or LEAST)
 
 

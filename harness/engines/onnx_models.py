@@ -12,7 +12,9 @@ from convlaws.spec import ConvSpec
 # (IR version, opset): as old as the operators allow, so that old engines load the model.
 # Opset 11 gave both operators the meaning they have now, opset 22 only added bfloat16.
 RELEASE, BFLOAT16 = (6, 11), (10, 22)
-AUTO_PAD = {"same": "SAME_UPPER", "valid": "VALID"}  # torch's 'same' puts the odd zero high, as SAME_UPPER does
+# torch's 'same', whose stride is 1, puts the odd zero high, as SAME_UPPER does
+AUTO_PAD = {"same": "SAME_UPPER", "sameupper": "SAME_UPPER", "samelower": "SAME_LOWER", "valid": "VALID"}
+PADDINGS = ("none", "even", "uneven", *AUTO_PAD)  # what ONNX has: no padding that crops
 
 
 def attributes(spec: ConvSpec, *, shaped: bool = False) -> dict[str, Attribute]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from convlaws.engines import noting
-from convlaws.engines.onnx_models import model
+from convlaws.engines.onnx_models import PADDINGS, model
 from convlaws.errors import Refusal
 from convlaws.home import Home
 from convlaws.methods.registry import Method, Package, always, register
@@ -37,6 +37,7 @@ SCOPE = Scope(
     dtypes=("float32", "float16"),
     layouts=("contiguous",),  # its binding copies everything else
     batch=("empty", "one", "many"),
+    padding=PADDINGS,
     padding_mode=("zeros",),
 )
 SHAPED = Scope(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from convlaws.engines import noting
-from convlaws.engines.onnx_models import model
+from convlaws.engines.onnx_models import PADDINGS, model
 from convlaws.errors import Refusal
 from convlaws.home import Home
 from convlaws.methods.registry import ContractRule, Method, Package, always, register
@@ -28,6 +28,7 @@ SCOPE = Scope(
     dtypes=("float32",),
     layouts=("contiguous",),
     batch=("one", "many"),
+    padding=PADDINGS,
     padding_mode=("zeros",),
 )
 SHAPED = replace(SCOPE, transposed=(True,), padding=("none", "even"))

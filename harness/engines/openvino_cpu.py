@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from convlaws.engines import noting
+from convlaws.engines.onnx_models import AUTO_PAD, PADDINGS
 from convlaws.formats import FORMATS
 from convlaws.home import Home
 from convlaws.methods.registry import Method, Package, always, register
@@ -23,13 +24,13 @@ from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
-AUTO_PAD = {"same": "SAME_UPPER", "valid": "VALID"}
 TYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 SCOPE = Scope(
     ops=("fprop",),
     dtypes=tuple(TYPES),
     layouts=("contiguous",),
     batch=("empty", "one", "many"),
+    padding=PADDINGS,
     padding_mode=("zeros",),
 )
 SHAPED = replace(SCOPE, dtypes=("float32",), transposed=(True,), padding=("none", "even"))

@@ -10,11 +10,12 @@ from convlaws.problem import Problem
 def _a_tap_sees_only_padding(p: Problem) -> bool:
     """Along some axis there is a tap that no position of the kernel lays over the input."""
     spec = p.spec
-    extents, positions = (spec.output, spec.extent) if spec.transposed else (spec.extent, spec.output)
-    axes = zip(extents, positions, spec.kernel, spec.stride, spec.dilation, spec.sides, strict=True)
+    extents, positions = (spec.output, spec.extent) if spec.transposed else (spec.spaced, spec.output)
+    sizes = (positions, spec.kernel, spec.stride, spec.dilation, spec.sides)
+    elements = (range(0, n, between) for n, between in zip(extents, spec.input_dilation, strict=True))
     return any(
-        not any(0 <= o * stride + t * dilation - low < extent for o in range(count))
-        for extent, count, taps, stride, dilation, (low, _) in axes
+        not any(o * stride + t * dilation - low in there for o in range(count))
+        for there, count, taps, stride, dilation, (low, _) in zip(elements, *sizes, strict=True)
         for t in range(taps)
     )
 

@@ -88,6 +88,7 @@ _ROOMS = (
     "convlaws.laws.algebra",
     "convlaws.laws.symmetry",
     "convlaws.laws.structure",
+    "convlaws.laws.beyond",
     "convlaws.laws.duality",
     "convlaws.laws.composition",
     "convlaws.laws.special",
