@@ -38,7 +38,7 @@ from convlaws.formats import FORMATS, TF32, Format, accumulator, round_to
 from convlaws.oracle import Answer, floats
 from convlaws.spec import ConvSpec
 
-SPREAD = 1024  # more than any entry of a Winograd or Fourier matrix, twice applied, makes of one operand
+SPREAD = 8192  # more than any entry of a Winograd or Fourier matrix, twice applied, makes of one operand
 SAFE = 1 + 2.0**-40  # S itself is computed in float64
 
 
@@ -162,6 +162,22 @@ _ROWS = (
         "winograd4-any",
         "Winograd F(4x4,3x3), tiles anywhere",
         winograd_any(4),
+        never_exact,
+        spreads=True,
+        covers=_is_winograd,
+    ),
+    Contract(
+        "winograd6",
+        "Winograd F(6x6,3x3), tiles from the first result",
+        winograd_bound(6),
+        never_exact,
+        spreads=True,
+        covers=_is_winograd,
+    ),
+    Contract(
+        "winograd6-any",
+        "Winograd F(6x6,3x3), tiles anywhere",
+        winograd_any(6),
         never_exact,
         spreads=True,
         covers=_is_winograd,

@@ -18,7 +18,7 @@ from convlaws.formats import FORMATS, TF32, round_to
 from convlaws.methods import frame
 from convlaws.methods.fft import Fft
 from convlaws.methods.loop import LoopWindow
-from convlaws.methods.winograd import Winograd2, Winograd4
+from convlaws.methods.winograd import Winograd2, Winograd4, Winograd6
 from convlaws.oracle import Answer, answer
 from convlaws.problem import Problem
 from convlaws.scope import Scope
@@ -357,6 +357,8 @@ FLAT = Scope(
         ("winograd4", Winograd4, 0.03),
         ("winograd2-any", Winograd2, 0.0),
         ("winograd4-any", Winograd4, 0.0),
+        ("winograd6", Winograd6, 0.01),
+        ("winograd6-any", Winograd6, 0.0),
     ],
 )  # fmt: skip
 def test_winograd_keeps_its_contract_and_breaks_plain(name, maps, least):
@@ -482,7 +484,10 @@ def test_partial_results_in_storage_may_overflow_where_their_sum_does_not():
 
 
 @pytest.mark.parametrize(("x", "w"), [(-149, 0), (20, -149), (40, -146), (0, -140)])
-@pytest.mark.parametrize(("name", "maps"), [("winograd2", Winograd2), ("winograd2-any", Winograd2), ("winograd4", Winograd4)])
+@pytest.mark.parametrize(
+    ("name", "maps"),
+    [("winograd2", Winograd2), ("winograd2-any", Winograd2), ("winograd4", Winograd4), ("winograd6", Winograd6)],
+)
 def test_subnormal_operands_of_winograd_keep_its_contract(name, maps, x, w):
     for seed in range(20):
         rng, spec = np.random.default_rng(seed), ConvSpec.parse("n1c2k1_x6x6_r3x3_s1x1_p0x0_d1x1")

@@ -29,6 +29,13 @@ CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     ),
     "fewer than 8 input channels a group": lambda p: p.spec.in_channels < 8 * p.spec.groups,
     "a dilated axis of one tap": lambda p: any(r == 1 and d > 1 for r, d in zip(p.spec.kernel, p.spec.dilation, strict=True)),
+    "an output padding not below the stride": lambda p: any(
+        o >= s for o, s in zip(p.spec.output_padding, p.spec.stride, strict=True)
+    ),
+    "one tap whose output padding makes up for the padding": lambda p: (
+        {*p.spec.kernel, *p.spec.stride} == {1} and p.spec.output == p.spec.extent
+    ),
+    "an axis of one element": lambda p: min(p.spec.extent) == 1,
     # laws that compose or split ask for other convolutions, whose images are this one's channels
     "16 images or channels": lambda p: max(p.spec.images, p.spec.in_channels, p.spec.out_channels) >= 16,
 }
