@@ -17,7 +17,7 @@ from convlaws.replay import Judge, why_not
 from convlaws.results import Verdict
 
 ROUNDS = 3  # fresh processes for each line
-KINDS = ("method", "engine", "cuda", "mutant")
+KINDS = ("method", "engine", "compiled", "cuda", "mutant")
 
 
 class State(enum.StrEnum):

@@ -48,7 +48,9 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
     for target in targets:
         for method in _meant(target, calling):
             found[method.name] = method.declares(calling.contract) if calling.contract else method
-    row = get(calling.known_as).name if calling.known_as else ""
+    if not calling.known_as:
+        return list(found.values())
+    row = get(calling.known_as).name
     return [replace(method, known_as=row) for method in found.values()]
 
 

@@ -22,7 +22,7 @@ from convlaws.commands.warning import warn
 from convlaws.errors import HarnessError, UsageError
 from convlaws.junit import junit
 from convlaws.laws import registry as laws
-from convlaws.methods.registry import rows
+from convlaws.methods.registry import KINDS, rows
 from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.replay import given
@@ -145,7 +145,7 @@ def _gone(plan: Plan, setting: Setting, ledger: known.Ledger) -> list[Standing]:
 def _plan(targets: tuple[str, ...], o: dict) -> Plan:
     methods = resolve(targets, options.calling(o))
     chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
-    known.load().check_names([m.name for m in rows(absent=True)], [law.name for law in laws.laws()])
+    known.load().check_names([m.name for m in rows(*KINDS, absent=True)], [law.name for law in laws.laws()])
     if o["budget"] and o["examples"]:
         raise UsageError("--budget and --examples exclude each other: one is a time, the other a number")
     budget = None if o["examples"] else (o["budget"] or DEFAULT_BUDGET)

@@ -66,7 +66,7 @@ def _drawn(scope: Scope) -> list[Problem]:
 
 def covered(entry: Known) -> float:
     """The part, from 0 to 1, that an entry covers of the problems drawn for the methods that it names."""
-    named = [p for m in rows("method", "engine", "cuda") if entry.names(m.name) for p in _drawn(m.scope)]
+    named = [p for m in rows("method", "engine", "compiled", "cuda") if entry.names(m.name) for p in _drawn(m.scope)]
     return sum(map(entry.covers, named)) / len(named) if named else 0.0
 
 

@@ -57,6 +57,7 @@ def _known() -> list[dict]:
 _TABLES = {
     "methods": lambda: _methods("method"),
     "engines": lambda: _methods("engine"),
+    "compiled": lambda: _methods("compiled"),
     "cuda": lambda: _methods("cuda"),
     "cudnn": lambda: _methods("cudnn"),
     "mutants": lambda: _methods("mutant"),

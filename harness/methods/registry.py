@@ -147,6 +147,7 @@ _ROOMS = {
         "convlaws.engines.opencv_dnn",
         "convlaws.engines.third_party",
     ),
+    "compiled": ("convlaws.engines.torch_compiled",),
     "cuda": ("convlaws.engines.torch_cuda",),
     "cudnn": ("convlaws.engines.cudnn_plans",),
     "mutant": ("convlaws.mutants",),
