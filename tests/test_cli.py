@@ -179,7 +179,7 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_search(tmp_path):
         ("def conv2d(input):\n    return input\n", "has the parameters (input), but conv2d calls it with 7"),
         ("conv2d = 3\n", "is 3 of type int, not a function"),
         ("raise OSError('no licence')\n", "cannot be imported: OSError: no licence (mine.py, line 1)"),
-        ("import os\nos._exit(7)\n", "mine.py:conv2d: it cannot be opened: the process ended with exit status 7"),
+        ("import os\nos._exit(7)\n", "mine.py:conv2d cannot be opened: the process that imports it ended with exit status 7"),
         ("def conv2d(:\n", "cannot be imported: SyntaxError"),
     ],
     ids=["signature", "number", "raises", "exits", "syntax"],
