@@ -9,7 +9,7 @@ import pytest
 from convlaws.differences import Change, differences, luck, pairs
 from convlaws.errors import HarnessError, SchemaError, UsageError
 from convlaws.results import Finding, Verdict, summary_line
-from convlaws.runs import read_run, unlike
+from convlaws.run_files import read_run, unlike
 
 
 def finding(verdict: Verdict = Verdict.KEPT, **fields) -> Finding:

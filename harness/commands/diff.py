@@ -14,7 +14,7 @@ from convlaws.commands import options
 from convlaws.differences import Cell, Change, Difference, Side, apart, differences, tally
 from convlaws.recheck import rechecked
 from convlaws.results import counted
-from convlaws.runs import Run, read_run, unlike
+from convlaws.run_files import RunFile, read_run, unlike
 from convlaws.workers import running
 
 WIDE = 50  # characters of a value that stands beside another
@@ -49,7 +49,7 @@ def run(old_path: Path, new_path: Path, *, recheck: bool, as_json: bool, **o) ->
 
 
 # --- as text ----------------------------------------------------------------------------
-def _parts(old: Run, new: Run, found: list[Difference], where: str) -> list[str]:
+def _parts(old: RunFile, new: RunFile, found: list[Difference], where: str) -> list[str]:
     parts = [
         _side_by_side(old, new),
         *(f"{run.path}: {said}" for run in (old, new) for said in run.warnings),
@@ -63,7 +63,7 @@ def _parts(old: Run, new: Run, found: list[Difference], where: str) -> list[str]
     return [*filter(None, parts), _last_line(found)]
 
 
-def _side_by_side(old: Run, new: Run) -> str:
+def _side_by_side(old: RunFile, new: RunFile) -> str:
     """What differs of where and how the two ran; long values below each other."""
     rows = [("", old.path, new.path), *unlike(old.facts(), new.facts())]
     if len(rows) == 1:
@@ -75,9 +75,9 @@ def _side_by_side(old: Run, new: Run) -> str:
     return "\n".join(lines + [f"{name or 'file'}\n  old  {a}\n  new  {b}" for name, a, b in long])
 
 
-def _elsewhere(new: Run) -> str:
+def _elsewhere(new: RunFile) -> str:
     """What is not here as it was in the new run, in words; '' if all is."""
-    here = Run("here", [], {"environment": environment.facts()})
+    here = RunFile("here", [], {"environment": environment.facts()})
     names = [name for name, _, _ in unlike(new.facts(), here.facts()) if name not in ("command", "seed")]
     return f"rechecked here, which is not where {new.path} ran: other {', '.join(names)}" if names else ""
 
@@ -137,7 +137,7 @@ def _last_line(found: Sequence[Difference]) -> str:
 
 
 # --- as JSON ----------------------------------------------------------------------------
-def _record(old: Run, new: Run, found: Iterable[Difference]) -> dict:
+def _record(old: RunFile, new: RunFile, found: Iterable[Difference]) -> dict:
     found = list(found)
     return {
         "old": old.path,

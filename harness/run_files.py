@@ -13,7 +13,7 @@ from convlaws.results import Finding, load, read
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFile:
     """`summary` is empty where the run was cut off before it wrote one."""
 
     path: str
@@ -44,7 +44,7 @@ def _flat(values: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def read_run(path: str | PathLike[str]) -> Run:
+def read_run(path: str | PathLike[str]) -> RunFile:
     """The run that `check --json` wrote to `path`.
 
     Raises:
@@ -63,7 +63,7 @@ def read_run(path: str | PathLike[str]) -> Run:
         raise SchemaError(f"{path}: {error}") from error
     if not findings:
         raise UsageError(f"{path} has no findings: was it written by 'convlaws check --json'?")
-    return Run(str(path), findings, last if last["kind"] == "summary" else {})
+    return RunFile(str(path), findings, last if last["kind"] == "summary" else {})
 
 
 def unlike(old: Mapping[str, str], new: Mapping[str, str]) -> list[tuple[str, str, str]]:
