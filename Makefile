@@ -7,9 +7,10 @@ REPORT := build/report
 GPU_BUDGET ?= 300
 GALLERY := reports/gallery
 GPU_LIMITS = --memory-limit 16384 --time-limit 60 --budget $(GPU_BUDGET)
+ENGINES := 'jax*' 'onnx*' 'openvino*' 'opencv*' 'ncnn*' 'mlx*'
 ON_GPU = PYTHONPATH=build/site $(PYTHON)
 
-.PHONY: verify test lint gpu clean
+.PHONY: verify gallery test lint gpu clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -18,7 +19,17 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 verify: $(VENV)/installed
 	@mkdir -p $(REPORT)
-	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl
+	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl --report $(REPORT)/index.html
+
+# what reports/gallery/ holds: the page of the whole table, those of the engines and of all mutants, pictures
+gallery: $(VENV)/installed
+	@mkdir -p $(REPORT)
+	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl --report reports/gallery/all.html
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[engines]'
+	-$(BIN)/convlaws check $(ENGINES) --budget $(BUDGET) --json $(REPORT)/engines.jsonl --report reports/gallery/engines.html
+	-$(BIN)/convlaws check 'mutant-*' --budget $(BUDGET) --json $(REPORT)/mutants.jsonl --report reports/gallery/mutants.html
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[page]'
+	$(BIN)/python reports/gallery/pictures.py
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2
@@ -37,7 +48,7 @@ gpu:
 	@cp -r strategies build/site/convlaws/strategies && cp -r reports build/site/convlaws/reports
 	@name=$$($(ON_GPU) -m convlaws.accelerator) || exit 5; \
 	mkdir -p $(GALLERY); findings=$(GALLERY)/gpu-$$name; \
-	$(ON_GPU) -m convlaws check 'cuda-*' 'cudnn-*-?' $(GPU_LIMITS) --json $$findings.jsonl || code=$$?; \
+	$(ON_GPU) -m convlaws check 'cuda-*' 'cudnn-*-?' $(GPU_LIMITS) --json $$findings.jsonl --report $$findings.html || code=$$?; \
 	if $(PYTHON) -c 'import importlib.util as u, sys; sys.exit(u.find_spec("cudnn") is None)'; then \
 	$(ON_GPU) -m convlaws check 'cudnn-*-??' --law equals-the-definition $(GPU_LIMITS) --json $$findings-plans.jsonl \
 	|| code=$${code:-$$?}; fi; \

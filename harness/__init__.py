@@ -11,12 +11,14 @@ _PUBLIC = {
     "Finding": "convlaws.results",
     "Known": "convlaws.api",
     "Problem": "convlaws.problem",
+    "Refusal": "convlaws.errors",
     "Scope": "convlaws.scope",
     "Verdict": "convlaws.results",
     "check": "convlaws.api",
+    "declares": "convlaws.engines.declaration",
     "law_table": "convlaws.pytest_plugin",
 }
-__all__ = ["ConvSpec", "Finding", "Known", "Problem", "Scope", "Verdict", "check", "law_table"]
+__all__ = ["ConvSpec", "Finding", "Known", "Problem", "Refusal", "Scope", "Verdict", "check", "declares", "law_table"]
 
 
 def __getattr__(name: str) -> Any:

@@ -30,4 +30,4 @@ class Allowance:
         if self.spent[name] > self.given:
             for other in cells:
                 if other.method.name == name:
-                    other.goal = min(other.goal, other.examples)
+                    other.goal = 0

@@ -7,12 +7,13 @@ import atexit
 import inspect
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from convlaws import console, known
+from convlaws.engines.asking import note
 from convlaws.engines.loading import LOCAL, reject_while_loading
 from convlaws.errors import LawBroken, UnknownName, UsageError
 from convlaws.examine import Runner
@@ -22,7 +23,7 @@ from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.replay import finding_of, repeated
 from convlaws.results import LEAST, Finding, Verdict
-from convlaws.scope import Scope
+from convlaws.scope import WHOLE, Scope
 from convlaws.search import Search
 from convlaws.targets import Calling, resolve
 from convlaws.workers import Setting, running
@@ -61,14 +62,17 @@ def subjects(targets: Target | Iterable[Target], calling: Calling) -> tuple[list
     """The methods that are meant, and whether a sandbox can run all of them."""
     listed = [targets] if isinstance(targets, str) or callable(targets) else list(targets)
     placed = [(t, True) if isinstance(t, str) else address_of(t) for t in listed]
+    for target, (address, _) in zip(listed, placed, strict=True):
+        if callable(target):
+            note(address, target)
     return resolve([address for address, _ in placed], calling), all(crosses for _, crosses in placed)
 
 
 def check(
     targets: Target | Iterable[Target],
     *,
-    signature: str = "conv2d",
-    arrays: str = "torch",
+    signature: str = "",
+    arrays: str = "",
     contract: str = "",
     laws: Iterable[str] = ("*",),
     scope: Scope | None = None,
@@ -85,6 +89,7 @@ def check(
 
     Args:
         targets: a callable with the signature of torch.nn.functional.conv2d, or names as on the command line.
+        signature, arrays: how a callable is called; '' is as it declares (see `declares`), else 'conv2d' and 'torch'.
         examples: judged examples for each (method, law, op); with a budget in seconds, more until it is spent.
 
     >>> found = check("im2col", laws=["zero-input-gives-the-bias"], examples=20, sandbox=False)
@@ -94,7 +99,7 @@ def check(
     reject_while_loading()
     calling = Calling(signature=signature, arrays=arrays, contract=contract)
     methods, crosses = subjects(targets, calling)
-    plan = Plan(methods, _laws(laws), scope or Scope(), seed, budget, examples)
+    plan = Plan(methods, _laws(laws), scope or WHOLE, seed, budget, examples)
     with running(Setting(sandbox=sandbox and crosses)) as runner:
         found = Search(plan, runner, known.load()).run()
     if sandbox and not crosses:
@@ -139,7 +144,7 @@ class Case:
     examples: int = LEAST
     seed: int = 0
     sandbox: bool = True
-    scope: Scope = field(default_factory=Scope)
+    scope: Scope = WHOLE
     known: Known | None = None
     excused: tuple[Known, ...] = ()
 

@@ -173,12 +173,13 @@ def tensor_core(a, acc, out):
     return 3 * a.n * acc.unit * M + 2 * acc.unit * a.S + a.n * acc.eta
 
 
-# roundings on the longest path beside the C - 1 additions: see oracle.md, class W
-_WINOGRAD_STEPS = {2: 10, 4: 22, 6: 36}
+# roundings on the longest path beside the C - 1 additions, two axes each: those of B' (for F6: 6 terms, coefficients of
+# a few bits), of G (a rounded fraction, 3 terms), the product, those of A' (7 terms, powers of two)
+_WINOGRAD_STEPS = {2: 10, 4: 22, 6: 34}
 # largest row sums of |A'| and of |B'|, each squared for two axes
-_REACH_A, _REACH_B = {2: 9.0, 4: 361.0, 6: 4761.0}, {2: 4.0, 4: 100.0, 6: 225.0}
-# G's fractions act twice, and the least of them is 1/2, 1/24, 1/180: from how many lambda on nothing comes down there
-_ROOM_G = {2: 2.0**10, 4: 2.0**10, 6: 2.0**16}
+_REACH_A, _REACH_B = {2: 9.0, 4: 361.0, 6: 4498.0}, {2: 4.0, 4: 100.0, 6: 225.0}
+# bits that G's smallest fraction takes from a number, for two axes: 1/2, 1/24, 1/90
+_SHRINKS = {2: 10, 4: 10, 6: 14}
 
 
 def _winograd_sizes(a: Answer) -> tuple[int, int, np.ndarray]:
@@ -193,10 +194,13 @@ def _winograd_sizes(a: Answer) -> tuple[int, int, np.ndarray]:
 
 
 def _winograd_underflow(a: Answer, m: int, acc: Format) -> float:
-    """eta/2 a product, and 4 eta a number of the kernel's transform, if one can be subnormal."""
+    """eta/2 a product, and 4 eta a number of the kernel's transform, if one can be subnormal.
+
+    G's fractions act twice, so nothing of 2^_SHRINKS lambda or more comes down there.
+    """
     channels, copies, image = _winograd_sizes(a)
     w = np.abs(a.operands["w"].astype(np.float64))
-    small = ((w > 0) & (w < _ROOM_G[m] * acc.normal)).any()
+    small = ((w > 0) & (w < 2.0 ** _SHRINKS[m] * acc.normal)).any()
     transform = 4 * _REACH_B[m] * float(image[np.isfinite(image)].max(initial=0)) if small else 0.0
     return 2 * copies * (channels + 1) * _REACH_A[m] * (1 + transform) * acc.eta
 
@@ -212,8 +216,8 @@ def winograd_bound(m: int) -> Bound:
 
 
 def winograd_any(m: int) -> Bound:
-    """k u alpha sum_c max|g_c| maxpool|x_c|, for tiles that lie anywhere; alpha is 64 for F2, 2304 for F4, 4580 for F6."""
-    alpha = {2: 64.0, 4: 2304.0, 6: 4580.0}[m]
+    """k u alpha sum_c max|g_c| maxpool|x_c|, for tiles that lie anywhere; alpha is 64 for F2, 2304 for F4, 4579 for F6."""
+    alpha = {2: 64.0, 4: 2304.0, 6: 4579.0}[m]  # the largest of (|A'| (|G| 1 o |B'| 1))^2
 
     def bound(a, acc, out):
         channels, copies, image = _winograd_sizes(a)

@@ -10,6 +10,7 @@ from pathlib import Path
 from convlaws.errors import HarnessError, LineError, UsageError
 from convlaws.problem import Problem
 from convlaws.spec import ConvSpec
+from convlaws.spec_rules import why_empty
 
 Named = tuple[str, Problem]
 
@@ -135,7 +136,7 @@ def _spec(found: dict[str, int], bias: bool, word: str) -> ConvSpec:
             raise LineError(f"{name} is missing or 0 in {word}")
     axes = [_axis(found, letter, word) for letter in _letters(found, word)]
     extent, kernel, stride, dilation, padding = zip(*axes, strict=True)
-    return ConvSpec(
+    spec = ConvSpec(
         batch=found.get("mb", 2),
         in_channels=found["ic"],
         out_channels=found["oc"],
@@ -147,6 +148,9 @@ def _spec(found: dict[str, int], bias: bool, word: str) -> ConvSpec:
         groups=found.get("g", 1),
         bias=bias,
     )
+    if reason := why_empty(spec):
+        raise LineError(f"{reason}, in {word}")
+    return spec
 
 
 def _letters(found: dict[str, int], word: str) -> str:
@@ -184,13 +188,15 @@ def _axis(found: dict[str, int], a: str, word: str) -> tuple[int, int, int, int,
 def to_benchdnn(spec: ConvSpec) -> str | None:
     """The command line words that ask benchdnn --conv for fprop of `spec`; None if it has none.
 
-    It has no padding modes, no transposed convolution (that is --deconv) and no input without a
-    batch axis.
+    It has no padding modes, no transposed convolution (that is --deconv), no input without a
+    batch axis, no input dilation, nothing that is cropped and nothing empty but a batch.
 
     >>> to_benchdnn(ConvSpec.parse("n1c4k6_x8x5_r3x3_s2x1_p1x0_d1x2_g2"))
     '--dir=FWD_D g2mb1ic4ih8iw5oc6oh4ow1kh3kw3sh2sw1ph1pw0dh0dw1'
     """
     if spec.batch is None or spec.transposed or spec.padding_mode != "zeros":
+        return None
+    if max(spec.input_dilation) > 1 or min(map(min, spec.sides)) < 0 or 0 in (*spec.extent, *spec.output):
         return None
     letters = _AXES[-spec.ndim :]
     lows = [low for low, _ in spec.sides]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from convlaws.contracts import CONTRACTS, TIGHTEST
 from convlaws.examine import Outcome
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method
 from convlaws.problem import Problem
-from convlaws.results import LEAST, Finding, Verdict
+from convlaws.results import LEAST, Finding, Verdict, counted, too_few
 from convlaws.scope import Scope
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
+TABLES = ("vacuous", "refused", "explained", "avoided", "ran", "holds")  # that go into a finding as they are
 KERNELS = 12  # names of kernels that a cell remembers
 HOPELESS = 5  # refusals, without an example, after which a cell is left alone
 _LOWEST = {"ratios": -20, "terms": 0}
@@ -48,33 +53,44 @@ class Failure:
     before: list[str] = field(default_factory=list)  # what ran in the same process before it
     history: list[str] = field(default_factory=list)  # what has to run before it
 
-    @property
-    def key(self) -> tuple[str, str]:
-        """What tells failures apart that are shrunk apart."""
-        return self.outcome.signature, self.known
-
 
 @dataclass
 class Cell:
-    """One (method, law, op) and its tallies; `scope` is where all three meet."""
+    """One (method, law, op) and its tallies; `scope` is where all three meet.
+
+    `each` keeps every failing problem, and not only the first of its kind. `explained` and `avoided` count, by
+    the id of a known finding, the cases that it explained and the problems that it kept from being asked.
+    """
 
     method: Method
     law: Law
     op: str
     scope: Scope
     examples: int = 0
+    failed: int = 0
     drawn: int = 0
+    asked: int = 0  # a checksum of all that was drawn, in order
     seconds: float = 0.0
     worst: float = 0.0
     last: str = ""
     vacuous: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
-    failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    explained: dict[str, int] = field(default_factory=dict)
+    avoided: dict[str, int] = field(default_factory=dict)
+    failures: dict[tuple[str, ...], Failure] = field(default_factory=dict)
+    each: bool = False
     error_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     term_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     ran: dict[str, int] = field(default_factory=dict)  # how often each kernel ran, where the library tells
+    holds: dict[str, list[str]] = field(default_factory=dict)  # by dtype: the contracts that all answers kept so far
+    own: int = 0  # examples of problems that were drawn from its own scope
     goal: float = 0  # examples after which it judges no more in this round
     idle: int = 0  # batches in a row that added nothing
+
+    @property
+    def job(self) -> str:
+        """What its draws are for."""
+        return f"{self.law.name} ({self.op})"
 
     @property
     def hopeless(self) -> bool:
@@ -84,29 +100,51 @@ class Cell:
     @property
     def wants(self) -> bool:
         """Whether another example would serve it."""
-        return self.examples < self.goal and not self.hopeless
+        return self.lacks > 0 and not self.hopeless
 
-    def add(self, problem: Problem, outcome: Outcome, known: str = "") -> Failure | None:
-        """Count an outcome; returns the failure if it is the first of its kind."""
+    @property
+    def lacks(self) -> float:
+        """How many more it needs; half of them of its own scope, as what a narrower method can do shows little of it."""
+        return max(self.goal - self.examples, self.goal / 2 - self.own)
+
+    def add(self, problem: Problem, outcome: Outcome, known: str = "", *, own: bool = False) -> Failure | None:
+        """Count an outcome (`own`: drawn for it); returns a failure that is a first of its kind (see `each`)."""
         self.drawn += 1
         self.seconds += outcome.seconds
         self.last = str(problem)
         if outcome.ran and (outcome.ran in self.ran or len(self.ran) < KERNELS):
             self.ran[outcome.ran] = self.ran.get(outcome.ran, 0) + 1
+        self.asked = zlib.crc32(self.last.encode(), self.asked)
+        self.failed += outcome.verdict.bad
+        if known:
+            self.explained[known] = self.explained.get(known, 0) + 1
         if outcome.verdict is Verdict.REFUSED:
             self.refused[outcome.message] = self.refused.get(outcome.message, 0) + 1
         elif outcome.verdict is Verdict.VACUOUS:
             self.vacuous[outcome.message] = self.vacuous.get(outcome.message, 0) + 1
         else:
-            self._count(outcome)
-        if not outcome.verdict.bad or (outcome.signature, known) in self.failures:
+            self._count(outcome, own)
+        key = (outcome.signature, known, *([self.last] if self.each else []))
+        if not outcome.verdict.bad or key in self.failures:
             return None
-        failure = Failure(problem, outcome, known)
-        self.failures[failure.key] = failure
-        return failure
+        self.failures[key] = Failure(problem, outcome, known)
+        return self.failures[key]
 
-    def _count(self, outcome: Outcome) -> None:
+    def hold(self, dtype: str, within: Callable[[str], bool]) -> None:
+        """Note which contracts an answer keeps; the others are not asked before the tightest is broken."""
+        left = self.holds.setdefault(dtype, list(CONTRACTS))
+        if TIGHTEST not in left or not within(TIGHTEST):
+            self.holds[dtype] = [name for name in left if name != TIGHTEST and within(name)]
+
+    def avoid(self, region: str) -> None:
+        """Count a problem that is not asked, as it lies in the region of the known finding `region`."""
+        self.avoided[region] = self.avoided.get(region, 0) + 1
+        reason = f"in the region of the known finding {region}"
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+
+    def _count(self, outcome: Outcome, own: bool) -> None:
         self.examples += 1
+        self.own += own
         if outcome.verdict is Verdict.KEPT:
             self.worst = max(self.worst, outcome.ratio)
             self.error_counts += histogram(outcome.ratios, "ratios")
@@ -119,12 +157,11 @@ class Cell:
         if not self.examples and self.refused and not self.vacuous:
             return [self._record(Verdict.REFUSED, max(self.refused, key=lambda k: self.refused[k]))]
         if self.examples < least:
-            reasons = "; ".join(f"{count} x {why}" for why, count in self.vacuous.items())
-            few = f"too few: {self.examples} of at least {least} judged examples"
-            return [self._record(Verdict.VACUOUS, f"{few} ({reasons})" if reasons else few)]
-        return [self._record(Verdict.KEPT, "")]
+            return [self._record(Verdict.VACUOUS, too_few(self.examples, self.vacuous, least))]
+        return [self._record(Verdict.KEPT, "" if self.examples >= LEAST else f"on {counted(self.examples, 'example')} only")]
 
     def _record(self, verdict: Verdict, message: str) -> Finding:
+        tables: dict[str, Any] = {name: dict(getattr(self, name)) for name in TABLES}
         return Finding(
             method=self.method.name,
             law=self.law.name,
@@ -133,16 +170,17 @@ class Cell:
             problem=self.last,
             message=message,
             says=self.law.says,
+            family=self.law.family,
             specific=self.law.specific,
             examples=self.examples,
             seconds=round(self.seconds, 4),
             worst_ratio=self.worst,
+            failed=self.failed,
             drawn=self.drawn,
-            vacuous=self.vacuous,
-            refused=self.refused,
+            asked=f"{self.asked:08x}",
             error_histogram=self.error_counts.tolist(),
             terms_histogram=self.term_counts.tolist(),
-            ran=self.ran,
+            **tables,
         )
 
     def _bad(self, failure: Failure) -> Finding:
@@ -161,4 +199,6 @@ class Cell:
 
 def refused_cell(method: Method, law: Law, op: str, reason: str) -> Finding:
     """The finding of a cell that has no problem at all."""
-    return Finding(method=method.name, law=law.name, op=op, verdict=Verdict.REFUSED, message=reason, says=law.says)
+    return Finding(
+        method=method.name, law=law.name, op=op, verdict=Verdict.REFUSED, message=reason, says=law.says, family=law.family
+    )

@@ -203,7 +203,8 @@ def _ratio(c: Claim) -> np.ndarray:
 
 def ratios(c: Claim) -> np.ndarray:
     """|error| / slack of each judged element, at most 1 where the claim holds; infinite ones left out."""
-    ratio = np.asarray(_ratio(c), np.float64)
+    with np.errstate(over="ignore"):  # of a longdouble that float64 cannot hold: infinite, and left out
+        ratio = np.asarray(_ratio(c), np.float64)
     return ratio[np.isfinite(ratio) if c.free is None else np.isfinite(ratio) & ~c.free]
 
 

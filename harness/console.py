@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from convlaws.results import Finding, Verdict
+from convlaws.results import LEAST, Finding, Verdict, counted
+from convlaws.shares import Share
 
 # the worst first: a cell of the table shows the worst of its ops
 SYMBOLS = {
@@ -18,6 +19,9 @@ SYMBOLS = {
     "kept": "+",
     "refused": ".",
 }
+KNOWN_LEGEND = """\
+explained: failing cases that are it; avoided: problems in its region that were not asked;
+share: both, of all cases drawn for the methods where it hides any"""
 LEGEND = "+ kept   X broken   ! crashed   H hung   k known failure   ? vacuous   . refused"
 
 
@@ -50,11 +54,12 @@ def table(findings: Sequence[Finding]) -> str:
 
 
 def by_method(findings: Sequence[Finding]) -> str:
-    """A line a method: how many (law, op) ended how, examples (least and median), worst ratio."""
+    """A line a method: how many (law, op) ended how, examples (least and median), worst ratio, and the contract that holds."""
     methods = list(dict.fromkeys(f.method for f in findings))
     wide = max(map(len, methods), default=0)
     words = ("kept", "known", "failed", "vacuous", "refused")
-    lines = [f"    {'':{wide}}" + "".join(f"{w:>9}" for w in words) + "   least  median  error/slack"]
+    heads = "".join(f"{w:>9}" for w in words) + "   least  median  error/slack  draws refused  contract that holds"
+    lines = [f"    {'':{wide}}{heads}"]
     for number, method in enumerate(methods, 1):
         mine = [f for f in findings if f.method == method]
         count = Counter({"broken": "failed", "crashed": "failed", "hung": "failed"}.get(s, s) for s in map(state, mine))
@@ -63,9 +68,31 @@ def by_method(findings: Sequence[Finding]) -> str:
         lines.append(
             f"{number:3} {method:{wide}}"
             + "".join(f"{count[w]:9}" for w in words)
-            + f"{min(judged):8}{median(judged):8.0f}{worst:13.3f}"
+            + f"{min(judged):8}{median(judged):8.0f}{worst:13.3f}{_refused_share(mine):15.1%}  {holding(mine)}"
         )
     return "\n".join(lines)
+
+
+def _refused_share(findings: Sequence[Finding]) -> float:
+    """Of the drawn problems, how many were refused."""
+    drawn = sum(f.drawn for f in findings)
+    return sum(sum(f.refused.values()) for f in findings) / drawn if drawn else 0.0
+
+
+def held(findings: Sequence[Finding]) -> dict[str, str]:
+    """By dtype the tightest contract that all answers kept, 'none' if there is none; only what was compared."""
+    by_dtype: dict[str, list[str]] = {}
+    for f in findings:
+        for dtype, names in f.holds.items():
+            by_dtype[dtype] = [name for name in by_dtype.get(dtype, names) if name in names]
+    return {dtype: next(iter(names), "none") for dtype, names in by_dtype.items()}
+
+
+def holding(findings: Sequence[Finding]) -> str:
+    """The same as a phrase: 'plain; bfloat16 storage'."""
+    first = held(findings)
+    common = max(first.values(), key=list(first.values()).count, default="")
+    return "; ".join([common, *(f"{dtype} {name}" for dtype, name in first.items() if name != common)])
 
 
 def failure(f: Finding) -> str:
@@ -90,8 +117,8 @@ def _indent(text: str) -> str:
     return "\n".join(line if line.startswith("  ") else f"  {line}" for line in text.splitlines())
 
 
-def failures(findings: Sequence[Finding], *, most: int = 12) -> str:
-    """The new failures, the most specific law of each method and op first; the rest is counted."""
+def failures(findings: Sequence[Finding], *, most: int | None = 12) -> str:
+    """The new failures, the most specific law of each method and op first; those over `most` are counted."""
     bad = [f for f in findings if f.verdict.bad and not f.known]
     groups: dict[tuple[str, str, str], list[Finding]] = {}
     for f in bad:
@@ -104,36 +131,32 @@ def failures(findings: Sequence[Finding], *, most: int = 12) -> str:
         text = failure(group[0])
         head, _, tail = text.rpartition("\n  repeat:")
         parts.append(f"{head}{also}\n  repeat:{tail}")
-    if len(groups) > most:
+    if most is not None and len(groups) > most:
         parts.append(f"... and {len(groups) - most} more failing lines; --json FILE has them all")
     return "\n\n".join(parts)
 
 
-def known_summary(findings: Sequence[Finding], faded: Sequence[str]) -> str:
-    """How often each known finding explained a failure, its share of the draws, and which no longer shows."""
-    count = Counter(f.known for f in findings if f.verdict.bad and f.known)
-    lines = [f"known finding {name}: explains {n} (method, law, op)" for name, n in sorted(count.items())]
-    avoided: Counter[str] = Counter()
-    drawn = sum(f.drawn for f in findings)
-    for f in findings:
-        for reason, n in f.refused.items():
-            name = reason.partition("in the region of the known finding ")[2]
-            avoided[name] += n if name else 0
-    total = drawn + sum(avoided.values())
-    lines += [f"known finding {k}: {n / total:.1%} of the draws were in its region" for k, n in avoided.items() if k]
-    lines += [f"known finding {name}: no longer shows on this machine" for name in faded]
-    return "\n".join(lines)
+def known_summary(hidden: Sequence[Share], told: Sequence[str] = ()) -> str:
+    """A line for each known finding: what it hides, as a share of what was drawn; then what else is to tell of them."""
+    if not hidden:
+        return "\n".join(told)
+    wide = max(len("known finding"), *(len(s.id) for s in hidden))
+    lines = [f"{'known finding':{wide}}  explained  avoided    share  of cases"]
+    lines += [f"{s.id:{wide}}{s.explained:11,}{s.avoided:9,}{s.share:9.2%}{s.cases:10,}" for s in hidden]
+    return "\n".join([*lines, KNOWN_LEGEND, *told])
 
 
 def verdict_line(findings: Sequence[Finding], judged: int, seconds: float) -> str:
     """One sentence for the whole run."""
     count = Counter(map(state, findings))
     new = sum(count[k] for k in ("broken", "crashed", "hung"))
-    said = f"{new} new failure{'s' * (new > 1)}" if new else "no new failure"
+    said = counted(new, "new failure") if new else "no new failure"
     if not (new or count["kept"] or count["known"]):
         said = "nothing was verified"
+    few = [f.examples for f in findings if f.verdict is Verdict.KEPT and f.examples < LEAST]
+    only = f" ({len(few)} of them on less than {LEAST} examples, the least is {min(few)})" if few else ""
     return (
-        f"{said}: {count['kept']} (method, law, op) kept, {count['known']} known failures, "
+        f"{said}: {count['kept']} (method, law, op) kept{only}, {count['known']} known failures, "
         f"{count['vacuous']} vacuous, {count['refused']} refused; "
         f"{judged:,} cases in {seconds:.0f} s"
     )

@@ -1,4 +1,8 @@
-"""The four ops by the definition: padding, three linear maps, and the adjoint of padding."""
+"""The four ops by the definition: padding, three linear maps, and the adjoint of padding.
+
+Padding is meant with all that it may be: zeros between the elements first, elements
+cropped where it is negative, copies where its mode says so.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ def _batched(spec: ConvSpec, role: str, a: Array) -> Array:
 
 def _fprop(spec: ConvSpec, a: Operands) -> Array:
     if spec.transposed:
-        y = _crop(scatter(spec, a["x"], a["w"], _padded(spec)), spec)
+        y = _crop(scatter(spec, a["x"], a["w"], spec.padded), spec)
     else:
         y = gather(spec, _pad(spec, a["x"]), a["w"], spec.output)
     if "b" in a:
@@ -38,7 +42,7 @@ def _fprop(spec: ConvSpec, a: Operands) -> Array:
 def _dgrad(spec: ConvSpec, a: Operands) -> Array:
     if spec.transposed:
         return gather(spec, _pad(spec, a["gy"]), a["w"], spec.extent)
-    return _unpad(spec, scatter(spec, a["gy"], a["w"], _padded(spec)))
+    return _unpad(spec, scatter(spec, a["gy"], a["w"], spec.padded))
 
 
 def _wgrad(spec: ConvSpec, a: Operands) -> Array:
@@ -59,32 +63,38 @@ OPS: dict[str, Callable[[ConvSpec, Operands], Array]] = {
 
 
 # --- padding and its adjoint -------------------------------------------------
-def _padded(spec: ConvSpec) -> tuple[int, ...]:
-    unpadded = spec.output if spec.transposed else spec.extent
-    return tuple(low + n + high for (low, high), n in zip(spec.sides, unpadded, strict=True))
+def _unpadded(spec: ConvSpec) -> tuple[int, ...]:
+    return spec.output if spec.transposed else spec.extent
 
 
 def sources(spec: ConvSpec, axis: int) -> Array:
     """For each padded position of `axis`, which input position it copies; -1 for a zero."""
-    low, high = spec.sides[axis]
-    extent = (spec.output if spec.transposed else spec.extent)[axis]
-    at = np.arange(-low, extent + high)
+    low, step = spec.sides[axis][0], spec.input_dilation[axis]
+    extent = _unpadded(spec)[axis]
+    at = np.arange(spec.padded[axis]) - low
     if spec.padding_mode == "circular":
         return at % extent
     if spec.padding_mode == "replicate":
         return at.clip(0, extent - 1)
     if spec.padding_mode == "reflect":
         return extent - 1 - abs(extent - 1 - abs(at))
-    return np.where((at >= 0) & (at < extent), at, -1)
+    return np.where((at >= 0) & (at < extent * step) & (at % step == 0), at // step, -1)
+
+
+def _bare(spec: ConvSpec, axis: int) -> bool:
+    """Whether nothing is put around or between the elements of `axis`, and none is cropped."""
+    return spec.sides[axis] == (0, 0) and spec.input_dilation[axis] == 1
 
 
 def _pad(spec: ConvSpec, a: Array) -> Array:
     for axis in range(spec.ndim):
-        if spec.sides[axis] == (0, 0):
+        if _bare(spec, axis):
             continue
-        source = sources(spec, axis)
-        a = a.take(source, axis=axis + 3)
-        a[(slice(None),) * (axis + 3) + (source < 0,)] = 0
+        lead, source = (slice(None),) * (axis + 3), sources(spec, axis)
+        kept = source >= 0
+        grown = np.zeros((*a.shape[: axis + 3], len(source), *a.shape[axis + 4 :]), a.dtype)
+        grown[(*lead, kept)] = a[(*lead, source[kept])]
+        a = grown
     return a
 
 
@@ -95,13 +105,15 @@ def _crop(a: Array, spec: ConvSpec) -> Array:
 
 def _unpad(spec: ConvSpec, a: Array) -> Array:
     """The adjoint of `_pad`: each padded position adds to the one that it copies."""
-    if spec.padding_mode == "zeros":
-        return _crop(a, spec)
-    for axis, extent in enumerate(spec.extent):
+    for axis, extent in enumerate(_unpadded(spec)):
+        if _bare(spec, axis):
+            continue
         folded = np.zeros((*a.shape[: axis + 3], extent, *a.shape[axis + 4 :]), a.dtype)
-        lead = (slice(None),) * (axis + 3)
-        for at, source in enumerate(sources(spec, axis)):
-            folded[(*lead, source)] += a[(*lead, at)]
+        lead, source = (slice(None),) * (axis + 3), sources(spec, axis)
+        if spec.padding_mode == "zeros":  # no two places are copies of one
+            folded[(*lead, source[source >= 0])] = a[(*lead, source >= 0)]
+        for at, place in enumerate(source) if spec.padding_mode != "zeros" else ():
+            folded[(*lead, place)] += a[(*lead, at)]
         a = folded
     return a
 

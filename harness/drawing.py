@@ -14,6 +14,7 @@ from hypothesis.internal.constants_ast import Constants
 from hypothesis.strategies import SearchStrategy
 
 from convlaws.errors import HarnessError, UsageError
+from convlaws.observations import watched
 from convlaws.problem import Problem
 from convlaws.scope import Scope
 from convlaws.strategies import problems
@@ -56,8 +57,12 @@ def possible(scope: Scope) -> bool:
     return True
 
 
-def draw(scope: Scope, test: Callable[[Problem], bool], seed: int, config: settings) -> Problem | None:
-    """The first problem that `test` accepts, shrunk if `config` has that phase; None if there is none."""
+def draw(scope: Scope, test: Callable[[Problem], bool], seed: int, config: settings, job: str = "") -> Problem | None:
+    """The first problem that `test` accepts, shrunk if `config` has that phase; None if there is none.
+
+    `job` is what this drawing is for, in observations.
+    """
+    test = watched(job, test)
 
     def guarded(problem: Problem) -> bool:
         try:

@@ -10,8 +10,8 @@ from convlaws.definition import folded, padded
 from convlaws.oracle import Answer
 from convlaws.spec import ConvSpec
 
-# 2 and 4: Lavin and Gray, arXiv:1509.09308; 6: for the points 0, +-1, +-2, +-1/2 and infinity.
-# Y = A' [(G g G') o (B' d B)] A for F(m x m, 3 x 3)
+# Lavin and Gray, arXiv:1509.09308; Y = A' [(G g G') o (B' d B)] A for F(m x m, 3 x 3), for 6 with the points
+# 0, 1, -1, 2, -2, 1/2, -1/2 and infinity, as libraries for phones have it
 WINOGRAD = {
     2: (
         np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], float),
@@ -53,7 +53,16 @@ WINOGRAD = {
         )
         / 4,
         np.array(
-            [[90, 0, 0], [-20, -20, -20], [-20, 20, -20], [1, 2, 4], [1, -2, 4], [64, 32, 16], [64, -32, 16], [0, 0, 90]],
+            [
+                [90, 0, 0],
+                [-20, -20, -20],
+                [-20, 20, -20],
+                [1, 2, 4],
+                [1, -2, 4],
+                [64, 32, 16],
+                [64, -32, 16],
+                [0, 0, 90],
+            ],
             float,
         )
         / 90,
@@ -83,7 +92,7 @@ def fft_bound(a: Answer, unit: float) -> np.ndarray:
     spec = a.spec
     if not spec.images:
         return np.zeros(a.R.shape)
-    size = prod(2 * (n + low + high) for n, (low, high) in zip(_wide(spec), spec.sides, strict=True))
+    size = prod(2 * (n + max(low, 0) + max(high, 0)) for n, (low, high) in zip(_wide(spec), spec.sides, strict=True))
     f = 6.66 * log2(max(size, 2))
     two, one, planes = _norm_products(a)
     folds = prod(1 + low + high for low, high in spec.sides) if spec.padding_mode != "zeros" else 1
@@ -92,7 +101,7 @@ def fft_bound(a: Answer, unit: float) -> np.ndarray:
 
 
 def _wide(spec: ConvSpec) -> tuple[int, ...]:
-    return spec.output if spec.transposed else spec.extent
+    return spec.output if spec.transposed else spec.spaced
 
 
 def _plane_norms(values: np.ndarray, ndim: int, order: int) -> np.ndarray:
@@ -126,7 +135,7 @@ def winograd_magnitude(a: Answer, m: int) -> np.ndarray:
 
     The error of a Winograd convolution is at most gamma_k SW element by element.
     """
-    if not a.spec.images:
+    if not a.spec.images or 0 in (*a.spec.extent, *a.spec.output):
         return np.zeros(a.R.shape)
     image, kernel = _as_valid(a)
     B, G, A = (np.abs(matrix) for matrix in WINOGRAD[m])

@@ -27,10 +27,8 @@ def _taps(spec: ConvSpec, narrow: tuple[int, ...]) -> Iterator[tuple[tuple[int, 
     """Each tap with the slice of the wide array that it touches."""
     for tap in product(*map(range, spec.kernel)):
         starts = [t * d for t, d in zip(tap, spec.dilation, strict=True)]
-        yield (
-            tap,
-            tuple(slice(a, a + s * (n - 1) + 1, s) for a, s, n in zip(starts, spec.stride, narrow, strict=True)),
-        )
+        ends = [a + s * (n - 1) + 1 if n else a for a, s, n in zip(starts, spec.stride, narrow, strict=True)]
+        yield tap, tuple(map(slice, starts, ends, spec.stride))
 
 
 def _grouped(spec: ConvSpec, a: Array) -> Array:

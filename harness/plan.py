@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from convlaws.cells import Cell, refused_cell
 from convlaws.drawing import possible
@@ -10,7 +10,7 @@ from convlaws.examine import unable
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method
 from convlaws.results import LEAST, Finding
-from convlaws.scope import Scope
+from convlaws.scope import WHOLE, Scope
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Plan:
 
     methods: list[Method]
     laws: list[Law]
-    scope: Scope = field(default_factory=Scope)
+    scope: Scope = WHOLE
     seed: int = 0
     budget: float | None = None
     examples: int = LEAST
@@ -31,7 +31,7 @@ class Plan:
     def job(self, law: Law, op: str) -> tuple[list[Cell], list[Finding]]:
         """The cells of (law, op), and the findings of those that have no problem at all."""
         asked = law.scope.meet(self.scope)
-        only = asked and asked.meet(Scope(ops=(op,)))
+        only = asked and asked.meet(replace(WHOLE, ops=(op,)))
         if only is None or not possible(only):
             return [], []
         cells, refused = [], []

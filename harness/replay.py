@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from convlaws.cells import Cell
 from convlaws.examine import Oracle, Outcome, examine, holds_under, unable
 from convlaws.interrupt import deferred
-from convlaws.known import Known, Ledger
-from convlaws.laws.registry import Law, laws
+from convlaws.known import Ledger
+from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, rows
 from convlaws.plan import Plan
 from convlaws.problem import Problem
@@ -36,12 +36,12 @@ def _judge_given(plan: Plan, problem: Problem, judge: Judge, cells: dict, ledger
     for law in (w for w in plan.laws if w.scope.refuses(problem) is None):
         for method in plan.methods:
             key = (method.name, law.name, problem.op)
-            cell = cells.setdefault(key, Cell(method, law, problem.op, method.scope))
+            cell = cells.setdefault(key, Cell(method, law, problem.op, method.scope, each=True))
             outcome = judge(method, law, problem)
             known = judge.explained(ledger, method, law, problem, outcome) if outcome.verdict.bad else ""
             if failure := cell.add(problem, outcome, known):
                 failure.shrunk = True  # a given line is the line to show
-            notify({"judged": judge.count})
+            notify({"judged": judge.count, "findings": cell.findings(least=1)})
 
 
 class Judge:
@@ -59,20 +59,6 @@ class Judge:
         """The id of the known finding that explains a failure, or ''."""
         holds = holds_under(method, law, problem, self.runner, self.oracle, self.peers)
         return ledger.explains(method, law.name, problem, holds, outcome.signature)
-
-
-def not_shown(plan: Plan, runner: Runner, ledger: Ledger) -> list[Known]:
-    """The known findings about the plan's methods that none of their lines shows any more."""
-    judge = Judge(runner)
-
-    def shows(entry: Known, problem: Problem) -> bool:
-        # by any method and law that the entry names: those of a narrow plan may be the ones that never showed it
-        methods = [m for m in rows() if entry.is_about(m.name)]
-        named = [(m, w) for m in methods for w in laws() if entry.is_about(m.name, w.name)]
-        return any(judge(m, w, problem).verdict.bad for m, w in named)
-
-    asked = [k for k in ledger.entries if k.lines and any(k.is_about(m.name) for m in plan.methods)]
-    return [k for k in asked if not any(shows(k, p) for p in k.problems)]
 
 
 def repeated(method: Method, laws: Iterable[Law], problems: list[Problem], runner: Runner) -> list[tuple[Law, Outcome]]:
@@ -105,6 +91,7 @@ def finding_of(method: Method, law: Law, problem: Problem, outcome: Outcome, his
         problem=str(problem),
         message=outcome.message,
         says=law.says,
+        family=law.family,
         specific=law.specific,
         examples=int(outcome.verdict not in (Verdict.REFUSED, Verdict.VACUOUS)),
         seconds=outcome.seconds,

@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from convlaws.errors import UsageError
 from convlaws.layouts import place
 from convlaws.problem import RESULT, Problem, shape_of
 from convlaws.reproducer_text import BIAS_GRADIENT, BITS, CALLS, DEFINITION, JUDGE, LAY_OUT, NUMBERS, PRELUDE, UPDATES
+from convlaws.scope import ORDINARY
 from convlaws.spec import ConvSpec
 
 MOST_NUMBERS = 2000  # larger arrays are no reading: they go in as compressed bytes
@@ -41,6 +43,9 @@ def script(
 
     low and high are the interval of each element of the result, nan and free what a Claim says of it; without
     an interval (a crash, a hang) the script prints how far the result is from the definition and exits with 0.
+
+    Raises:
+        UsageError: the problem needs arguments that the target's call has not.
     """
     target = {"row": target} if isinstance(target, str) else target
     definition = BIAS_GRADIENT if problem.op == "bgrad" else DEFINITION
@@ -140,6 +145,7 @@ def _sizes(spec: ConvSpec) -> dict[str, Any]:
         "stride": spec.stride,
         "dilation": spec.dilation,
         "low": tuple(low for low, _ in spec.sides),
+        "between": spec.input_dilation,
         "groups": spec.groups,
         "mode": spec.padding_mode,
         "channel": 0 if spec.batch is None else 1,
@@ -150,6 +156,7 @@ def _sizes(spec: ConvSpec) -> dict[str, Any]:
 def _call(problem: Problem, target: Mapping[str, Any]) -> str:
     spec, op = problem.spec, problem.op
     kind, values = _kind(target)
+    _reject_beyond(problem, kind)
     padding = spec.padding if isinstance(spec.padding, str) else tuple(low for low, _ in spec.padding)
     rest: tuple[Any, ...] = (spec.stride, padding, spec.dilation, spec.groups)
     if spec.transposed:
@@ -171,6 +178,11 @@ def _call(problem: Problem, target: Mapping[str, Any]) -> str:
         "roles": "{" + ", ".join(f'"{r}": as_array({r}, {r}_there)' for r in problem.operands) + "}",
     }
     return Template(code).substitute(values)
+
+
+def _reject_beyond(problem: Problem, kind: str) -> None:
+    if kind != "ours" and (reason := ORDINARY.refuses(problem)):
+        raise UsageError(f"a script calls the function as torch calls its own, which has no argument for this: {reason}")
 
 
 _ENGINES = {

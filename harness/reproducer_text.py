@@ -122,7 +122,8 @@ UPDATES = {
 }
 
 DEFINITION = '''
-# the definition: narrow[n, k, o] w[k, c, t] wide[n, c, o stride + t dilation - low], summed over what the result lacks
+# the definition: narrow[n, k, o] w[k, c, t] wide[n, c, (o stride + t dilation - low) / between], summed over what the
+# result lacks; zeros stand where wide has no such place
 def exact(values):
     return values.astype(np.$kind)
 
@@ -131,7 +132,7 @@ def zeros(shape):
     return np.zeros(shape, np.$kind)
 
 
-def source(at, extent):
+def source(at, extent, between):
     """The position that a padded one copies, None for a zero."""
     if "$mode" == "circular":
         return at % extent
@@ -139,7 +140,7 @@ def source(at, extent):
         return min(max(at, 0), extent - 1)
     if "$mode" == "reflect":
         return extent - 1 - abs(extent - 1 - abs(at))
-    return at if 0 <= at < extent else None
+    return at // between if 0 <= at < extent * between and at % between == 0 else None
 
 
 wide, narrow, w = $wide, $narrow, $weight
@@ -148,8 +149,8 @@ if $batchless:
 ndim, groups = len($kernel), $groups
 for t in np.ndindex($kernel):
     for o in np.ndindex($narrow_extent):
-        places = zip(o, $stride, t, $dilation, $low, $wide_extent)
-        i = [source(at * s + tap * d - low, n) for at, s, tap, d, low, n in places]
+        places = zip(o, $stride, t, $dilation, $low, $wide_extent, $between)
+        i = [source(at * s + tap * d - low, n, between) for at, s, tap, d, low, n, between in places]
         if None in i:
             continue
         for g in range(groups):

@@ -9,8 +9,10 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from convlaws.errors import SchemaError
 
@@ -40,10 +42,16 @@ class Finding:
 
     `problem` is the line that shows a failure (shrunk), or the last one judged. `examples` counts
     judged examples that mean something, `seconds` the time they took, `worst_ratio` is the largest
-    |error| / slack seen. `known` is the id of the known finding that explains a failure; `specific`
-    ranks the law: of several broken ones the highest names the mistake best; `flaky` is "k/n" if
-    the failure repeated k times out of n, `history` holds the lines that have to run before it. `ran` counts the
-    kernels that ran, where the library tells; of a failure it is the one that failed.
+    |error| / slack seen. `family` is the room of the law, `specific` ranks it: of several broken ones
+    the highest names the mistake best. `known` is the id of the known finding that explains a failure,
+    `flaky` is "k/n" if the failure repeated k times out of n, `history` holds the lines that have to run before it.
+    `ran` counts the kernels that ran, where the library tells; of a failure it is the one that failed. `holds` names,
+    by dtype, the contracts that all answers kept, where the law compares with the definition. By the id of a
+    known finding, `explained` counts the failing cases that it explains, `avoided` the problems not asked for its sake.
+    `failed` counts the failing ones of the examples, `asked` is a checksum of all drawn problems in their order.
+    All failures of one (method, law, op) carry the same tallies: they were drawn together.
+    `run` is the id of the run that judged it, `environment` of the versions and the machine that it
+    was judged on; a run with the same seed and targets, there, would judge the same again.
     """
 
     method: str
@@ -56,6 +64,7 @@ class Finding:
     seconds: float = 0.0
     worst_ratio: float = 0.0
     says: str = ""
+    family: str = ""
     specific: int = 1
     contract: str = ""
     dtype: str = ""
@@ -63,23 +72,30 @@ class Finding:
     known: str = ""
     flaky: str = ""
     history: list[str] = field(default_factory=list)
+    failed: int = 0
     drawn: int = 0
+    asked: str = ""
     vacuous: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    explained: dict[str, int] = field(default_factory=dict)
+    avoided: dict[str, int] = field(default_factory=dict)
     error_histogram: list[int] = field(default_factory=list)
     terms_histogram: list[int] = field(default_factory=list)
     evidence: dict = field(default_factory=dict)
     ran: dict[str, int] = field(default_factory=dict)
+    holds: dict[str, list[str]] = field(default_factory=dict)
+    run: str = ""
+    environment: str = ""
 
     @property
     def id(self) -> str:
         """A short name for (method, law, op, signature, problem) that a merge can count by."""
         text = "|".join((self.method, self.law, self.op, self.signature, self.problem if self.verdict.bad else ""))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return digest(text)
 
     def to_line(self) -> str:
         """The record as one line of JSON: plain ASCII, no NaN or Infinity."""
-        return _dump({"kind": "finding", "schema": SCHEMA, "id": self.id, **asdict(self)})
+        return dump({"kind": "finding", "schema": SCHEMA, "id": self.id, **asdict(self)})
 
     @staticmethod
     def from_line(line: str) -> Finding:
@@ -91,23 +107,105 @@ class Finding:
         record = load(line)
         if record["kind"] != "finding":
             raise SchemaError(f"a {record['kind']!r} record where a finding should be")
+        return Finding.of(record)
+
+    @staticmethod
+    def of(record: dict) -> Finding:
+        """The finding of a record that `load` gave.
+
+        Raises:
+            SchemaError: a field is missing, or holds what it cannot.
+        """
         known = Finding.__dataclass_fields__
         if missing := {"method", "law", "op", "verdict"} - record.keys():
             raise SchemaError(f"the finding has no {', '.join(sorted(missing))}")
+        for name, entry in known.items():
+            if name in record and not HOLDS[str(entry.type)](record[name]):
+                raise SchemaError(f"{name} is {_short(record[name])}, it should be of type {entry.type}")
         try:
-            record["verdict"] = Verdict(record["verdict"])
-        except ValueError as error:
-            raise SchemaError(str(error)) from None
-        return Finding(**{k: v for k, v in record.items() if k in known})
+            verdict = Verdict(record["verdict"])
+        except ValueError:
+            raise SchemaError(f"{_short(record['verdict'])} is not a valid Verdict") from None
+        return Finding(**{**{k: v for k, v in record.items() if k in known}, "verdict": verdict})
 
 
-def _dump(record: dict) -> str:
+def counted(number: int, noun: str) -> str:
+    """The number with its noun.
+
+    >>> counted(1, "example"), counted(2000, "example")
+    ('1 example', '2,000 examples')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+Key = tuple[str, str, str]
+
+
+def by_cell(findings: Iterable[Finding]) -> dict[Key, list[Finding]]:
+    """The findings of each (method, law, op)."""
+    cells: dict[Key, list[Finding]] = {}
+    for f in findings:
+        cells.setdefault((f.method, f.law, f.op), []).append(f)
+    return cells
+
+
+def digest(text: str) -> str:
+    """Twelve hexadecimal digits that stand for `text`, whatever is in it."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def too_few(examples: int, vacuous: Mapping[str, int], least: int = LEAST) -> str:
+    """Why so few examples say too little, with what became of the others."""
+    reasons = "; ".join(f"{count} x {why}" for why, count in vacuous.items())
+    few = f"too few: {examples} of at least {least} judged examples"
+    return f"{few} ({reasons})" if reasons else few
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+# by the type that a field of Finding is declared with: whether a value out of a file is one
+HOLDS: dict[str, Callable[[Any], bool]] = {
+    "str": _is_text,
+    "Verdict": _is_text,
+    "int": _is_count,
+    "float": _is_number,
+    "dict": lambda value: isinstance(value, dict),
+    "list[str]": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "list[int]": lambda value: isinstance(value, list) and all(map(_is_count, value)),
+    "dict[str, list[str]]": lambda value: isinstance(value, dict) and all(map(HOLDS["list[str]"], value.values())),
+    "dict[str, int]": lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
+}
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def _number(text: str) -> float:
+    if not math.isfinite(value := float(text)):  # NaN and Infinity, which Python would take, and 1e999
+        raise ValueError(f"{text} is no finite number")
+    return value
+
+
+def dump(record: dict) -> str:
+    """A record as one line of JSON."""
     return json.dumps(record, allow_nan=False, default=str)
 
 
 def summary_line(**values: object) -> str:
     """The last record of a run."""
-    return _dump({"kind": "summary", "schema": SCHEMA, **values})
+    return dump({"kind": "summary", "schema": SCHEMA, **values})
 
 
 def load(line: str) -> dict:
@@ -117,13 +215,13 @@ def load(line: str) -> dict:
         SchemaError: no JSON object, or of another schema number.
     """
     try:
-        record = json.loads(line)
-    except ValueError as error:
+        record = json.loads(line, parse_constant=_number, parse_float=_number)
+    except (ValueError, RecursionError) as error:
         raise SchemaError(f"no JSON: {error}") from None
     if not isinstance(record, dict) or "kind" not in record:
         raise SchemaError("no record: it should be an object with a 'kind'")
     if record.get("schema") != SCHEMA:
-        raise SchemaError(f"schema {record.get('schema')!r}, this reads {SCHEMA}")
+        raise SchemaError(f"schema {_short(record.get('schema'))}, this reads {SCHEMA}")
     return record
 
 

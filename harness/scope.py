@@ -12,9 +12,11 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+from convlaws.features import ALL_PADDINGS, BATCHES, GROUPINGS, PADDINGS, features
 from convlaws.fills import FILLS
 from convlaws.problem import DTYPES, LAYOUTS, OPS, Problem
 from convlaws.spec import PADDING_MODES, ConvSpec
+from convlaws.spec_rules import why_empty
 
 FINITE = tuple(f for f in FILLS if f not in ("special", "huge", "tiny"))
 SPATIAL = ("fprop", "dgrad", "wgrad")  # bgrad knows no kernel
@@ -22,14 +24,17 @@ NOT_EMPTY = ("unbatched", "one", "many")  # an empty batch has no result to comp
 SEPARATE = ("contiguous", "channels_last", "sliced")  # images may differ: `expanded` repeats one
 BOTH = (False, True)
 DEARER = 8  # how many times the cost limits of a scope a law may ask for
-BATCHES = ("unbatched", "empty", "one", "many")
-PADDINGS = ("none", "even", "uneven", "same", "valid")
-GROUPINGS = ("one", "some", "depthwise")
+# what only some engines have: an engine's row or a law that has it says Scope(**WIDE, ...), or some of its fields
+WIDE: dict[str, Any] = {"padding": ALL_PADDINGS, "input_dilated": BOTH, "empty": BOTH}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
     """What is accepted. Every field is a tuple of the allowed values, or a limit.
+
+    By default all of the ordinary ground: what torch has. Padding that crops, the words of ONNX and
+    TensorFlow for padding, `input_dilated` (zeros between the elements of x) and `empty` (an extent of
+    x or y is 0) are there for those who name them; `WIDE` has them all.
 
     `kernel`, `stride`, `dilation`: the sizes allowed on each axis (empty: all). `strided`,
     `dilated`: whether the largest of them exceeds 1. `grouping`: one group; some; depthwise
@@ -55,6 +60,8 @@ class Scope:
     grouping: tuple[str, ...] = GROUPINGS
     strided: tuple[bool, ...] = BOTH
     dilated: tuple[bool, ...] = BOTH
+    input_dilated: tuple[bool, ...] = (False,)
+    empty: tuple[bool, ...] = (False,)
     kernel: tuple[int, ...] = ()
     stride: tuple[int, ...] = ()
     dilation: tuple[int, ...] = ()
@@ -66,6 +73,8 @@ class Scope:
         """Why `problem` is out of this scope, in words; None if it is within."""
         for name, value in features(problem).items():
             if value not in getattr(self, name):
+                if name == "empty" and value:
+                    return f"{why_empty(problem.spec)}: {_WORDS[name]} is not done"
                 return f"{_WORDS.get(name, name)} is {_say(value)}, only {_list(getattr(self, name))} is done"
         return self._size(problem.spec)
 
@@ -86,20 +95,31 @@ class Scope:
         return None
 
     def describe(self) -> str:
-        """The fields that are narrower than everything, in words; '' for the whole space."""
-        whole, parts = Scope(), []
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if value != getattr(whole, f.name):
-                listed = _list(value) if isinstance(value, tuple) else f"up to {value:,}"
-                parts.append(f"{f.name} {listed}")
+        """The fields that are narrower than the ordinary ground, in words; '' if none is."""
+        parts = []
+        for name, ordinary in vars(ORDINARY).items():
+            value = getattr(self, name)
+            if not isinstance(value, tuple):
+                parts += [f"{name} up to {value:,}"] * (value != ordinary)
+            elif value != ordinary and not (name in WIDE and set(ordinary) <= set(value)):
+                parts.append(f"{name} {_list(value)}")
         return "; ".join(parts)
+
+    def beyond(self) -> str:
+        """What is accepted beyond the ordinary ground, in words; '' if nothing is."""
+        more = {name: tuple(v for v in getattr(self, name) if v not in getattr(ORDINARY, name)) for name in WIDE}
+        said = (f"{_WORDS[name]} {_list(found)}" if name == "padding" else _WORDS[name] for name, found in more.items() if found)
+        return ", ".join(said)
 
     def meet(self, other: Scope) -> Scope | None:
         """What both accept, or None if that is nothing."""
         found = {f.name: _MEET.get(f.name, _common)(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
         empty = any(found[name] == () and name not in _MEET for name in found) or any(found[n] is None for n in found)
         return None if empty else Scope(**found)
+
+
+ORDINARY = Scope()
+WHOLE = Scope(**WIDE)
 
 
 @lru_cache(maxsize=1024)
@@ -113,55 +133,8 @@ def ability(scope: Scope, mirrors: bool) -> Scope:
 
 def matrix_entries(spec: ConvSpec) -> int:
     """Entries of the dense matrix of one image: results times inputs."""
-    wide = prod(n + sum(side) for n, side in zip(spec.extent, spec.sides, strict=True))
+    wide = prod(n + sum(side) for n, side in zip(spec.spaced, spec.sides, strict=True))
     return spec.in_channels * spec.out_channels * wide * prod(spec.output)
-
-
-# --- the discrete features of a problem, one function each ------------------------
-def _batch(p: Problem) -> str:
-    return {None: "unbatched", 0: "empty", 1: "one"}.get(p.spec.batch, "many")
-
-
-def padding_kind(spec: ConvSpec) -> str:
-    """One of PADDINGS."""
-    if isinstance(spec.padding, str):
-        return spec.padding
-    if not any(map(sum, spec.padding)):
-        return "none"
-    return "even" if all(low == high for low, high in spec.padding) else "uneven"
-
-
-def grouping_kind(spec: ConvSpec) -> str:
-    """One of GROUPINGS."""
-    if spec.groups == 1:
-        return "one"
-    return "depthwise" if spec.groups == spec.in_channels else "some"
-
-
-_FEATURES: dict[str, Callable[[Problem], object]] = {
-    "ops": lambda p: p.op,
-    "ndim": lambda p: p.spec.ndim,
-    "dtypes": lambda p: p.dtype,
-    "layouts": lambda p: p.layout,
-    "fills": lambda p: p.fill,
-    "batch": _batch,
-    "transposed": lambda p: p.spec.transposed,
-    "bias": lambda p: p.spec.bias,
-    "padding": lambda p: padding_kind(p.spec),
-    "padding_mode": lambda p: p.spec.padding_mode,
-    "output_padding": lambda p: any(p.spec.output_padding),
-    "grouping": lambda p: grouping_kind(p.spec),
-    "strided": lambda p: max(p.spec.stride) > 1,
-    "dilated": lambda p: max(p.spec.dilation) > 1,
-}
-
-
-def features(problem: Problem) -> dict[str, object]:
-    """The discrete features of a problem, by the names of Scope's fields; worked out once a problem."""
-    kept = vars(problem)
-    if "_features" not in kept:
-        kept["_features"] = {name: feature(problem) for name, feature in _FEATURES.items()}
-    return kept["_features"]
 
 
 _WORDS = {
@@ -174,6 +147,8 @@ _WORDS = {
     "padding": "the padding",
     "padding_mode": "the padding mode",
     "grouping": "the grouping",
+    "input_dilated": "input dilation",
+    "empty": "an empty input or result",
 }
 _LIMITS = {
     "macs": "{:,} multiply-adds are over the limit of {:,}",

@@ -22,16 +22,18 @@ from convlaws.examine import Oracle, Outcome, examine, holds_under
 from convlaws.interrupt import Interrupt, deferred
 from convlaws.known import Ledger
 from convlaws.methods.registry import rows
+from convlaws.observations import saw
 from convlaws.opening import lost_cells, lost_homes
 from convlaws.plan import Plan
 from convlaws.problem import OPS, Problem
 from convlaws.remembering import Remembering, Runner, live
-from convlaws.results import Finding
+from convlaws.results import Finding, Verdict
 from convlaws.scope import Scope
 from convlaws.shrink import Shrinker
 
 BATCH = 24
 PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
+DEFINITION = "equals-the-definition"  # the law that tells which contracts hold
 LAWS_A_JOB = 6  # that share their draws: drawing costs as much as judging a few cases
 TRAIL = 256  # how many cases of a method before a failure are remembered
 
@@ -40,8 +42,13 @@ class _StopError(BaseException):
     """Ends a Hypothesis run at once; an Exception would be taken for a failing test."""
 
 
+def _told(cells: Iterable[Cell]) -> dict:
+    """An event: all that is known of these cells by now, in place of what was told of them before."""
+    return {"findings": [finding for cell in cells for finding in cell.findings()]}
+
+
 class Search:
-    """One run of a plan in this process; `notify` gets progress and findings as dicts.
+    """One run of a plan in this process; `notify` gets progress and findings as dicts, as soon as they are known.
 
     Ctrl-C ends the drawing and keeps what was found; a second one raises KeyboardInterrupt, unless `patient`.
     """
@@ -85,6 +92,7 @@ class Search:
                 self.waiting.clear()
                 self.notify({"lost": f"the search ended early: {error}"})
             self._shrink()
+            self.notify({"judged": self.judged})
         return self.findings()
 
     def prepare(self) -> None:
@@ -99,6 +107,7 @@ class Search:
                 self.refused += [finding for _, refused in laid for finding in refused]
         self.allowance = Allowance(self.plan.budget, len(self.jobs), len(self.plan.methods))
         self._open()
+        self.notify({"findings": list(self.refused)})
 
     def _open(self) -> None:
         """Open what lives elsewhere before the clock runs; what cannot be opened fails once and is left alone."""
@@ -118,11 +127,11 @@ class Search:
             number += 1
             for index, cells in enumerate(self.jobs):
                 self._serve(cells, number)
-                self.notify(self._progress(number, index))
+                self.notify({**self._progress(number, index), **_told(cells)})
             self._shrink()  # not at once: every cell should have its floor before one failure takes seconds
 
     def _serve(self, cells: list[Cell], number: int) -> None:
-        """Draw for the cell that has the fewest examples until all have their share, or nothing helps."""
+        """Draw for the cell that lacks most examples until all have their share, or nothing helps."""
         self.serving = cells
         for cell in cells:
             share = self.plan.examples * (1 if number == 1 else cell.law.weight)
@@ -130,15 +139,16 @@ class Search:
         batch = 0
         self.allowance.next_job()
         while wanting := [c for c in cells if c.wants and c.idle < PATIENCE]:
-            target = min(wanting, key=lambda c: c.examples - c.goal)
-            before = target.examples
-            count = int(min(BATCH, target.goal - before + 4))
+            target = max(wanting, key=lambda c: c.lacks)
+            before = target.own
+            count = int(min(BATCH, target.lacks + 4))
             self._batch(target, wanting, Origin(target.scope, self._seed(target, number, batch), count))
-            target.idle = 0 if target.examples > before else target.idle + 1
+            target.idle = 0 if target.own > before else target.idle + 1
             batch += 1
 
     def _seed(self, cell: Cell, number: int, batch: int) -> int:
-        text = f"{self.plan.seed} {cell.law.name} {cell.op} {cell.method.name} {number} {batch}"
+        name = cell.method.name.partition("@")[0]  # two versions of an engine are asked the same
+        text = f"{self.plan.seed} {cell.law.name} {cell.op} {name} {number} {batch}"
         return zlib.crc32(text.encode())
 
     def _batch(self, target: Cell, cells: Iterable[Cell], origin: Origin) -> None:
@@ -156,7 +166,7 @@ class Search:
                         self._judge(cell, problem, origin)
             return False
 
-        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, Phase.generate))
+        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, Phase.generate), target.job)
 
     def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
         if not cell.wants:
@@ -165,22 +175,25 @@ class Search:
         if late or self.interrupt.pressed:
             raise _StopError
         if region := self.ledger.avoids(cell.method, cell.law.name, problem):
-            reason = f"in the region of the known finding {region}"
-            cell.refused[reason] = cell.refused.get(reason, 0) + 1
+            cell.avoid(region)
             return
         outcome = self.examine(cell, problem)
         self.allowance.charge(cell, outcome.seconds, self.serving)
+        saw(cell.method.name, cell.law.name, outcome.verdict, outcome.signature)
         self._record(cell, problem, outcome, origin)
 
     def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
         trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))
         known = self.explained(cell, problem, outcome) if outcome.verdict.bad else ""
-        failure = cell.add(problem, outcome, known)
+        if cell.law.name == DEFINITION and outcome.verdict in (Verdict.KEPT, Verdict.BROKEN):
+            cell.hold(problem.dtype, holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers))
+        failure = cell.add(problem, outcome, known, own=origin.scope == cell.scope)
         if failure and known:
             failure.shrunk = True  # its entry has the small line already
         elif failure:
             failure.before = list(trail)
             self.waiting.append((cell, failure, origin))
+            self.notify(_told([cell]))  # shrinking takes seconds, and may never end
         if cell.last not in trail:
             trail.append(cell.last)
 
@@ -189,7 +202,7 @@ class Search:
             cell, failure, origin = self.waiting.pop(0)
             self.shrinker.shrink(cell, failure, origin)
             self.trail.clear()  # the processes in which all that ran are gone
-            self.notify({"failure": f"{cell.method.name} {failure.outcome.verdict} {cell.law.name}"})
+            self.notify({"failure": f"{cell.method.name} {failure.outcome.verdict} {cell.law.name}", **_told([cell])})
 
     def examine(self, cell: Cell, problem: Problem, *, fresh: bool = False) -> Outcome:
         """Run one case; `fresh` runs every call, even if its answer is known."""

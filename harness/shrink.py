@@ -108,7 +108,8 @@ class Shrinker:
                 seen[problem] = self._fails(cell, failure, problem) if time.monotonic() < deadline else None
             return seen[problem] is not None
 
-        found = draw(origin.scope, fails, origin.seed, quiet(origin.count + 1, Phase.generate, Phase.shrink))
+        job = f"{cell.job}: shrinking {cell.method.name}"
+        found = draw(origin.scope, fails, origin.seed, quiet(origin.count + 1, Phase.generate, Phase.shrink), job)
         if found is not None and (outcome := seen[found]):
             failure.problem, failure.outcome, failure.shrunk = found, outcome, True
             self._small.setdefault((cell.method.name, cell.op), []).append(found)

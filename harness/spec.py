@@ -5,11 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
+from typing import Any
 
 from convlaws.spec_rules import PADDING_MODES, reject
-from convlaws.spec_text import Sides, fields_of, line
+from convlaws.spec_text import PADDING_WORDS, Sides, fields_of, line
 
-__all__ = ["PADDING_MODES", "ConvSpec"]
+__all__ = ["PADDING_MODES", "PADDING_WORDS", "ConvSpec"]
+_DEFAULTS: dict[str, Any] = {"stride": 1, "dilation": 1, "input_dilation": 1, "padding": (0, 0), "output_padding": 0}
+
+
+def sides_of(word: str, extent: int, reach: int, stride: int) -> tuple[int, int]:
+    """What a padding word asks for on an axis, as (low, high).
+
+    'same' is half of the kernel's reach on each side, the odd one high, as torch does. 'sameupper' and
+    'samelower' are as much as ceil(extent / stride) results need, the odd one high or low.
+
+    References:
+        ONNX, Conv, attribute auto_pad; TensorFlow, GetWindowedOutputSize.
+
+    >>> sides_of("same", 5, 4, 1), sides_of("sameupper", 6, 3, 2), sides_of("samelower", 6, 3, 2)
+    ((1, 2), (0, 1), (1, 0))
+    """
+    if word == "valid":
+        return 0, 0
+    results = -(-extent // stride)
+    total = reach - 1 if word == "same" else max(0, (results - 1) * stride + reach - extent)
+    less = total // 2
+    return (total - less, less) if word == "samelower" else (less, total - less)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +39,11 @@ class ConvSpec:
     """One convolution to be computed: sizes only, no data and no dtype.
 
     A spatial field holds one number an axis; `ndim` is how many there are.
-    `padding` holds (low, high) an axis, or 'same' or 'valid' as a framework is
-    asked for it. `batch=None` is an input without a batch axis.
+    `padding` holds (low, high) an axis, or a word as a framework is asked for it:
+    'same' or 'valid' of torch, 'sameupper' or 'samelower' of ONNX (the first is TensorFlow's and
+    JAX's SAME too). Negative numbers crop. `input_dilation` puts zeros between the elements of x
+    before it is padded or cropped. `batch=None` is an input without a batch axis.
+    x and y may be empty: a kernel that reaches over more than there is has no result.
 
     Shapes:
         x  (batch, in_channels, *extent)
@@ -26,11 +51,12 @@ class ConvSpec:
            transposed: (in_channels, out_channels // groups, *kernel)
         b  (out_channels,)
         y  (batch, out_channels, *output)
-           output = (extent + low + high - dilation (kernel - 1) - 1) // stride + 1
+           output = (spaced + low + high - dilation (kernel - 1) - 1) // stride + 1, 0 if that is negative
+           spaced = input_dilation (extent - 1) + 1, 0 if the extent is 0
            transposed: (extent - 1) stride - low - high + dilation (kernel - 1) + 1 + output_padding
 
     Raises:
-        SpecError: a field is out of its range, or y would be empty.
+        SpecError: a field is out of its range, or more is cropped than there is.
 
     >>> spec = ConvSpec(in_channels=4, out_channels=6, extent=(8, 5), kernel=(3, 3),
     ...                 stride=(2, 1), padding=((1, 1), (0, 0)), dilation=(1, 2), groups=2)
@@ -50,6 +76,7 @@ class ConvSpec:
     stride: tuple[int, ...] = ()
     padding: Sides | str = ()
     dilation: tuple[int, ...] = ()
+    input_dilation: tuple[int, ...] = ()
     groups: int = 1
     bias: bool = False
     padding_mode: str = "zeros"
@@ -57,7 +84,7 @@ class ConvSpec:
     output_padding: tuple[int, ...] = ()
 
     def __post_init__(self):
-        for name, default in (("stride", 1), ("dilation", 1), ("padding", (0, 0)), ("output_padding", 0)):
+        for name, default in _DEFAULTS.items():
             if getattr(self, name) == ():
                 object.__setattr__(self, name, (default,) * len(self.extent))
         reject(self)
@@ -74,25 +101,33 @@ class ConvSpec:
         return tuple(d * (r - 1) + 1 for d, r in zip(self.dilation, self.kernel, strict=True))
 
     @cached_property
+    def spaced(self) -> tuple[int, ...]:
+        """The extents of x with the zeros between its elements that `input_dilation` asks for."""
+        return tuple(i * (n - 1) + 1 if n else 0 for i, n in zip(self.input_dilation, self.extent, strict=True))
+
+    @cached_property
     def sides(self) -> Sides:
-        """The padding as (low, high) an axis; 'same' puts the odd one high, as torch does."""
-        if self.padding == "valid":
-            return ((0, 0),) * self.ndim
-        if self.padding == "same":
-            return tuple(((r - 1) // 2, r - 1 - (r - 1) // 2) for r in self.reach)
-        return self.padding  # type: ignore[return-value]
+        """The padding as (low, high) an axis; negative where it crops."""
+        if isinstance(self.padding, str):
+            return tuple(sides_of(self.padding, *axis) for axis in zip(self.extent, self.reach, self.stride, strict=True))
+        return self.padding
+
+    @cached_property
+    def padded(self) -> tuple[int, ...]:
+        """The extents of what the kernel slides over; of a transposed convolution, of what it makes before y is cut out."""
+        inner = self.output if self.transposed else self.spaced
+        return tuple(low + n + high for n, (low, high) in zip(inner, self.sides, strict=True))
 
     @cached_property
     def output(self) -> tuple[int, ...]:
-        """The spatial extents of y."""
+        """The spatial extents of y; 0 where the kernel reaches over more than there is."""
         return tuple(self._output(axis) for axis in range(self.ndim))
 
     def _output(self, axis: int) -> int:
-        extent, stride, reach = self.extent[axis], self.stride[axis], self.reach[axis]
-        pad = sum(self.sides[axis])
+        stride, reach, pad = self.stride[axis], self.reach[axis], sum(self.sides[axis])
         if self.transposed:
-            return (extent - 1) * stride - pad + reach + self.output_padding[axis]
-        return (extent + pad - reach) // stride + 1
+            return (self.extent[axis] - 1) * stride - pad + reach + self.output_padding[axis]
+        return max(0, (self.spaced[axis] + pad - reach) // stride + 1)
 
     @cached_property
     def x_shape(self) -> tuple[int, ...]:

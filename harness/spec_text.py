@@ -7,6 +7,7 @@ import re
 from convlaws.errors import LineError
 
 Sides = tuple[tuple[int, int], ...]
+PADDING_WORDS = ("same", "valid", "sameupper", "samelower")
 
 
 def _by(values) -> str:
@@ -29,8 +30,9 @@ def line(spec) -> str:
         f"s{_by(spec.stride)}",
         f"p{_sides_text(spec.padding)}",
         f"d{_by(spec.dilation)}",
-        f"g{spec.groups}",
     ]
+    parts += [f"i{_by(spec.input_dilation)}"] * (max(spec.input_dilation, default=1) > 1)
+    parts += [f"g{spec.groups}"]
     parts += ["b"] * spec.bias
     parts += [f"m{spec.padding_mode}"] * (spec.padding_mode != "zeros")
     parts += [f"t{_by(spec.output_padding)}"] * spec.transposed
@@ -38,7 +40,14 @@ def line(spec) -> str:
 
 
 _HEAD = re.compile(r"(?:u|n(-?\d+))c(-?\d+)k(-?\d+)")
-_FIELDS = {"x": "extent", "r": "kernel", "s": "stride", "d": "dilation", "t": "output_padding"}
+_FIELDS = {
+    "x": "extent",
+    "r": "kernel",
+    "s": "stride",
+    "d": "dilation",
+    "i": "input_dilation",
+    "t": "output_padding",
+}
 
 
 def _numbers(text: str, where: str) -> tuple[int, ...]:
@@ -49,7 +58,7 @@ def _numbers(text: str, where: str) -> tuple[int, ...]:
 
 
 def _sides(text: str, where: str) -> Sides | str:
-    if text in ("same", "valid"):
+    if text in PADDING_WORDS:
         return text
     sides = []
     for part in text.split("x"):
@@ -70,7 +79,7 @@ def _field(part: str) -> dict:
     if letter == "p":
         return {"padding": _sides(rest, part)}
     if letter not in _FIELDS:
-        raise LineError(f"{part!r} begins with none of x r s p d g b m t")
+        raise LineError(f"{part!r} begins with none of x r s p d i g b m t")
     found = {_FIELDS[letter]: _numbers(rest, part)}
     return {"transposed": True, **found} if letter == "t" else found
 

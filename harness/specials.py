@@ -79,5 +79,4 @@ def _full_field(spec: ConvSpec, op: str) -> Array | int:
     if op != "dgrad" or spec.padding_mode == "zeros":
         return field
     # an input that was copied sums the fields of all its copies: the border of one may hide behind the others
-    wide = (low + n + high for n, (low, high) in zip(spec.extent, spec.sides, strict=True))
-    return field * folded(spec, np.ones((1, 1, *wide)))[0]
+    return field * folded(spec, np.ones((1, 1, *spec.padded)))[0]

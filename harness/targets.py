@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from convlaws.contracts import contract as contract_named
+from convlaws.engines.asking import declared
 from convlaws.engines.user import user_method
 from convlaws.environments import Environment
 from convlaws.errors import UsageError
@@ -16,14 +18,16 @@ SIGNATURES = tuple(f"{stem}{n}d" for stem in ("conv", "conv_transpose") for n in
 
 @dataclass(frozen=True, kw_only=True)
 class Calling:
-    """How a user's function is called, and which contract every target is held to ('' = its own).
+    """How a user's function is called ('' = as it declares, else conv2d with torch's arrays), which contract
+    every target is held to ('' = its own), and the row whose known findings explain their failures too ('' = none).
 
     `allow_large` lets an environment for a version of an engine fetch gigabytes, `say` is told that one is made.
     """
 
-    signature: str = "conv2d"
-    arrays: str = "torch"
+    signature: str = ""
+    arrays: str = ""
     contract: str = ""
+    known_as: str = ""
     allow_large: bool = False
     say: Callable[[str], None] = lambda text: None
 
@@ -44,7 +48,10 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
     for target in targets:
         for method in _meant(target, calling):
             found[method.name] = method.declares(calling.contract) if calling.contract else method
-    return list(found.values())
+    if not calling.known_as:
+        return list(found.values())
+    row = get(calling.known_as).name
+    return [replace(method, known_as=row) for method in found.values()]
 
 
 def _meant(target: str, calling: Calling) -> list[Method]:
@@ -68,19 +75,23 @@ def versioned(method: Method, version: str, calling: Calling) -> Method:
 
 
 def function(address: str, calling: Calling) -> Method:
-    """The method that calls the user's function at `address`."""
+    """The method that calls the user's function at `address`, with what the function declares."""
     place, _, name = address.rpartition(":")
     if not place or not name.isidentifier():
         raise UsageError(f"{address!r} is no function: it should be package.module:function or path/to/file.py:function")
-    return user_method(address, calling.signature, calling.arrays, calling.contract or "plain")
+    said = declared(address)
+    signature, arrays = calling.signature or said.signature or "conv2d", calling.arrays or said.arrays or "torch"
+    return user_method(address, signature, arrays, said.contract, said.scope, said.can)
 
 
-def admit(passport: Mapping[str, str]) -> Method:
+def admit(passport: Mapping[str, Any]) -> Method:
     """The method whose `passport` came from another process."""
     if "row" in passport:
         method = get(passport["row"])
-        if "version" in passport:
-            method = method.at(passport["version"], passport["python"])
-        return method.declares(passport["contract"]) if passport["contract"] else method
-    calling = Calling(signature=passport["signature"], arrays=passport["arrays"], contract=passport["contract"])
-    return resolve([passport["function"]], calling)[0]
+    else:
+        called = (passport[part] for part in ("function", "signature", "arrays", "own", "scope", "can"))
+        method = user_method(*called)
+    if "version" in passport:
+        method = method.at(passport["version"], passport["python"])
+    method = method.declares(passport["contract"]) if passport["contract"] else method
+    return replace(method, known_as=passport["known_as"])

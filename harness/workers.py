@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import os
-import queue
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from convlaws import known
 from convlaws.errors import HarnessError
 from convlaws.interrupt import deferred
 from convlaws.methods.registry import Method
+from convlaws.observations import recording
 from convlaws.plan import Plan
-from convlaws.results import Finding
+from convlaws.results import Finding, Key, by_cell
 from convlaws.sandbox.client import Bare, Sandbox
 from convlaws.search import Search
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """How methods are run: in a sandbox or not, and with which limits."""
+    """How methods are run: in a sandbox or not, and with which limits; `observations` is where each draw is recorded."""
 
     sandbox: bool = True
     time_limit: float = 20.0
     memory_limit: int = 4 << 30
+    observations: Path | None = None
 
     def runner(self) -> Sandbox | Bare:
         """A runner with these limits."""
@@ -56,55 +60,84 @@ def search(plan: Plan, setting: Setting, workers: int, notify: Callable[[dict], 
     """The findings of `plan`, by as many processes as there are workers and methods."""
     hands = deal(plan.methods, workers)
     if len(hands) == 1:
-        with running(setting) as runner:
+        with running(setting) as runner, recording(setting.observations, 0):
             return Search(plan, runner, known.load(), notify).run()
     found = _gather([replace(plan, methods=hand) for hand in hands], setting, notify)
     order = {method.name: place for place, method in enumerate(plan.methods)}
     return sorted(found, key=lambda finding: order[finding.method])
 
 
-def _gather(plans: list[Plan], setting: Setting, notify: Callable[[dict], None]) -> list[Finding]:
+@dataclass
+class _Worker:
+    """A process, both ends of the pipe that it tells through, and the latest that it told of each cell.
+
+    One pipe each: what a dying process leaves half-written in its own harms nobody else.
+    """
+
+    number: int
+    process: Any
+    ours: Connection
+    theirs: Connection
+    names: str
+    cells: dict[Key, list[Finding]] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Start it, and let go of its end: else the end of the pipe would not be seen here."""
+        self.process.start()
+        self.theirs.close()
+
+    def next(self) -> tuple[str, Any]:
+        """What it says next; 'gone' once it is dead, be it in the middle of a message."""
+        try:
+            if self.ours.poll() or self.process.is_alive():
+                return self.ours.recv()
+        except (EOFError, OSError):
+            self.process.join()
+        code = self.process.exitcode
+        said = f"worker {self.number} died with exit code {code}; the findings of {self.names} end there"
+        return "gone", said
+
+
+def _workers(plans: list[Plan], setting: Setting) -> list[_Worker]:
     context = mp.get_context("spawn")
-    events = context.Queue()
-    processes = [
-        context.Process(target=_work, args=(number, _portable(plan), setting, events), daemon=True)
-        for number, plan in enumerate(plans)
-    ]
+    workers = []
+    for number, plan in enumerate(plans):
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=_work, args=(number, _portable(plan), setting, theirs), daemon=True)
+        workers.append(_Worker(number, process, ours, theirs, ", ".join(method.name for method in plan.methods)))
+    return workers
+
+
+def _gather(plans: list[Plan], setting: Setting, notify: Callable[[dict], None]) -> list[Finding]:
+    left = _workers(plans, setting)
     findings: list[Finding] = []
-    left = set(range(len(processes)))
     with deferred() as interrupt:
-        _start(processes)
+        _start(left)
         while left:
             if interrupt.pressed:  # Ctrl-C reaches them too; a signal sent to this process alone does not
-                _pass_on([processes[number] for number in left])
-            number, kind, value = _next(events, left, processes)
-            if kind == "gone":
-                left -= _bury(value, plans, processes, notify)
-            elif kind == "event":
-                notify({**value, "worker": number})
-            elif kind == "error":
-                raise value
-            elif kind == "findings":
-                findings += value
-                left.discard(number)
+                _pass_on([worker.process for worker in left])
+            ready = wait([end for worker in left for end in (worker.ours, worker.process.sentinel)], timeout=1.0)
+            for worker in [w for w in left if w.ours in ready or w.process.sentinel in ready]:
+                kind, value = worker.next()
+                if kind == "event":
+                    worker.cells |= by_cell(value.get("findings", ()))
+                    notify({**value, "worker": worker.number})
+                    continue
+                if kind == "error":
+                    raise value
+                if kind == "gone":
+                    notify({"lost": value})
+                findings += value if kind == "findings" else chain.from_iterable(worker.cells.values())
+                left.remove(worker)
     return findings
 
 
-def _next(events, left: set[int], processes: list) -> tuple:
-    """The next (worker, kind, value), or those that are gone and have nothing more to say."""
-    gone = {number for number in left if not processes[number].is_alive()}
-    try:
-        return events.get(timeout=1.0)
-    except queue.Empty:
-        return None, "gone", gone
-
-
-def _start(processes: list) -> None:
+def _start(workers: list[_Worker]) -> None:
     """Start them deaf to Ctrl-C until they are at work: while they import it would end them in a traceback."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        for process in processes:
-            process.start()
+        for worker in workers:
+            worker.start()
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -115,34 +148,25 @@ def _pass_on(processes: list) -> None:
             os.kill(process.pid, signal.SIGINT)
 
 
-def _bury(gone: set[int], plans: list[Plan], processes: list, notify: Callable[[dict], None]) -> set[int]:
-    """Tell whose findings died with their worker; the others go on."""
-    for number in gone:
-        names = ", ".join(method.name for method in plans[number].methods)
-        code = processes[number].exitcode
-        notify({"lost": f"worker {number} died with exit code {code}; the findings of {names} are lost"})
-    return gone
-
-
 def _portable(plan: Plan) -> dict[str, Any]:
     """The plan by names: rows hold functions, which do not cross into a fresh process."""
     fields = {"scope": plan.scope, "seed": plan.seed, "budget": plan.budget, "examples": plan.examples}
     return {**fields, "methods": [m.passport() for m in plan.methods], "laws": [law.name for law in plan.laws]}
 
 
-def _work(number: int, named: dict[str, Any], setting: Setting, events) -> None:
+def _work(number: int, named: dict[str, Any], setting: Setting, pipe: Connection) -> None:
     from convlaws.laws import registry as laws
     from convlaws.targets import admit
 
     with deferred(patient=True) as early:
         try:
             chosen = {"methods": [admit(m) for m in named["methods"]], "laws": laws.find(named["laws"])}
-            with running(setting) as runner:
-                search = Search(Plan(**{**named, **chosen}), runner, known.load(), partial(_tell, events, number), patient=True)
-                events.put((number, "findings", [] if early.pressed else search.run()))
+            with running(setting) as runner, recording(setting.observations, number):
+                search = Search(Plan(**{**named, **chosen}), runner, known.load(), partial(_tell, pipe), patient=True)
+                pipe.send(("findings", [] if early.pressed else search.run()))
         except HarnessError as error:
-            events.put((number, "error", error))
+            pipe.send(("error", error))
 
 
-def _tell(events, number: int, event: dict) -> None:
-    events.put((number, "event", event))
+def _tell(pipe: Connection, event: dict) -> None:
+    pipe.send(("event", event))

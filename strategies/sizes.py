@@ -1,4 +1,4 @@
-"""The numbers of a spec: tables to pick from, and the spec that picked numbers make.
+"""The spec that picked numbers make.
 
 Every choice of entries makes a valid spec of the wanted kind: the room that a
 kernel needs is known before the extent, which is that room and something beyond it.
@@ -6,143 +6,66 @@ kernel needs is known before the extent, which is that room and something beyond
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import prod
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from convlaws.scope import Scope, matrix_entries
 from convlaws.spec import ConvSpec
-from convlaws.spec_text import Sides
+from convlaws.spec_text import PADDING_WORDS, Sides
+from convlaws.strategies.menus import Draft, Kind, Raw
 
-Pick = Callable[[Sequence], Any]
-Menu = dict[str, tuple[int, ...]]
-Raw = dict[str, list[int]]
-
-
-class Shape(NamedTuple):
-    """The features of a spec that conflict with no other, in the words of Scope."""
-
-    ndim: int
-    grouping: str
-    batch: str
+_FITTING = ("same", "sameupper", "samelower")  # words that pad until there is a result, if there is an input
+# what an entry of crop_low or crop_high is as padding: mostly cropped, now and then padded beside it
+_CROPS = (0, -1, -2, 1, -3, 2)
 
 
-class Kind(NamedTuple):
-    """The features of a spec that conflict with one another, in the words of Scope."""
+class Axis(NamedTuple):
+    """What the extent of an axis depends on. `lack`: by how much the kernel is to reach over what there is."""
 
-    transposed: bool
-    padding: str
-    padding_mode: str
-    output_padding: bool
-    strided: bool
-    dilated: bool
-
-
-class Draft(NamedTuple):
-    """A spec before its numbers are picked."""
-
-    shape: Shape
-    kind: Kind
-    bias: bool
-    menu: Menu
+    reach: int
+    stride: int
+    between: int
+    side: tuple[int, int]
+    extra: int
+    lack: int
+    beyond: int
 
 
-# Ascending, so that a number shrinks to the first; an entry that stands twice is drawn twice as often.
-# The values are those at which real bugs began (block sizes and vector widths +-1, primes, even kernels).
-_SMALL: Menu = {
-    "images": (2, 2, 3, 4, 5),
-    "groups": (2, 2, 3, 4),
-    "inward": (1, 1, 2, 2, 3, 4, 5, 8),
-    "outward": (1, 1, 2, 2, 3, 4, 5, 8),
-    "kernel": (1, 1, 2, 2, 3, 3, 3, 4, 5),
-    "stride": (1, 2, 2, 2, 3, 3, 4, 5),
-    "dilation": (1, 2, 2, 2, 3, 4),
-    "low": (0, 1, 1, 1, 2, 2, 3, 4, 7),
-    "high": (0, 0, 1, 1, 2, 3, 5),
-    "output_padding": (0, 1, 1, 2, 3),
-    "beyond": (0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13),
-}
-_WIDE = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 23, 24, 25, 31, 32, 33, 48, 64, 65)
-# beyond b there are b + 1 results at stride 1
-_LONG = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 14, 15, 16, 18, 22, 23, 24, 30, 31, 32, 46, 47, 62, 63, 64, 127, 512)
-# each scale is large in one way only: all large at once would be cut down to all middling
-SCALES: dict[str, Menu] = {
-    "small": {},
-    "channels": {"inward": _WIDE, "outward": _WIDE, "groups": _WIDE[1:], "beyond": (0, 0, 1, 1, 2, 3, 4)},
-    "space": {"beyond": _LONG, "inward": (1, 2, 3, 4), "outward": (1, 2, 3, 4)},
-    "images": {"images": (2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65), "beyond": (0, 0, 1, 1, 2, 3, 4)},
-    "kernel": {"kernel": (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 16, 17), "inward": (1, 1, 2), "outward": (1, 1, 2)},
-}
-
-# which numbers a spec has: the name in a menu, and how many of them
-_COUNTS: dict[str, Callable[[Shape, Kind], int]] = {
-    "images": lambda shape, kind: shape.batch == "many",
-    "groups": lambda shape, kind: shape.grouping != "one",
-    "inward": lambda shape, kind: shape.grouping != "depthwise",
-    "outward": lambda shape, kind: 1,
-    "kernel": lambda shape, kind: shape.ndim,
-    "stride": lambda shape, kind: shape.ndim * kind.strided,
-    "dilation": lambda shape, kind: shape.ndim * kind.dilated,
-    "low": lambda shape, kind: shape.ndim * (kind.padding in ("even", "uneven")),
-    "high": lambda shape, kind: shape.ndim * (kind.padding == "uneven"),
-    "output_padding": lambda shape, kind: shape.ndim * kind.output_padding,
-    "beyond": lambda shape, kind: shape.ndim,
-}
-
-
-def menu(scope: Scope, grouping: str, scale: str) -> Menu:
-    """The table of each number, cut to what `scope` allows."""
-    found = _SMALL | SCALES[scale]
-    for name in ("kernel", "stride", "dilation"):
-        if getattr(scope, name):
-            found[name] = tuple(sorted(getattr(scope, name)))
-    for name, most in zip(("inward", "outward"), scope.channels, strict=True):
-        found[name] = tuple(c for c in found[name] if c <= (most or c))
-    if grouping == "some":  # one input channel a group would be depthwise; a scope without two refuses
-        found["inward"] = tuple(c for c in found["inward"] if c > 1) or (2,)
-    return found
-
-
-def raw_numbers(pick: Pick, draft: Draft) -> Raw:
-    """One entry of the menu for each number, field by field.
-
-    Field by field and not axis by axis: no worse in shrinking (2026-11-21, 10 conditions, 12 seeds each: one
-    axis in 112 of 120 against 115), provided that the words are drawn before: after, it was 101.
-    """
-    counts = {name: count(draft.shape, draft.kind) for name, count in _COUNTS.items()}
-    return {name: [pick(draft.menu[name]) for _ in range(count)] for name, count in counts.items()}
-
-
-# --- from numbers to a spec -------------------------------------------------------
 def spec_of(draft: Draft, raw: Raw) -> ConvSpec:
     """The spec that these numbers make of a draft."""
     shape, kind, bias, menu = draft
-    ones = (1,) * shape.ndim
     groups = (raw["groups"] or [1])[0]
-    stride = _one_above(1, raw["stride"], menu["stride"]) or ones
-    dilation = _one_above(1, raw["dilation"], menu["dilation"]) or ones
-    kernel = tuple(raw["kernel"])
-    padding, extra = _padding(draft, raw), _output_padding(raw, stride, dilation)
-    reach = tuple(d * (r - 1) + 1 for d, r in zip(dilation, kernel, strict=True))
-    axes = zip(reach, stride, _sides(padding, reach), extra or (0,) * shape.ndim, raw["beyond"], strict=True)
+    above = {name: _one_above(1, raw[name], menu[name]) for name in ("stride", "dilation", "input_dilation")}
+    padding, axes = _padding(draft, raw), _axes(draft, raw, above)
+    if kind.padding == "negative":
+        padding = tuple((_low(axis), axis.side[1]) for axis in axes)
     return ConvSpec(
         batch={"unbatched": None, "empty": 0, "one": 1}.get(shape.batch, (raw["images"] or [1])[0]),
         in_channels=groups * (raw["inward"] or [1])[0],
         out_channels=groups * raw["outward"][0],
-        extent=tuple(_room(kind, r, s, side, e) + beyond for r, s, side, e, beyond in axes),
-        kernel=kernel,
-        stride=stride,
+        extent=tuple(_extent(kind, axis) for axis in axes),
+        kernel=tuple(raw["kernel"]),
         padding=padding,
-        dilation=dilation,
         groups=groups,
         bias=bias,
         padding_mode=kind.padding_mode,
         transposed=kind.transposed,
-        output_padding=extra,
+        output_padding=tuple(axis.extra for axis in axes) if kind.output_padding else (),
+        **above,
     )
 
 
+def _axes(draft: Draft, raw: Raw, above: dict[str, tuple[int, ...]]) -> list[Axis]:
+    ones, none = (1,) * draft.shape.ndim, (0,) * draft.shape.ndim
+    stride, dilation, between = (above[name] or ones for name in ("stride", "dilation", "input_dilation"))
+    reach = tuple(d * (r - 1) + 1 for d, r in zip(dilation, raw["kernel"], strict=True))
+    extra = _output_padding(raw, stride, dilation) or none
+    lack = _one_above(0, raw["lack"], draft.menu["lack"]) or none
+    columns = (reach, stride, between, _sides(_padding(draft, raw), reach), extra, lack, raw["beyond"])
+    return [Axis(*numbers) for numbers in zip(*columns, strict=True)]
+
+
 def _sides(padding: Sides | str, reach: tuple[int, ...]) -> Sides:
+    """The padding in numbers; of the words that depend on the extent what is enough for one result."""
     if isinstance(padding, str):
         return tuple((0, 0) if padding == "valid" else ((r - 1) // 2, r // 2) for r in reach)
     return padding
@@ -157,14 +80,24 @@ def _one_above(least: int, values: list[int], table: Sequence[int]) -> tuple[int
 
 def _padding(draft: Draft, raw: Raw) -> Sides | str:
     shape, kind, _, menu = draft
-    if kind.padding in ("same", "valid"):
+    if kind.padding in PADDING_WORDS:
         return kind.padding
     if kind.padding == "none":
         return ((0, 0),) * shape.ndim
     if kind.padding == "even":
         return tuple((p, p) for p in _one_above(0, raw["low"], menu["low"]))
+    if kind.padding == "negative":
+        return _crops(raw)
     low, high = raw["low"], raw["high"]
     return tuple(zip(low, high if low != high else (*high[:-1], high[-1] + 1), strict=True))
+
+
+def _crops(raw: Raw) -> Sides:
+    """Padding of which some is negative."""
+    sides = [(_CROPS[low], _CROPS[high]) for low, high in zip(raw["crop_low"], raw["crop_high"], strict=True)]
+    if min(map(min, sides)) >= 0:
+        sides[-1] = (-1, sides[-1][1])
+    return tuple(sides)
 
 
 def _output_padding(raw: Raw, stride: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
@@ -176,56 +109,34 @@ def _output_padding(raw: Raw, stride: Sequence[int], dilation: Sequence[int]) ->
     return tuple(extra)
 
 
-def _room(kind: Kind, reach: int, stride: int, side: tuple[int, int], extra: int) -> int:
-    """The least extent of an axis: y is not empty, and the padding finds what it copies."""
+def _extent(kind: Kind, axis: Axis) -> int:
+    """The extent of an axis: the room that it needs and something beyond, or less where something is to lack."""
+    if axis.lack and kind.padding != "negative":
+        left = 0 if kind.padding in _FITTING else max(0, axis.reach - axis.lack) - sum(axis.side)
+        return (left - 1) // axis.between + 1 if left > 0 else 0
+    return _room(kind, axis) + axis.beyond
+
+
+def _low(axis: Axis) -> int:
+    """The low side of a cropped axis: where something is to lack, so much more is cropped."""
+    if not axis.lack:
+        return axis.side[0]
+    spaced = axis.between * (_cropped_room(axis) + axis.beyond - 1) + 1
+    return max(0, axis.reach - axis.lack) - spaced - axis.side[1]
+
+
+def _room(kind: Kind, axis: Axis) -> int:
+    """The least extent of an axis: y is not empty, and the padding finds what it copies or crops."""
+    low, high = axis.side
     if kind.transposed:
-        return max(1, 1 - (reach + extra - sum(side) - 1) // stride)
-    copied = {"reflect": max(side) + 1, "circular": max(side)}.get(kind.padding_mode, 1)
-    return max(1, reach - sum(side), copied)
+        return max(1, 1 - (axis.reach + axis.extra - low - high - 1) // axis.stride)
+    copied = {"reflect": max(low, high) + 1, "circular": max(low, high)}.get(kind.padding_mode, 1)
+    return max(copied, _cropped_room(axis))
 
 
-# --- limits -------------------------------------------------------------------------
-OPERAND = 2**15  # elements of the largest array: the oracle then takes about a millisecond
-
-
-class Limits(NamedTuple):
-    """How large a problem may be; `matrix` as in Scope."""
-
-    macs: int
-    matrix: int
-
-    def exceeded(self, spec: ConvSpec) -> str | None:
-        """What is too large, in words."""
-        if spec.macs > self.macs:
-            return f"it takes {spec.macs:,} multiply-adds at least, over {self.macs:,}"
-        if self.matrix and matrix_entries(spec) > self.matrix:
-            return f"its matrix has {matrix_entries(spec):,} entries at least, over {self.matrix:,}"
-        largest = max(map(prod, (spec.x_shape, spec.w_shape, spec.y_shape)))
-        return f"an array has {largest:,} elements at least, over {OPERAND:,}" if largest > OPERAND else None
-
-
-# cut in this order: what only repeats first, what changes the code path of a method last
-_CUTS = (
-    ("beyond", "images", "inward", "outward", "groups"),
-    ("kernel", "dilation", "low", "high", "output_padding"),
-    ("stride",),
-)
-
-
-def fitted(draft: Draft, raw: Raw, limits: Limits) -> ConvSpec:
-    """The spec of these numbers, each large one lowered along its table until the limits hold."""
-    spec = spec_of(draft, raw)
-    while limits.exceeded(spec) and _cut(draft.menu, raw):
-        spec = spec_of(draft, raw)
-    return spec
-
-
-def _cut(menu: Menu, raw: Raw) -> bool:
-    """Lower the largest number by one entry of its table; False if all are at their least."""
-    for names in _CUTS:
-        left = [(v, name, i) for name in names for i, v in enumerate(raw[name]) if v > menu[name][0]]
-        if left:
-            value, name, i = max(left)
-            raw[name][i] = max(t for t in menu[name] if t < value)
-            return True
-    return False
+def _cropped_room(axis: Axis) -> int:
+    """The least extent of which the kernel finds its reach, and some element is left."""
+    low, high = axis.side
+    cropped = max(0, -low) + max(0, -high)
+    spaced = max(1, axis.reach - low - high, cropped + axis.between if cropped else 1)
+    return -(-(spaced - 1) // axis.between) + 1

@@ -9,10 +9,13 @@ from itertools import product
 from hypothesis import strategies as st
 
 from convlaws.errors import SpecError, UsageError
+from convlaws.features import features
 from convlaws.problem import Problem
-from convlaws.scope import Scope, features
+from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
-from convlaws.strategies.sizes import SCALES, Draft, Kind, Limits, Pick, Shape, fitted, menu, raw_numbers, spec_of
+from convlaws.strategies.limits import Limits, fitted
+from convlaws.strategies.menus import SCALES, Draft, Kind, Pick, Shape, menu, raw_numbers
+from convlaws.strategies.sizes import spec_of
 
 MAX_MACS = 100_000
 
@@ -22,11 +25,13 @@ _WEIGHTS: dict[str, dict] = {
     "grouping": {"one": 2, "depthwise": 1, "some": 1},
     "batch": {"one": 6, "many": 9, "empty": 1, "unbatched": 2},
     "transposed": {False: 2, True: 1},
-    "padding": {"none": 3, "even": 4, "uneven": 3, "valid": 1, "same": 2},
+    "padding": {"none": 3, "even": 4, "uneven": 3, "valid": 1, "same": 2, "sameupper": 2, "samelower": 1, "negative": 4},
     "padding_mode": {"zeros": 3, "reflect": 1, "replicate": 1, "circular": 1},
     "output_padding": {False: 1, True: 1},
     "strided": {False: 1, True: 1},
     "dilated": {False: 1, True: 1},
+    "input_dilated": {False: 2, True: 1},
+    "empty": {False: 7, True: 1},
     "bias": {False: 1, True: 1},
     "op": {"fprop": 2, "dgrad": 2, "wgrad": 2, "bgrad": 1},
     "dtype": {"float32": 1, "float64": 1, "float16": 1, "bfloat16": 1},
@@ -158,7 +163,7 @@ def _least(draft: Draft) -> ConvSpec:
     return spec_of(draft, raw_numbers(_first, draft))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _conflict(kind: Kind) -> str | None:
     """Why no spec is of this kind, whatever its sizes: the spec's own rule says it."""
     shape = Shape(1, "one", "one")

@@ -145,10 +145,12 @@ def _spec(rng, scope: Scope) -> ConvSpec:
     groups = {"one": 1, "some": 2, "depthwise": max(2, inner)}[grouping]
     inner = {"one": inner, "some": 2 * max(inner, 2), "depthwise": groups}[grouping]
     mode = _pick(rng, scope.padding_mode) if not transposed else "zeros"
-    kind = _pick(rng, [k for k in scope.padding if not transposed or k not in ("same", "valid")])
+    kind = _pick(rng, [k for k in scope.padding if not transposed or k in ("none", "even", "uneven")])
+    between = _pick(rng, scope.input_dilated) and not transposed and kind in ("none", "even", "uneven", "negative")
     low = tuple(int(n) for n in rng.integers(0, 3, size=ndim))
     high = tuple(int(n) for n in rng.integers(0, 3, size=ndim))
     sides = {"none": (), "even": tuple(zip(low, low, strict=True)), "uneven": tuple(zip(low, high, strict=True))}
+    sides["negative"] = tuple((a - 2, b - 1) for a, b in sides["uneven"])
     batch = {"unbatched": None, "empty": 0, "one": 1, "many": int(rng.integers(2, 5))}[_pick(rng, scope.batch)]
     upto = {name: 4 if _pick(rng, flag) else 2 for name, flag in (("s", scope.strided), ("d", scope.dilated))}
     return ConvSpec(
@@ -160,6 +162,7 @@ def _spec(rng, scope: Scope) -> ConvSpec:
         stride=tuple(int(n) for n in rng.integers(1, upto["s"], size=ndim)),
         dilation=tuple(int(n) for n in rng.integers(1, upto["d"], size=ndim)),
         padding=sides.get(kind, kind),
+        input_dilation=tuple(map(int, rng.integers(1, 4, size=ndim))) if between else (),
         groups=groups,
         bias=_pick(rng, scope.bias),
         padding_mode=mode,
@@ -177,6 +180,8 @@ def problems(law: Law, count: int, op: str | None = None):
             problem = Problem(spec=_spec(rng, scope), **{**words, "op": op or words["op"]}, seed=seed)
         except SpecError:
             continue
+        if 0 in problem.spec.output and rng.random() < 0.9:
+            continue  # nothing can be broken there but the shape
         if scope.refuses(problem) is None:
             found += 1
             yield problem

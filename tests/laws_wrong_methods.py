@@ -77,7 +77,7 @@ def remembers_larger(state):
 
 def scribbles(spec, op, a, threads=1):
     result, first = right(spec, op, a), next(iter(a.values()))
-    first[(0,) * first.ndim] += 1
+    first[(slice(0, 1),) * first.ndim] += 1
     return result
 
 
@@ -154,6 +154,8 @@ MUTANTS: dict[str, Callable[[], Callable[..., np.ndarray]]] = {
     "images-do-not-see-each-other": lambda: when(ALL, lambda s: s.images > 2, drops_the_last_image),
     "unbatched-is-a-batch-of-one": lambda: when(ALL, lambda s: s.batch is None, flips_result),
     "an-axis-of-one-changes-nothing": lambda: when(ALL, lambda s: s.ndim == 1, flips_result),
+    "input-dilation-is-zeros-between-inputs": lambda: when(ALL, lambda s: max(s.input_dilation) > 1, flips_result),
+    "negative-padding-crops-the-input": lambda: when(ALL, lambda s: min(map(min, s.sides)) < 0, flips_result),
     "input-gradient-is-the-adjoint": lambda: when("dgrad", bool, rolls("w", -1)),
     "weight-gradient-is-the-adjoint": lambda: when("wgrad", bool, flips_result),
     "bias-gradient-is-the-adjoint": lambda: when("bgrad", bool, drops_the_last_image),

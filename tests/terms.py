@@ -22,9 +22,12 @@ _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 def origins(spec: ConvSpec) -> list[list[int | None]]:
     """For each axis, the place of the unpadded array that each padded place copies; None for a zero."""
     found = []
-    for extent, (low, high) in zip(spec.output if spec.transposed else spec.extent, spec.sides, strict=True):
+    unpadded = spec.output if spec.transposed else spec.extent
+    for extent, step, (low, high) in zip(unpadded, spec.input_dilation, spec.sides, strict=True):
         if spec.padding_mode == "zeros":
-            found.append([i if 0 <= i < extent else None for i in range(-low, extent + high)])
+            stands = {low + place * step: place for place in range(extent)}
+            spaced = 1 + (extent - 1) * step if extent else 0
+            found.append([stands.get(at) for at in range(low + spaced + high)])
         else:
             found.append([int(i) for i in np.pad(np.arange(extent), (low, high), mode=_MODES[spec.padding_mode])])
     return found

@@ -17,26 +17,14 @@ FOLDERS = {"convlaws": ROOT / "harness", "convlaws.strategies": ROOT / "strategi
 ROOMS = [
     ["errors", "formats", "spec_text", "spec_rules", "spec", "fills", "problem", "layouts"],
     ["maps", "definition", "specials", "oracle", "magnitudes", "bounds", "contracts", "compare", "evidence"],
-    ["scope", "home", "request", "results", "catalogue", "accelerator", "environment"],
+    ["features", "scope", "home", "request", "results", "catalogue", "accelerator", "environment", "run_files", "shares"]
+    + ["differences"],
     ["strategies"],
     ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
     ["sandbox", "remembering", "examine", "cells", "environments", "targets"],
-    [
-        "interrupt",
-        "drawing",
-        "allowance",
-        "opening",
-        "plan",
-        "releases",
-        "shrink",
-        "search",
-        "replay",
-        "workers",
-        "console",
-        "junit",
-        "reports",
-    ],
-    ["api", "pytest_plugin", "commands", "cli", "__main__", "catalogues", ""],
+    ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
+    ["replay", "standing", "recheck", "releases", "console", "junit", "reports"],
+    ["api", "pytest_plugin", "commands", "cli_options", "cli", "__main__", "catalogues", ""],
 ]
 RANK = {room: (level, place) for level, rooms in enumerate(ROOMS) for place, room in enumerate(rooms)}
 STRANGERS = [  # pairs that the order alone would allow
@@ -46,7 +34,7 @@ STRANGERS = [  # pairs that the order alone would allow
     ("reports", "examine", "a report is made from a file, years later, without the methods"),
     ("reports", "search", "a report is made from a file, years later, without the methods"),
 ]
-HEAVY = {"torch", "scipy", "jax", "onnxruntime", "openvino", "cv2", "ncnn", "MNN", "tensorflow", "mlx", "numba"}
+HEAVY = {"torch", "scipy", "jax", "onnxruntime", "openvino", "cv2", "ncnn", "MNN", "tensorflow", "mlx", "numba", "triton"}
 LONGEST_FILE, LONGEST_FUNCTION = 250, 25
 
 

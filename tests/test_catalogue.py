@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from convlaws.catalogue import read_problems, to_benchdnn
 from convlaws.errors import UsageError
 from convlaws.problem import Problem
-from convlaws.scope import Scope
+from convlaws.scope import PADDINGS, Scope
 from convlaws.spec import ConvSpec
 from convlaws.strategies import conv_specs
 
@@ -88,7 +88,8 @@ def test_blanks_and_comments_are_skipped_and_names_kept(tmp_path):
 
 
 WRONG = [
-    ("n1c1k1_x5_r7", "the kernel reaches over 7, the padded input has 5"),
+    ("n1c1k1_x5_r2_p-3:-3", "axis 0: the padding takes 6, the input has 5"),
+    ("mb1ic1iw5oc1kw7", "axis 0: the kernel reaches over 7, the padded input has 5"),
     ("n1c1k1_x5_r3 float8", "'float8' is no word of a problem line"),
     ("hello", "'hello' does not begin like n1c4k6"),
     ("mb1ic1iw4oc1", "kw is missing or 0"),
@@ -135,6 +136,10 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path):
         ("uc1k1_x5_r3", None),
         ("n1c1k1_x5_r3_p1_mreflect", None),
         ("n1c1k1_x5_r3_t0", None),
+        ("n1c1k1_x8_r4_s2_psameupper", "--dir=FWD_D g1mb1ic1iw8oc1ow4kw4sw2pw1dw0"),
+        ("n1c1k1_x5_r3_p-1:2", None),
+        ("n1c1k1_x5_r3_i2", None),
+        ("n1c1k1_x5_r7", None),
     ],
 )
 def test_a_spec_in_the_words_of_benchdnn(line, words):
@@ -143,7 +148,8 @@ def test_a_spec_in_the_words_of_benchdnn(line, words):
     assert to_benchdnn(spec) == words
 
 
-SAYABLE = Scope(transposed=(False,), padding_mode=("zeros",), batch=("empty", "one", "many"))
+WORDS = (*PADDINGS, "sameupper", "samelower")
+SAYABLE = Scope(padding=WORDS, transposed=(False,), padding_mode=("zeros",), batch=("empty", "one", "many"))
 
 
 @settings(derandomize=True, database=None, deadline=None, max_examples=300)

@@ -105,7 +105,20 @@ def test_a_file_of_problems_is_judged_line_by_line(tmp_path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     [finding, _] = records(out)
-    assert (finding["verdict"], finding["examples"]) == ("kept", 2)
+    assert (finding["verdict"], finding["examples"], finding["message"]) == ("kept", 2, "on 2 examples only")
+    assert "1 (method, law, op) kept (1 of them on less than 20 examples, the least is 2)" in done.stdout
+
+
+def test_every_failing_line_of_a_file_is_shown(tmp_path):
+    lines = [f"n1c1k1_x{x}_r2_s1_p0_d2_g1 fprop float32 contiguous integers seed=0" for x in range(3, 18)]
+    (tmp_path / "problems.txt").write_text("\n".join(lines))
+    words = ("--law", "equals-the-definition", "--problems", tmp_path / "problems.txt")
+
+    done = convlaws("check", "mutant-forgotten-dilation", *words)
+
+    assert done.returncode == 1
+    assert set(lines) <= set(done.stdout.splitlines())
+    assert "15 new failures" in done.stdout
 
 
 # --- bad input: one line, exit 2 -----------------------------------------------------------
@@ -129,7 +142,7 @@ def refused(*words: str | Path, cwd: Path | None = None) -> str:
         (("check", "nowhere.at_all:conv2d", *ONE_LAW), "nowhere.at_all cannot be imported: ModuleNotFoundError"),
         (("check", "missing.py:conv2d", *ONE_LAW), "there is no file missing.py"),
         (("check", f"{EXAMPLES}/right.py:conv3d", *ONE_LAW), "right.py has no 'conv3d'; it has conv2d"),
-        (("repeat", "n1c1k1_x3_r9", "im2col"), "axis 0: the kernel reaches over 9, the padded input has 3"),
+        (("repeat", "n1c1k1_x3_r1_p-2", "im2col"), "axis 0: the padding takes 4, the input has 3"),
         (("repeat", "im2col"), "repeat takes at least one problem line"),
     ],
     ids=lambda value: None if isinstance(value, tuple) else value[:24],
@@ -143,11 +156,11 @@ def test_a_request_that_makes_no_sense_is_refused_in_a_line(words, said, tmp_pat
 
 
 def test_a_bad_line_of_a_file_is_named_by_its_number(tmp_path):
-    (tmp_path / "p.txt").write_text(f"{LINE}\n\nn1c1k1_x3_r9\n")
+    (tmp_path / "p.txt").write_text(f"{LINE}\n\nn1c1k1_x3_r1_p-2\n")
 
     err = refused("check", "im2col", "--problems", tmp_path / "p.txt")
 
-    assert f"{tmp_path}/p.txt:3: axis 0: the kernel reaches over 9, the padded input has 3" in err
+    assert f"{tmp_path}/p.txt:3: axis 0: the padding takes 4, the input has 3" in err
 
 
 def test_a_path_that_cannot_be_written_is_refused_before_the_search(tmp_path):
@@ -166,7 +179,7 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_search(tmp_path):
         ("def conv2d(input):\n    return input\n", "has the parameters (input), but conv2d calls it with 7"),
         ("conv2d = 3\n", "is 3 of type int, not a function"),
         ("raise OSError('no licence')\n", "cannot be imported: OSError: no licence (mine.py, line 1)"),
-        ("import os\nos._exit(7)\n", "mine.py:conv2d: it cannot be opened: the process ended with exit status 7"),
+        ("import os\nos._exit(7)\n", "mine.py:conv2d cannot be opened: the process that imports it ended with exit status 7"),
         ("def conv2d(:\n", "cannot be imported: SyntaxError"),
     ],
     ids=["signature", "number", "raises", "exits", "syntax"],

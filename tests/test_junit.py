@@ -5,11 +5,15 @@ from __future__ import annotations
 from xml.etree import ElementTree as xml
 
 import pytest
+from findings_made import FIELDS, HOSTILE, LINE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convlaws.junit import MOST_TEXT, junit
+from convlaws.junit import junit
 from convlaws.results import Finding, Verdict
+
+junitparser = pytest.importorskip("junitparser")
+lxml = pytest.importorskip("lxml.etree")
 
 
 def finding(verdict=Verdict.BROKEN, **changed) -> Finding:
@@ -44,20 +48,24 @@ def test_a_verdict_becomes_its_element(verdict, known, tag):
         assert known in child.attrib["message"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "\n", "\x00\x01\x1b[31mred\x1b[0m", "]]>", "<!-- & --> <testcase/>", "\ud800 lone surrogate", "\ufffe\uffff",
-     "a" * 2**20, "\x0b\n" * 1000],
-    ids=lambda t: repr(t)[:12],
-)  # fmt: skip
-@pytest.mark.parametrize("field", ["message", "method", "law", "says", "problem", "known"])
-def test_hostile_text_leaves_the_file_well_formed_and_small(field, text):
-    written = junit([finding(**{field: text}), finding(Verdict.KEPT)])
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("field", FIELDS)
+def test_hostile_text_changes_nothing_but_its_own_case(field, text):
+    rows = [finding(**{"problem": LINE, field: text}), finding(Verdict.KEPT, method="other", law="kept")]
 
-    root = xml.fromstring(written.encode())
+    written = junit(rows).encode()
 
-    assert len(root.findall("testsuite/testcase")) == 2
-    assert len(written) < 20 * MOST_TEXT
+    root = xml.fromstring(written)
+    assert len(written) < 30_000
+    assert [len(suite) for suite in root] == [1, 1]
+    assert [len(case) for case in root.iter("testcase")] == [1, 0]
+    assert lxml.fromstring(written, lxml.XMLParser(resolve_entities=False)).tag == "testsuites"
+    [one, other] = junitparser.JUnitXml.fromstring(written)
+    assert (one.tests, one.failures + one.skipped, other.tests, other.failures) == (1, 1, 1, 0)
+    if field != "problem":
+        [result] = next(iter(one)).result
+        assert result.message.endswith(LINE)  # whatever comes before it
+        assert result.text.endswith(LINE)
 
 
 @given(text=st.text())
@@ -80,3 +88,59 @@ def test_suites_count_their_cases():
 
 def test_no_finding_is_a_file_too():
     assert xml.fromstring(junit([])).tag == "testsuites"
+
+
+def test_the_file_says_how_it_is_written():
+    assert junit([finding(message="\u2260")]).splitlines()[0] == "<?xml version='1.0' encoding='utf-8'?>"
+    assert xml.fromstring(junit([finding(message="\u2260")]).encode()).find(".//failure").get("message") == "\u2260"
+
+
+def test_all_failures_of_a_case_are_one_element_the_worst_first():
+    rows = [
+        finding(message="known one", known="torch#1", signature="a"),
+        finding(message="wrong value", problem="LINE-1", signature="b"),
+        finding(Verdict.CRASHED, message="died", problem="LINE-2", history=["BEFORE-1"], signature="c"),
+    ]
+
+    [only] = xml.fromstring(junit(rows)).iter("testcase")
+
+    [element] = only
+    assert (element.tag, element.get("type"), element.get("message")) == ("error", "crashed", "died | LINE-2")
+    places = [element.text.index(t) for t in ("died", "BEFORE-1\nLINE-2", "known one", "torch#1", "wrong value", "LINE-1")]
+    assert places[:2] == sorted(places[:2])
+    assert places[0] < min(places[2:])
+
+
+@pytest.mark.parametrize("verdict", [Verdict.REFUSED, Verdict.VACUOUS])
+def test_what_is_skipped_has_its_reason_where_gitlab_looks_and_where_jenkins_looks(verdict):
+    element = case(finding(verdict, message="the law is about axes 1, the method does only 2")).find("skipped")
+
+    assert element.get("message") == element.text == "the law is about axes 1, the method does only 2"
+    assert set(element.attrib) == {"message"}
+
+
+def test_names_of_cases_are_not_repeated_in_a_suite():
+    rows = [finding(v, signature=str(n)) for n, v in enumerate((Verdict.BROKEN, Verdict.BROKEN, Verdict.CRASHED))]
+
+    names = [c.get("name") for c in xml.fromstring(junit([*rows, finding(law="k")])).iter("testcase")]
+
+    assert names == ["l[fprop]", "k[fprop]"]
+
+
+def test_the_root_counts_what_the_suites_count():
+    rows = [finding(v, law=str(v), method=m) for v in Verdict for m in ("a", "b")]
+
+    parsed = junitparser.JUnitXml.fromstring(junit(rows).encode())
+    said = (parsed.tests, parsed.failures, parsed.errors, parsed.skipped)
+    parsed.update_statistics()
+
+    assert said == (parsed.tests, parsed.failures, parsed.errors, parsed.skipped) == (12, 2, 4, 4)
+
+
+def test_a_file_of_very_many_long_failures_stays_under_what_gitlab_takes():
+    rows = [finding(law=f"law-{n}", message="x" * 10**5, problem=f"LINE-{n}") for n in range(3_000)]
+
+    written = junit(rows, most=1_000_000)
+
+    assert len(written) < 30_000_000 / 5
+    assert all(c[0].get("message").endswith(f"LINE-{n}") for n, c in enumerate(xml.fromstring(written).iter("testcase")))

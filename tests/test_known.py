@@ -90,10 +90,10 @@ def test_an_entry_is_about_the_installed_version(package, versions, expected):
 
 def test_a_local_version_is_the_version_that_it_is_built_from(monkeypatch):
     monkeypatch.setattr(known.metadata, "version", lambda name: "2.13.0+cpu")
-    known._installed.cache_clear()
+    known.installed.cache_clear()
 
     assert explained(P, lines=(LINE,), package="torch", versions="==2.13.0")
-    known._installed.cache_clear()
+    known.installed.cache_clear()
 
 
 # --- where nothing is drawn -------------------------------------------------------------
@@ -147,7 +147,7 @@ def test_an_entry_that_is_not_well_formed_is_an_error_that_names_the_file(entry,
 
 # --- the entries that are there -----------------------------------------------------------
 def test_the_entries_of_the_package_name_methods_and_laws_that_exist():
-    methods = [row.name for row in registry.rows("method", "engine", "mutant", absent=True)]
+    methods = [row.name for row in registry.rows(*registry.KINDS, absent=True)]
 
     known.load().check_names(methods, [law.name for law in laws()])
 

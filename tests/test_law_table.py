@@ -5,6 +5,7 @@ Half types of the engines are left to `make verify`: their failures are known fi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
@@ -15,13 +16,12 @@ from convlaws.methods.registry import Method, rows
 from convlaws.plan import Plan
 from convlaws.results import Finding, Verdict
 from convlaws.sandbox.client import Sandbox
-from convlaws.scope import Scope
+from convlaws.scope import WHOLE
 from convlaws.search import Search
 
 EXAMPLES = 2  # of each (method, law, op)
 LAWS = {law.name: law for law in laws()}
-WIDE = Scope(dtypes=("float32", "float64"))
-SCOPES = {"method": Scope(), "engine": WIDE}
+SCOPES = {"method": WHOLE, "engine": replace(WHOLE, dtypes=("float32", "float64"))}
 # laws first, so that neighbours share one search
 TABLE = [pytest.param(m, law, id=f"{m.name}-{law}") for law in LAWS for m in rows()]
 

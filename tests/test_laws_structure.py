@@ -8,11 +8,11 @@ from laws_wrong_methods import MUTANTS
 
 from convlaws.compare import judge
 from convlaws.formats import FORMATS
-from convlaws.laws import composition, duality, repetition, structure
+from convlaws.laws import beyond, composition, duality, repetition, structure
 from convlaws.laws.registry import Law, laws
 from convlaws.problem import Problem
 
-ROOMS = {m.__name__ for m in (structure, duality, composition, repetition)}
+ROOMS = {m.__name__ for m in (structure, beyond, duality, composition, repetition)}
 LAWS = [law for law in laws() if law.claims.__module__ in ROOMS]
 OPS = [pytest.param(law, op, id=f"{law.name}-{op}") for law in LAWS for op in law.scope.ops]
 EXAMPLES = 40  # of each law and op

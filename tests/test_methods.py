@@ -10,6 +10,8 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from convlaws.compare import Claim, judge
 from convlaws.contracts import CONTRACTS, interval
@@ -19,8 +21,9 @@ from convlaws.methods.frame import Geometry
 from convlaws.methods.places import places
 from convlaws.oracle import answer
 from convlaws.problem import DTYPES, LAYOUTS, Problem
-from convlaws.scope import Scope
+from convlaws.scope import ORDINARY, WIDE, Scope
 from convlaws.spec import PADDING_MODES, ConvSpec
+from convlaws.strategies import problems
 
 CASES = 170  # of each method: over 3,000 in all, in some 6 s
 ROWS = {row.name: row for row in registry.rows("method")}
@@ -111,6 +114,26 @@ def test_a_method_keeps_its_contract_over_its_whole_scope(name):
     broken = [f"{mismatch}\n{p}" for p in problems if (mismatch := difference(name, p, run(name, p)))]
 
     assert not broken, "\n".join(broken[:3])
+
+
+BEYOND = [row for row in ROWS if ROWS[row].scope.beyond()]
+
+
+def test_methods_that_share_no_code_go_beyond_the_ordinary_ground():
+    assert {"loop", "im2col", "scatter"} <= set(BEYOND)
+
+
+@pytest.mark.parametrize("name", BEYOND)
+@pytest.mark.parametrize("field", WIDE)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_a_method_keeps_its_contract_beyond_the_ordinary_ground(name, field, data):
+    only = tuple(v for v in WIDE[field] if v not in getattr(ORDINARY, field))
+    p = data.draw(problems(replace(ROWS[name].scope, **{field: only}), max_macs=600))
+
+    mismatch = difference(name, p, run(name, p))
+
+    assert mismatch is None, f"{mismatch}\n{p}"
 
 
 def test_the_sweep_would_notice_a_flipped_kernel():

@@ -37,10 +37,15 @@ NARROW = {
     "saturates": Scope(fills=("huge", "special")),
     "nan-swallowed": Scope(fills=("special",)),
     "bgrad-is-the-mean": Scope(ops=("bgrad",)),
+    "crops-the-other-end": Scope(padding=("negative",)),
+    "input-dilation-repeats": Scope(input_dilated=(True,)),
+    "same-forgets-the-stride": Scope(padding=("sameupper", "samelower")),
+    "one-result-at-least": Scope(empty=(True,)),
 }
 # the verdict and signature of the ones that do not just give a wrong number
 SIGNATURES = {
     "broadcastable-shape": ("broken", "shape"),
+    "one-result-at-least": ("broken", "shape"),
     "wrong-dtype": ("broken", "dtype"),
     "unwritten-edge": ("broken", "nan"),
     "nan-swallowed": ("broken", "nan"),
@@ -67,6 +72,8 @@ LINES = {
     "refuses-depthwise": "n1c2k2_x1_r1_s1_p0_d1_g2 fprop float32 contiguous integers seed=0",
     "crashes-on-dilation": "n1c1k1_x1_r1_s1_p0_d2_g1 fprop float32 contiguous integers seed=0",
     "aborts-on-empty-batch": "n0c1k1_x1_r1_s1_p0_d1_g1 fprop float32 contiguous integers seed=0",
+    "input-dilation-repeats": "n1c1k1_x2_r1_s1_p0_d1_i2_g1 fprop float32 contiguous integers seed=0",
+    "one-result-at-least": "n1c1k1_x0_r1_s1_p0_d1_g1 fprop float32 contiguous integers seed=0",
     "hangs-on-many-groups": "n1c3k3_x1_r1_s1_p0_d1_g3 fprop float32 contiguous integers seed=0",
 }
 ZOO = [row.name.removeprefix("mutant-") for row in rows("mutant") if row.name != "mutant-chatters"]

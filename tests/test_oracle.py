@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +14,7 @@ from convlaws.contracts import CONTRACTS, interval
 from convlaws.formats import FORMATS
 from convlaws.oracle import EXTENDED, answer, precision_for
 from convlaws.problem import RESULT, Problem, shape_of
-from convlaws.scope import FINITE, Scope
+from convlaws.scope import FINITE, WHOLE, Scope
 from convlaws.spec import ConvSpec
 from convlaws.strategies import problems
 
@@ -79,7 +80,7 @@ def test_equals_torch_for_every_output_padding(op, stride, dilation):
 
 # --- exact fractions --------------------------------------------------------------
 @three_hundred
-@given(p=problems(Scope(fills=(*FINITE, "tiny", "huge")), max_macs=600))
+@given(p=problems(replace(WHOLE, fills=(*FINITE, "tiny", "huge")), max_macs=600))
 def test_is_within_its_own_roundoff_of_exact_fractions(p):
     found, exact = answer(p.spec, p.op, p.operands), answer(p.spec, p.op, p.operands, exact=True)
 
@@ -103,7 +104,7 @@ def _fraction(value) -> Fraction:
 
 
 @three_hundred
-@given(p=problems(Scope(fills=FINITE), max_macs=SMALL))
+@given(p=problems(replace(WHOLE, fills=FINITE), max_macs=SMALL))
 def test_exact_values_magnitudes_and_counts_are_those_of_a_loop_over_terms(p):
     found = answer(p.spec, p.op, p.operands, exact=True)
     terms = products(p.spec, p.op, p.operands, Fraction)
@@ -144,7 +145,7 @@ def test_an_empty_batch_has_empty_results_and_zero_gradients():
 
 
 # --- Inf and NaN ------------------------------------------------------------------
-SPECIAL = Scope(fills=("special",))
+SPECIAL = replace(WHOLE, fills=("special",))
 
 
 @three_hundred
@@ -164,7 +165,7 @@ def test_special_values_are_ieee_term_by_term(p):
 
 
 @three_hundred
-@given(p=problems(Scope(fills=("special",), ops=("fprop", "dgrad")), max_macs=SMALL))
+@given(p=problems(replace(SPECIAL, ops=("fprop", "dgrad")), max_macs=SMALL))
 def test_where_a_structural_zero_can_meet_an_infinite_weight_nan_is_allowed(p):
     w = np.full(p.spec.w_shape, 1.0, p.format.dtype)
     w.flat[p.seed % w.size] = (np.inf, -np.inf, np.nan)[p.seed % 3]
@@ -177,7 +178,7 @@ def test_where_a_structural_zero_can_meet_an_infinite_weight_nan_is_allowed(p):
 
 
 @three_hundred
-@given(p=problems(Scope(fills=("special",), ops=("wgrad",)), max_macs=SMALL))
+@given(p=problems(replace(SPECIAL, ops=("wgrad",)), max_macs=SMALL))
 def test_where_padding_can_meet_an_infinite_image_nan_is_allowed(p):
     narrow, at = ("x", 1) if p.spec.transposed else ("gy", 1)
     a = {role: np.ones(v.shape, v.dtype) for role, v in p.operands.items()}

@@ -11,6 +11,7 @@ from test_engines import compute, random_problem, within
 
 from convlaws.contracts import contract, interval
 from convlaws.engines import host  # noqa: F401  (fills the table of methods)
+from convlaws.errors import UsageError
 from convlaws.methods.registry import _TABLE
 from convlaws.oracle import answer
 from convlaws.problem import Problem
@@ -197,3 +198,23 @@ def test_what_is_computed_in_process_is_what_the_script_computes(here):
     _, printed = here(written(problem, "torch-native"))
 
     assert f"got      {got.ravel().astype(float)}" in printed
+
+
+@pytest.mark.parametrize("op", ["fprop", "dgrad", "wgrad", "bgrad"])
+@pytest.mark.parametrize(
+    "size",
+    ["n2c2k4_x5x4_r3x2_s2x1_p-1:2x0:-1_d1x2_i2x3_g2_b", "uc1k2_x6x5_r3x4_s2x2_psamelower_b", "n1c1k2_x2x0_r3x1_p0x1_b"],
+)
+def test_a_script_has_the_definition_right_beyond_the_ordinary_ground(here, size, op):
+    problem = Problem.parse(f"{size} {op} float64")
+
+    status, printed = here(written(problem, "im2col"))
+
+    assert status == 0, printed
+    assert "largest difference 0" in printed
+
+
+@pytest.mark.parametrize("line", ["n1c1k1_x5_r2_p-1", "n1c1k1_x5_r2_i2", "n1c1k1_x5_r2_s2_psameupper", "n1c1k1_x1_r2"])
+def test_a_call_that_has_no_such_argument_is_refused_in_words(line):
+    with pytest.raises(UsageError, match=r"which has no argument for this: .* done$"):
+        script(Problem.parse(line), "agreement", "torch-native", "m")

@@ -1,5 +1,6 @@
 """What is drawn: within its scope, printed faithfully, reaching the corners, and shrinking to little."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from convlaws.errors import UsageError
+from convlaws.features import features
 from convlaws.problem import Problem
-from convlaws.scope import Scope, features
+from convlaws.scope import WHOLE, Scope
 from convlaws.strategies import conv_specs, problems
 
 steady = settings(derandomize=True, database=None, deadline=None)
@@ -45,12 +47,23 @@ SCOPES = {
     "few multiply-adds": Scope(macs=8),
     "small matrix": Scope(matrix=64),
     "small matrix in three axes": Scope(matrix=300, ndim=(3,), grouping=("some",), kernel=(1, 2)),
+    "cropped": Scope(padding=("negative",)),
+    "cropped, dilated, strided": Scope(padding=("negative",), dilated=(True,), strided=(True,), ndim=(3,)),
+    "SAME with strides": Scope(padding=("sameupper", "samelower"), strided=(True,)),
+    "input dilation": Scope(input_dilated=(True,)),
+    "input dilation and cropped": Scope(input_dilated=(True,), padding=("negative",)),
+    "empty": Scope(empty=(True,)),
+    "empty, of one tap": Scope(empty=(True,), kernel=(1,)),
+    "empty, cropped, input dilation": Scope(empty=(True,), padding=("negative",), input_dilated=(True,)),
+    "empty, by a word": Scope(empty=(True,), padding=("same", "sameupper", "valid")),
+    "everything": WHOLE,
+    "everything small": replace(WHOLE, macs=8, matrix=64),
     "half types": Scope(dtypes=("bfloat16", "float16"), fills=("special", "ones")),
 }
 
 
 @settings(steady, max_examples=1000)
-@given(problem=problems())
+@given(problem=problems(WHOLE))
 def test_a_drawn_problem_is_its_line(problem):
     line = str(problem)
 
@@ -102,6 +115,11 @@ def test_the_limit_of_multiply_adds_holds(data, limit):
         (Scope(transposed=(True,), padding=("same",)), "padding 'same' has no meaning for a transposed convolution"),
         (Scope(padding=("same",), strided=(True,)), "axis 0: padding 'same' needs stride 1, this has 2"),
         (Scope(padding_mode=("circular",), transposed=(True,)), "pads with zeros, not circular"),
+        (Scope(input_dilated=(True,), transposed=(True,)), "but the stride of a transposed convolution is that already"),
+        (Scope(input_dilated=(True,), padding=("same",)), "which needs its padding in numbers, not 'same'"),
+        (Scope(padding=("negative",), padding_mode=("reflect",)), "padding is -1, the least of reflect padding is 0"),
+        (Scope(padding=("sameupper",), transposed=(True,)), "padding 'sameupper' has no meaning for a transposed"),
+        (Scope(empty=(True,), transposed=(True,)), "extent is 0, the least is 1"),
         (Scope(output_padding=(True,), transposed=(False,)), "an output_padding needs a transposed convolution"),
         (Scope(output_padding=(True,), strided=(False,), dilated=(False,)), "with a stride or dilation over 1"),
         (Scope(ops=("bgrad",), bias=(False,)), "bgrad needs a bias, and bias is only no"),
@@ -130,15 +148,19 @@ def test_no_multiply_add_at_all_is_refused():
 DRAWS = 3000
 
 
-@pytest.fixture(scope="module")
-def sample():
+def draws(scope):
     """The problems of one run, in the order of drawing."""
     found: list[Problem] = []
 
     run = settings(database=None, max_examples=DRAWS, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     with pytest.raises(NoSuchExample):  # find and not given: a third of the time
-        find(problems(), found.append, settings=run, random=Random(0))
+        find(problems(scope), found.append, settings=run, random=Random(0))
     return found
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return draws(Scope())
 
 
 def _axes(p):

@@ -3,141 +3,166 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from convlaws import console, environment, known
+from convlaws import console, known
 from convlaws.catalogue import read_problems
 from convlaws.commands import options
+from convlaws.commands.account import Account, Counted
+from convlaws.commands.outputs import Appended, Outputs, Render
 from convlaws.commands.progress import progress
-from convlaws.errors import UsageError
+from convlaws.commands.report import page
+from convlaws.commands.warning import warn
+from convlaws.errors import HarnessError, UsageError
 from convlaws.junit import junit
 from convlaws.laws import registry as laws
-from convlaws.methods.registry import ON_GPU, rows
+from convlaws.methods.registry import KINDS, rows
 from convlaws.plan import Plan
-from convlaws.replay import given, not_shown
-from convlaws.results import LEAST, Finding, Verdict, summary_line
-from convlaws.scope import Scope
+from convlaws.problem import Problem
+from convlaws.replay import given
+from convlaws.reports.merging import Run
+from convlaws.results import LEAST, Finding, Verdict
+from convlaws.scope import WHOLE
+from convlaws.shares import shares
+from convlaws.standing import Standing, gone
 from convlaws.targets import resolve
 from convlaws.workers import Setting, running, search
 
 KEPT, FOUND, NOTHING, INTERRUPTED = 0, 1, 5, 130
 DEFAULT_BUDGET = 60.0
+SHOWN = 12  # failing lines printed of a search; of given lines, all are
+# option -> the field of the scope that it narrows
+NARROWING = {
+    "op": "ops",
+    "ndim": "ndim",
+    "dtype": "dtypes",
+    "layout": "layouts",
+    "batch": "batch",
+    "padding": "padding",
+    "grouping": "grouping",
+}
 
 
 def run(targets: tuple[str, ...], **o) -> int:
     """Search and print; returns the exit code."""
+    warn()
     plan = _plan(targets, o)
-    outputs = {path: _writable(path) for path in (o["json_path"], o["junit_path"]) if path}
-    setting = options.setting(o)
     workers = o["workers"] or min(os.cpu_count() or 1, 8)
-    started = time.monotonic()
+    problems = _problems(o)
     judged = Counted()
-    ledger = known.load()
-    with progress(judged) as notify:
-        if o["problems"]:
-            problems = [problem for _, problem in read_problems(o["problems"])]
-            with running(setting) as runner:
-                findings = given(plan, problems, runner, ledger, notify)
-        else:
-            findings = search(plan, setting, workers, notify)
-    faded = [] if judged.interrupted else _faded(plan, setting, ledger)
-    seconds = time.monotonic() - started
-    _print(findings, faded, judged.total, seconds)
-    facts = {"seconds": round(seconds, 2), "judged": judged.total, "seed": plan.seed, "known_not_shown": faded}
-    _write(outputs, o, findings, {**_where(plan), **facts, "interrupted": judged.interrupted, "lost": judged.lost})
+    account = Account(plan, workers, problems or [], judged)
+    summary = Appended(o["summary"]) if o["summary"] else None
+    outputs = Outputs(_wanted(account, o))
+    with _kept(outputs):
+        findings, absent = _search(plan, _setting(o), workers, problems, judged, outputs)
+    account.close(absent)
+    try:
+        _print(findings, absent, account, most=SHOWN if problems is None else None)
+    finally:  # whoever reads what is printed may have gone away
+        outputs.finish(findings)
+    if summary:
+        summary.append(findings)
     if judged.lost:
         raise UsageError("; ".join(judged.lost))
     return INTERRUPTED if judged.interrupted else exit_code(findings)
 
 
-def _where(plan: Plan) -> dict:
-    return {"environment": environment.facts(gpu=any(m.kind in ON_GPU for m in plan.methods))}
+@contextmanager
+def _kept(outputs: Outputs) -> Iterator[None]:
+    """Whatever ends the search early: the sentence says where what was found so far is."""
+    try:
+        yield
+    except HarnessError as error:
+        raise UsageError(f"{error}{outputs.abandon()}") from error
+    except KeyboardInterrupt:
+        click.echo(f"convlaws: stopped at once{outputs.abandon()}", err=True)
+        raise
 
 
-def _faded(plan: Plan, setting: Setting, ledger: known.Ledger) -> list[str]:
+def _problems(o: dict) -> list[Problem] | None:
+    """The problems that are given; None if they are to be drawn."""
+    if not o["problems"]:
+        return None
+    if o["observations"]:
+        raise UsageError("--observations is about drawing, and with --problems nothing is drawn")
+    return [problem for _, problem in read_problems(o["problems"])]
+
+
+def _setting(o: dict) -> Setting:
+    return replace(options.setting(o), observations=o["observations"])
+
+
+def _wanted(account: Account, o: dict) -> dict[Path, Render]:
+    """Which file is made how."""
+    renders: dict[str, Render] = {
+        "json_path": account.lines,
+        "junit_path": lambda findings, done: junit(findings),
+        "report_path": lambda findings, done: page(Run(findings, [account.facts(findings, done)])) if done else "",
+    }
+    chosen = {name: o[name] for name in renders if o[name]}
+    if len({path.resolve() for path in chosen.values()}) < len(chosen):
+        raise UsageError(f"two of --json, --junit and --report name the same file, {next(iter(chosen.values()))}")
+    return {path: renders[name] for name, path in chosen.items()}
+
+
+def _search(
+    plan: Plan, setting: Setting, workers: int, problems: list[Problem] | None, judged: Counted, outputs: Outputs
+) -> tuple[list[Finding], list[Standing]]:
+    """The findings, and the known findings that do not show here."""
+    ledger = known.load()
+    with progress(judged) as show:
+
+        def notify(event: dict) -> None:
+            show(event)
+            outputs.see(event)
+
+        if problems is not None:
+            with running(setting) as runner:
+                findings = given(plan, problems, runner, ledger, notify)
+        else:
+            findings = search(plan, setting, workers, notify)
+    return findings, [] if judged.interrupted else _gone(plan, setting, ledger)
+
+
+def _gone(plan: Plan, setting: Setting, ledger: known.Ledger) -> list[Standing]:
+    """The known findings about the plan's methods that do not show here."""
+    about = (k for k in ledger.entries if any(k.names(m.name) or k.names(m.known_as) for m in plan.methods))
+    asked = [k for k in about if setting.sandbox or not k.avoid]  # what is avoided may end this very process
     try:
         with running(setting) as runner:
-            return [entry.id for entry in not_shown(plan, runner, ledger)]
+            return gone(asked, runner)
     except (Exception, KeyboardInterrupt) as error:  # what was found must not be lost for the sake of a footnote
         click.echo(f"convlaws: the known findings could not be repeated: {type(error).__name__}: {error}", err=True)
         return []
 
 
-class Counted:
-    """Sums the cases that all workers judged."""
-
-    def __init__(self):
-        self.by_worker: dict[int, int] = {}
-        self.interrupted = False
-        self.lost: list[str] = []  # whose findings ended with their worker, in words
-
-    def see(self, event: dict) -> None:
-        """Take note of a progress event."""
-        self.interrupted |= event.get("interrupted", False)
-        self.lost += [event["lost"]] if "lost" in event else []
-        if "judged" in event:
-            self.by_worker[event.get("worker", 0)] = event["judged"]
-
-    @property
-    def total(self) -> int:
-        """Cases judged so far."""
-        return sum(self.by_worker.values())
-
-
 def _plan(targets: tuple[str, ...], o: dict) -> Plan:
     methods = resolve(targets, options.calling(o))
     chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
-    known.load().check_names([m.name for m in rows(absent=True)], [law.name for law in laws.laws()])
-    narrowed: dict[str, Any] = {"ops": o["op"], "ndim": o["ndim"], "dtypes": o["dtype"], "layouts": o["layout"]}
+    known.load().check_names([m.name for m in rows(*KINDS, absent=True)], [law.name for law in laws.laws()])
     if o["budget"] and o["examples"]:
         raise UsageError("--budget and --examples exclude each other: one is a time, the other a number")
     budget = None if o["examples"] else (o["budget"] or DEFAULT_BUDGET)
-    chosen_fields: dict[str, Any] = {name: tuple(values) for name, values in narrowed.items() if values}
-    scope = Scope(**chosen_fields)
+    narrowed: dict[str, Any] = {field: tuple(o[option]) for option, field in NARROWING.items() if o[option]}
+    scope = replace(WHOLE, **narrowed)
     return Plan(methods, chosen, scope, o["seed"], budget, o["examples"] or LEAST)
 
 
-def _writable(path: Path):
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
-
-
-def _print(findings: list[Finding], faded: list[str], judged: int, seconds: float) -> None:
+def _print(findings: list[Finding], absent: list[Standing], account: Account, most: int | None) -> None:
     click.echo(console.table(findings))
     click.echo()
     click.echo(console.by_method(findings))
-    for text in (console.failures(findings), console.known_summary(findings, faded)):
+    told = [f"known finding {s.entry.id}: {s}" for s in absent]
+    for text in (console.failures(findings, most=most), console.known_summary(shares(findings), told)):
         if text:
             click.echo(f"\n{text}")
-    click.echo(f"\n{console.verdict_line(findings, judged, seconds)}")
-
-
-def _write(outputs: dict, o: dict, findings: list[Finding], facts: dict) -> None:
-    try:
-        if o["json_path"]:
-            with outputs[o["json_path"]] as file:
-                file.writelines(f"{f.to_line()}\n" for f in findings)
-                told = {"command": sys.argv[1:], **facts, **counts(findings)}
-                file.write(f"{summary_line(**told)}\n")
-        if o["junit_path"]:
-            with outputs[o["junit_path"]] as file:
-                file.write(junit(findings))
-    except OSError as error:
-        raise UsageError(f"the findings above could not be written: {error}") from None
-
-
-def counts(findings: list[Finding]) -> dict:
-    """How many findings of each verdict, and how many of the failures are known."""
-    by = {str(v): sum(f.verdict is v for f in findings) for v in Verdict}
-    return {"verdicts": by, "known": sum(bool(f.known) for f in findings if f.verdict.bad)}
+    click.echo(f"\n{console.verdict_line(findings, account.judged.total, account.seconds)}")
 
 
 def exit_code(findings: list[Finding]) -> int:

@@ -16,6 +16,7 @@ def _methods(kind: str) -> list[dict]:
             "says": m.says + (f" ({m.absent})" if m.absent else ""),
             "contract": m.contract_name(),
             "refuses": m.scope.describe(),
+            "beyond": m.scope.beyond(),
             "can": sorted(m.can),
         }
         for m in rows(kind, absent=True)
@@ -26,7 +27,15 @@ def _laws() -> list[dict]:
     from convlaws.laws.registry import laws
 
     return [
-        {"name": w.name, "says": w.says, "ops": list(w.scope.ops), "needs": w.needs, "only": w.scope.describe()} for w in laws()
+        {
+            "name": w.name,
+            "says": w.says,
+            "ops": list(w.scope.ops),
+            "needs": w.needs,
+            "only": w.scope.describe(),
+            "beyond": w.scope.beyond(),
+        }
+        for w in laws()
     ]
 
 
@@ -48,6 +57,7 @@ def _known() -> list[dict]:
 _TABLES = {
     "methods": lambda: _methods("method"),
     "engines": lambda: _methods("engine"),
+    "compiled": lambda: _methods("compiled"),
     "cuda": lambda: _methods("cuda"),
     "cudnn": lambda: _methods("cudnn"),
     "mutants": lambda: _methods("mutant"),
@@ -57,8 +67,14 @@ _TABLES = {
 }
 
 
+_NOTES = {"refuses": "does only", "only": "about only", "beyond": "and beyond what torch has"}
+
+
 def run(what: str, as_json: bool) -> None:
     """Print the table `what`."""
+    from convlaws.commands.warning import warn
+
+    warn()
     rows = _TABLES[what]()
     if as_json:
         click.echo(json.dumps(rows, indent=1))
@@ -66,6 +82,6 @@ def run(what: str, as_json: bool) -> None:
     width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
         click.echo(f"{row['name']:{width}}  {row['says']}")
-        for key in ("refuses", "only"):
+        for key, says in _NOTES.items():
             if row.get(key):
-                click.echo(f"{'':{width}}    {'does' if key == 'refuses' else 'about'} only: {row[key]}")
+                click.echo(f"{'':{width}}    {says}: {row[key]}")

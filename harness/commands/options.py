@@ -13,9 +13,10 @@ from convlaws.workers import Setting
 def calling(o: dict[str, Any]) -> Calling:
     """How a user's function is called, and what an environment may fetch."""
     return Calling(
-        signature=o["signature"],
-        arrays=o["arrays"],
+        signature=o["signature"] or "",
+        arrays=o["arrays"] or "",
         contract=o["contract"],
+        known_as=o.get("known_as", ""),
         allow_large=o["allow_large"],
         say=lambda text: click.echo(f"convlaws: {text}", err=True),
     )

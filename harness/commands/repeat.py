@@ -8,6 +8,7 @@ import click
 
 from convlaws import console
 from convlaws.commands import options
+from convlaws.commands.warning import warn
 from convlaws.engines.host import target_of
 from convlaws.errors import UsageError
 from convlaws.examine import Oracle, Outcome
@@ -26,6 +27,7 @@ def run(lines: tuple[str, ...], **o) -> int:
     """Repeat and print; returns the exit code."""
     if len(lines) < 2:
         raise UsageError("repeat takes at least one problem line, in quotes, and then a TARGET")
+    warn()
     *texts, target = lines
     problems = [Problem.parse(text) for text in texts]
     methods = resolve([target], options.calling(o))

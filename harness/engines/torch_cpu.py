@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from convlaws.engines.onednn import named
 from convlaws.engines.tensors import Forward, derived, to_array, to_tensor
 from convlaws.methods.registry import Method, Package, always, register
 from convlaws.scope import Scope
@@ -65,15 +66,20 @@ def module_arguments(spec: ConvSpec) -> dict[str, Any]:
 
 
 @contextmanager
-def _onednn(enabled: bool) -> Iterator[None]:
-    """oneDNN on or off; by the property, as `mkldnn.flags` warns about TF32 on each use."""
-    from torch.backends import mkldnn
+def _switched(options: Mapping[str, Any]) -> Iterator[None]:
+    """Torch's switches for one call, and back; by the properties, as `mkldnn.flags` warns about TF32 on each use."""
+    import torch
+    from torch.backends import mkldnn, nnpack
 
-    before, mkldnn.enabled = mkldnn.enabled, enabled
+    torch.use_deterministic_algorithms(options.get("deterministic", False))  # it also fills fresh memory with NaN
+    nnpack.set_flags(options.get("nnpack", True))
+    before, mkldnn.enabled = mkldnn.enabled, options.get("onednn", True)
     try:
         yield
     finally:
         mkldnn.enabled = before
+        torch.use_deterministic_algorithms(False)
+        nnpack.set_flags(True)
 
 
 def functional_forward(spec: ConvSpec) -> Forward:
@@ -119,12 +125,12 @@ def module(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) 
 
 
 def _answered(forward, spec, op, arrays, options) -> np.ndarray:
-    with _onednn(options["onednn"]):
+    with _switched(options), named():
         return to_array(derived(forward, spec, op, {role: to_tensor(a) for role, a in arrays.items()}))
 
 
 # --- the rows -------------------------------------------------------------------------
-def _row(name: str, says: str, code: str, scope: Scope, onednn: bool = True) -> None:
+def _row(name: str, says: str, code: str, scope: Scope, **options: bool) -> None:
     register(
         Method(
             name=name,
@@ -134,15 +140,17 @@ def _row(name: str, says: str, code: str, scope: Scope, onednn: bool = True) -> 
             contract=always("plain"),
             kind="engine",
             can=frozenset({"threads", "second"} | ({"mirrors"} if code == "functional" else set())),
-            options={"onednn": onednn},
+            options=options,
             package=TORCH,
         )
     )
 
 
 _row("torch-onednn", "torch.nn.functional.convNd with oneDNN", "functional", FORWARD)
-_row("torch-native", "torch.nn.functional.convNd without oneDNN", "functional", FORWARD, False)
+_row("torch-native", "torch.nn.functional.convNd without oneDNN", "functional", FORWARD, onednn=False)
+_row("torch-gemm", "torch.nn.functional.convNd without oneDNN and NNPACK", "functional", FORWARD, onednn=False, nnpack=False)
 _row("torch-channels-last", "torch.nn.functional.convNd on channels_last memory", "channels_last", CHANNELS_LAST)
+_row("torch-deterministic", "the same with oneDNN in deterministic mode", "functional", FORWARD, deterministic=True)
 _row("torch-module", "torch.nn.ConvNd and ConvTransposeNd with every argument", "module", MODULE)
 _row("torch-transpose", "torch.nn.functional.conv_transposeNd with oneDNN", "functional", TRANSPOSED)
-_row("torch-transpose-native", "torch.nn.functional.conv_transposeNd without oneDNN", "functional", TRANSPOSED, False)
+_row("torch-transpose-native", "torch.nn.functional.conv_transposeNd without oneDNN", "functional", TRANSPOSED, onednn=False)

@@ -15,16 +15,19 @@ dilation and output_padding are tuples of integers; padding is one, or 'same' or
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from convlaws.engines.declaration import contract_rule
 from convlaws.engines.loading import find
 from convlaws.engines.tensors import NO_GRADIENT, derived, to_array, to_tensor
 from convlaws.engines.torch_cpu import call_arguments
 from convlaws.errors import Refusal, UsageError
-from convlaws.methods.registry import Method, always
+from convlaws.methods.registry import Method
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
@@ -37,14 +40,23 @@ SIGNATURES = {f"conv{'_transpose' * t}{n}d": (n, bool(t)) for t in (0, 1) for n 
 Compute = Callable[[ConvSpec, str, dict[str, np.ndarray]], np.ndarray]
 
 
-def user_method(address: str, signature: str, arrays: str = "torch", contract: str = "plain") -> Method:
+def user_method(
+    address: str,
+    signature: str,
+    arrays: str = "torch",
+    contract: str | Mapping[str, str] = "plain",
+    scope: Scope | None = None,
+    can: Iterable[str] = (),
+) -> Method:
     """The method that asks the function at `address`; its options are its target (see `engines.host`).
+
+    `contract`, `scope` and `can` are what the function declares; its signature narrows the scope further.
 
     The function itself is looked for where the target is opened, in the sandbox: an
     address that leads nowhere is a UsageError there.
 
     Raises:
-        UsageError: a signature or a kind of arrays that is none.
+        UsageError: a signature or a kind of arrays that is none, or a declared scope that the signature cannot express.
 
     >>> from convlaws.problem import Problem
     >>> user_method("mine.py:conv", "conv1d").scope.refuses(Problem.parse("n1c1k1_x5x5_r2x2"))
@@ -52,23 +64,31 @@ def user_method(address: str, signature: str, arrays: str = "torch", contract: s
     """
     ndim, transposed = _known("signature", signature, SIGNATURES)
     _known("arrays", arrays, _CALLERS)
-    scope = Scope(
+    wide = _expressible(ndim, transposed, arrays)
+    met = wide.meet(scope or Scope())
+    if met is None:
+        raise UsageError(f"{address} declares nothing that {signature} with {arrays} arrays can be asked for")
+    return Method(
+        name=address,
+        says=f"{address}, called like torch.nn.functional.{signature}",
+        address=f"{__name__}:opened",
+        scope=met,
+        contract=contract_rule(contract),
+        kind="function",
+        can=frozenset({"threads", *can}) if arrays == "torch" else frozenset(),
+        options={"function": address, "signature": signature, "arrays": arrays},
+    )
+
+
+def _expressible(ndim: int, transposed: bool, arrays: str) -> Scope:
+    """What can be said in a call of torch's signature at all."""
+    return Scope(
         ops=("fprop",) if arrays == "numpy" else Scope().ops,
         ndim=(ndim,),
         transposed=(transposed,),
         padding=("none", "even") if transposed else ("none", "even", "same", "valid"),
         padding_mode=("zeros",),
         output_padding=Scope().output_padding if transposed else (False,),
-    )
-    return Method(
-        name=address,
-        says=f"{address}, called like torch.nn.functional.{signature}",
-        address=f"{__name__}:opened",
-        scope=scope,
-        contract=always(contract),
-        kind="function",
-        can=frozenset({"threads"}) if arrays == "torch" else frozenset(),
-        options={"function": address, "signature": signature, "arrays": arrays},
     )
 
 
@@ -116,6 +136,27 @@ def opened(target: Mapping[str, Any]) -> Compute:
     function = check_importable(target["function"], target["signature"])
     caller = _known("arrays", target.get("arrays", "torch"), _CALLERS)
     return lambda spec, op, arrays: caller(function, spec, op, arrays)
+
+
+def third_party(spec: ConvSpec, op: str, arrays: dict[str, np.ndarray], options: Mapping[str, Any]) -> np.ndarray:
+    """The adapter of an engine that another package brought (see `third_party`).
+
+    Raises:
+        Refusal: its library cannot be imported here.
+    """
+    return _third_party(json.dumps(options, sort_keys=True))(spec, op, arrays)
+
+
+@lru_cache
+def _third_party(told: str) -> Compute:
+    options = json.loads(told)
+    try:
+        if "function" in options:
+            return opened(options)
+        adapter, own = find(options["adapter"]), options["options"]
+    except UsageError as error:
+        raise Refusal(str(error)) from None
+    return lambda spec, op, arrays: adapter(spec, op, arrays, own)
 
 
 def _with_torch(function: Callable, spec: ConvSpec, op: str, arrays: dict[str, np.ndarray]) -> np.ndarray:

@@ -10,7 +10,9 @@ from functools import cached_property, lru_cache
 from importlib import metadata, resources
 
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
+from convlaws.environment import lacks
 from convlaws.errors import SchemaError, UnknownName
 from convlaws.known.conditions import CONDITIONS
 from convlaws.methods.registry import Method
@@ -28,8 +30,9 @@ class Known:
     if there is no failure under one of those, so that a new mistake in the same region is not
     taken for the old one, and with `signatures` only failures that look so. `avoid` keeps drawing
     out of the regions, for crashes that would cost more than they tell. `sentence` says what is
-    wrong, and whose fault it is; `thread` where upstream talks of it; `depends` on which
-    processors it was seen.
+    wrong, and whose fault it is; `thread` where upstream talks of it, as OWNER/REPOSITORY#NUMBER, and `searched`
+    when and for what somebody looked if there is none; `processor` are the extensions, as /proc/cpuinfo spells
+    them ('!name': the lack of one), without which it cannot show, `depends` what else is known of where it was seen.
     """
 
     id: str
@@ -45,6 +48,8 @@ class Known:
     avoid: bool = False
     sentence: str = ""
     thread: str = ""
+    searched: str = ""
+    processor: tuple[str, ...] = ()
     depends: str = ""
 
     @cached_property
@@ -57,12 +62,14 @@ class Known:
         """The regions as scopes."""
         return tuple(Scope(**{k: _frozen(v) for k, v in region.items()}) for region in self.regions)
 
+    def names(self, method: str, law: str | None = None) -> bool:
+        """Whether it names this method, at whatever version (and law)."""
+        return _matches(method.partition("@")[0], self.methods) and (law is None or _matches(law, self.laws))
+
     def is_about(self, method: str, law: str | None = None) -> bool:
-        """Whether it names this method (and law), in the installed version."""
-        named = any(fnmatchcase(method, glob) for glob in self.methods)
-        if law is not None:
-            named = named and any(fnmatchcase(law, glob) for glob in self.laws)
-        return named and _installed(self.package, self.versions)
+        """Whether it names this method (and law), in its version (after '@', else the installed one) and on this processor."""
+        version = method.partition("@")[2] or installed(self.package)
+        return self.names(method, law) and in_range(self.package, self.versions, version) and not lacks(self.processor)
 
     def covers(self, problem: Problem) -> bool:
         """Whether `problem` is one of the lines or in one of the regions."""
@@ -74,15 +81,37 @@ def _frozen(value):
     return tuple(value) if isinstance(value, list) else value
 
 
+def _matches(name: str, globs: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs)
+
+
 @lru_cache(maxsize=256)
-def _installed(package: str, versions: str) -> bool:
+def installed(package: str) -> str:
+    """The installed version, without its local part; '' if there is none."""
+    try:
+        return metadata.version(package).partition("+")[0] if package else ""
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def in_range(package: str, versions: str, version: str = "") -> bool:
+    """Whether `version` of `package` (default: the installed one) is one of `versions`; of no package, any is."""
     if not package:
         return True
-    try:
-        version = metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return False
-    return SpecifierSet(versions).contains(version.partition("+")[0], prereleases=True)
+    version = version or installed(package)
+    return bool(version) and SpecifierSet(versions).contains(version, prereleases=True)
+
+
+def _about(entry: Known, method: Method, law: str) -> bool:
+    """Whether it is about the method, or about the row that its user says is at work in it."""
+    return any(entry.is_about(name, law) for name in (method.name, method.known_as) if name)
+
+
+def is_older(package: str, versions: str) -> bool:
+    """Whether the installed version comes before all of `versions`: what is not in it yet is not fixed."""
+    version = installed(package)
+    starts = [s.version.removesuffix(".*") for s in SpecifierSet(versions) if s.operator in (">=", ">", "==", "~=", "===")]
+    return bool(version) and any(Version(version) < Version(start) for start in starts)
 
 
 @dataclass
@@ -94,12 +123,12 @@ class Ledger:
     def explains(self, method: Method, law: str, problem: Problem, holds: Callable[[str], bool], signature: str = "") -> str:
         """The id of the entry that explains a failure, or ''; `holds(contract)` judges the case again under another."""
         alike = (k for k in self.entries if not (k.signatures and signature) or signature in k.signatures)
-        about = (k for k in alike if k.is_about(method.name, law) and k.covers(problem))
+        about = (k for k in alike if _about(k, method, law) and k.covers(problem))
         return next((k.id for k in about if not k.contracts or any(map(holds, k.contracts))), "")
 
     def avoids(self, method: Method, law: str, problem: Problem) -> str:
         """The id of the entry in whose region nothing is drawn, or ''."""
-        marked = (k for k in self.entries if k.avoid and k.is_about(method.name, law))
+        marked = (k for k in self.entries if k.avoid and _about(k, method, law))
         return next((k.id for k in marked if problem not in k.problems and k.covers(problem)), "")
 
     def check_names(self, methods: Iterable[str], laws: Iterable[str]) -> None:
@@ -108,7 +137,7 @@ class Ledger:
         for entry in self.entries:
             for globs, names, kind in ((entry.methods, methods, "method"), (entry.laws, laws, "law")):
                 for glob in globs:
-                    if not any(fnmatchcase(name, glob) for name in names):
+                    if not any(_matches(name, (glob,)) for name in names):
                         raise UnknownName(f"known finding {entry.id!r} names {kind} {glob!r}, which matches nothing")
 
 

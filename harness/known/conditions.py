@@ -10,11 +10,12 @@ from convlaws.problem import Problem
 def _a_tap_sees_only_padding(p: Problem) -> bool:
     """Along some axis there is a tap that no position of the kernel lays over the input."""
     spec = p.spec
-    extents, positions = (spec.output, spec.extent) if spec.transposed else (spec.extent, spec.output)
-    axes = zip(extents, positions, spec.kernel, spec.stride, spec.dilation, spec.sides, strict=True)
+    extents, positions = (spec.output, spec.extent) if spec.transposed else (spec.spaced, spec.output)
+    sizes = (positions, spec.kernel, spec.stride, spec.dilation, spec.sides)
+    elements = (range(0, n, between) for n, between in zip(extents, spec.input_dilation, strict=True))
     return any(
-        not any(0 <= o * stride + t * dilation - low < extent for o in range(count))
-        for extent, count, taps, stride, dilation, (low, _) in axes
+        not any(o * stride + t * dilation - low in there for o in range(count))
+        for there, count, taps, stride, dilation, (low, _) in zip(elements, *sizes, strict=True)
         for t in range(taps)
     )
 
@@ -41,7 +42,18 @@ CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "groups of more than one channel": lambda p: {p.spec.in_channels, p.spec.out_channels} != {p.spec.groups},
     "padding beyond the kernel": lambda p: any(max(s) >= r for s, r in zip(p.spec.sides, p.spec.reach, strict=True)),
     "a rest of the stride": _a_rest_of_the_stride,
+    "padding that the kernel does not reach across": lambda p: any(
+        low >= reach for (low, _), reach in zip(p.spec.sides, p.spec.reach, strict=True)
+    ),
+    "fewer than 8 input channels a group": lambda p: p.spec.in_channels < 8 * p.spec.groups,
     "a dilated axis of one tap": lambda p: any(r == 1 and d > 1 for r, d in zip(p.spec.kernel, p.spec.dilation, strict=True)),
+    "an output padding not below the stride": lambda p: any(
+        o >= s for o, s in zip(p.spec.output_padding, p.spec.stride, strict=True)
+    ),
+    "one tap whose output padding makes up for the padding": lambda p: (
+        {*p.spec.kernel, *p.spec.stride} == {1} and p.spec.output == p.spec.extent
+    ),
+    "an axis of one element": lambda p: min(p.spec.extent) == 1,
     # laws that compose or split ask for other convolutions, whose images are this one's channels
     "16 images or channels": lambda p: max(p.spec.images, p.spec.in_channels, p.spec.out_channels) >= 16,
 }

@@ -7,17 +7,17 @@ from convlaws.fills import FILLS
 from convlaws.laws.registry import Ask, law
 from convlaws.laws.special import within_the_field
 from convlaws.problem import Problem
-from convlaws.scope import Scope
+from convlaws.scope import WHOLE, WIDE, Scope
 
 
-@law(Scope(), weight=4.0, specific=0)
+@law(WHOLE, weight=4.0, specific=0)
 def equals_the_definition(p: Problem, ask: Ask) -> list[Claim]:
     """Each result is the sum of products that defines it, within the method's contract."""
     return within_the_field(p, ask, p.operands)
 
 
 # an Inf or NaN in a kernel may or may not meet the zeros of a padding: peers differ there by right
-@law(Scope(ops=("fprop", "dgrad", "wgrad"), fills=tuple(f for f in FILLS if f != "special")), specific=0)
+@law(Scope(**WIDE, ops=("fprop", "dgrad", "wgrad"), fills=tuple(f for f in FILLS if f != "special")), specific=0)
 def equals_the_other_methods(p: Problem, ask: Ask) -> list[Claim]:
     """Methods that share no code give the same result, each within its own contract."""
     mine = ask(p.spec, p.op, p.operands).called("this method")

@@ -12,7 +12,7 @@ from convlaws.fills import FILLS
 from convlaws.formats import Format, round_to
 from convlaws.laws.registry import Ask, law
 from convlaws.problem import RESULT, ROLES, Problem
-from convlaws.scope import FINITE, SEPARATE, Scope
+from convlaws.scope import FINITE, SEPARATE, WIDE, Scope
 from convlaws.spec import ConvSpec
 
 CALM = tuple(f for f in FILLS if f != "special")
@@ -49,19 +49,19 @@ def _additive(p: Problem, ask: Ask, role: str) -> Claim:
     return Claim.equal(whole.called("the whole"), parts.called("the sum of both parts"))
 
 
-@law(Scope(ops=("fprop", "wgrad"), fills=FINITE))
+@law(Scope(**WIDE, ops=("fprop", "wgrad"), fills=FINITE))
 def additive_in_x(p: Problem, ask: Ask) -> Claim:
     """op(x1 + x2) = op(x1) + op(x2), with the bias in one of them."""
     return _additive(p, ask, "x")
 
 
-@law(Scope(ops=("fprop", "dgrad"), fills=FINITE))
+@law(Scope(**WIDE, ops=("fprop", "dgrad"), fills=FINITE))
 def additive_in_w(p: Problem, ask: Ask) -> Claim:
     """op(w1 + w2) = op(w1) + op(w2), with the bias in one of them."""
     return _additive(p, ask, "w")
 
 
-@law(Scope(ops=("dgrad", "wgrad", "bgrad"), fills=FINITE))
+@law(Scope(**WIDE, ops=("dgrad", "wgrad", "bgrad"), fills=FINITE))
 def additive_in_gy(p: Problem, ask: Ask) -> Claim:
     """op(gy1 + gy2) = op(gy1) + op(gy2)."""
     return _additive(p, ask, "gy")
@@ -84,7 +84,7 @@ def _one_of(p: Problem) -> str:
     return str(p.rng("operand").choice([r for r in ROLES[p.op] if r != "b"]))
 
 
-@law(Scope(ops=("fprop", "dgrad", "wgrad"), fills=FINITE))
+@law(Scope(**WIDE, ops=("fprop", "dgrad", "wgrad"), fills=FINITE))
 def homogeneous(p: Problem, ask: Ask) -> Claim:
     """Three times an operand (and the bias) gives three times the result."""
     base = {role: _roomy(p.format, a) for role, a in p.operands.items()}
@@ -99,7 +99,7 @@ def _spread_bias(p: Problem) -> np.ndarray:
     return np.broadcast_to(p.operands["b"].reshape(-1, *(1,) * p.spec.ndim), p.spec.y_shape)
 
 
-@law(Scope(ops=("fprop",), bias=(True,), fills=FINITE), specific=3)
+@law(Scope(**WIDE, ops=("fprop",), bias=(True,), fills=FINITE), specific=3)
 def bias_is_added_once(p: Problem, ask: Ask) -> Claim:
     """conv(x, w, b) - conv(x, w) = b at every place of a channel."""
     spec, rest = _unbiased(p)
@@ -108,7 +108,7 @@ def bias_is_added_once(p: Problem, ask: Ask) -> Claim:
     return Claim.equal(added.called("what the bias adds"), Approx(bias, np.zeros(bias.shape), "the bias"))
 
 
-@law(Scope(ops=("fprop",), bias=(True,), fills=CALM), specific=2)
+@law(Scope(**WIDE, ops=("fprop",), bias=(True,), fills=CALM), specific=2)
 def zero_input_gives_the_bias(p: Problem, ask: Ask) -> list[Claim]:
     """An image of zeros, or a kernel of zeros, gives the bias: nothing is rounded."""
     claims = []
@@ -120,7 +120,7 @@ def zero_input_gives_the_bias(p: Problem, ask: Ask) -> list[Claim]:
 
 
 # --- bit for bit ------------------------------------------------------------------
-@law(Scope(fills=CALM), specific=2, unless="varies")
+@law(Scope(**WIDE, fills=CALM), specific=2, unless="varies")
 def negation_bit_for_bit(p: Problem, ask: Ask) -> Claim:
     """Negating an operand (and the bias) negates the result bit for bit, as rounding to nearest is symmetric."""
     role = _one_of(p)
@@ -129,7 +129,7 @@ def negation_bit_for_bit(p: Problem, ask: Ask) -> Claim:
     return Claim.same_bits(-got, ask.reply(p.spec, p.op, p.operands).output, f"-op(-{role})", "op")
 
 
-@law(Scope(dtypes=WIDE_RANGE, fills=FINITE), specific=2, unless="varies")
+@law(Scope(**WIDE, dtypes=WIDE_RANGE, fills=FINITE), specific=2, unless="varies")
 def powers_of_two_bit_for_bit(p: Problem, ask: Ask) -> Claim:
     """2^k times an operand (and the bias) gives 2^k times the result bit for bit: no threshold is absolute."""
     role = _one_of(p)
@@ -161,7 +161,7 @@ def _along(spec: ConvSpec, role: str, side: str, factors: np.ndarray) -> np.ndar
 _SUMMED = {"fprop": ("in", "x"), "dgrad": ("out", "gy")}
 
 
-@law(Scope(ops=("fprop", "dgrad"), dtypes=WIDE_RANGE, fills=FINITE, layouts=SEPARATE), specific=2, unless="varies")
+@law(Scope(**WIDE, ops=("fprop", "dgrad"), dtypes=WIDE_RANGE, fills=FINITE, layouts=SEPARATE), specific=2, unless="varies")
 def powers_of_two_cancel_in_a_channel(p: Problem, ask: Ask) -> Claim:
     """2^k on a channel of the image and 2^-k on its column of the kernel leave every bit as it was."""
     side, image = _SUMMED[p.op]
@@ -180,7 +180,7 @@ def powers_of_two_cancel_in_a_channel(p: Problem, ask: Ask) -> Claim:
 _KEPT = {"fprop": ("out", ("w", "b")), "dgrad": ("in", ("w",)), "wgrad": ("out", ("gy",)), "bgrad": ("out", ("gy",))}
 
 
-@law(Scope(dtypes=WIDE_RANGE, fills=FINITE, layouts=SEPARATE), specific=2, unless="varies")
+@law(Scope(**WIDE, dtypes=WIDE_RANGE, fills=FINITE, layouts=SEPARATE), specific=2, unless="varies")
 def result_channels_scale_on_their_own(p: Problem, ask: Ask) -> Claim:
     """2^k for each channel of the result scales that channel bit for bit, and no other."""
     side, roles = _KEPT[p.op]

@@ -9,11 +9,11 @@ import numpy as np
 from convlaws.compare import Claim
 from convlaws.laws.registry import Ask, law
 from convlaws.problem import Problem
-from convlaws.scope import FINITE, NOT_EMPTY, Scope
+from convlaws.scope import FINITE, NOT_EMPTY, WIDE, Scope
 from convlaws.spec import ConvSpec
 
 
-@law(Scope(ops=("dgrad",), batch=NOT_EMPTY, fills=FINITE), specific=2)
+@law(Scope(**WIDE, ops=("dgrad",), batch=NOT_EMPTY, fills=FINITE), specific=2)
 def input_gradient_is_the_adjoint(p: Problem, ask: Ask) -> Claim:
     """<gy, conv(x, w)> = <dgrad(gy, w), x> for every x."""
     gy, w, x = p.operands["gy"], p.operands["w"], p.draw("x", tag="crossed")
@@ -22,7 +22,7 @@ def input_gradient_is_the_adjoint(p: Problem, ask: Ask) -> Claim:
     return Claim.equal(right.called("<dgrad(gy, w), x>"), left.called("<gy, conv(x, w)>"))
 
 
-@law(Scope(ops=("wgrad",), batch=NOT_EMPTY, fills=FINITE), specific=2)
+@law(Scope(**WIDE, ops=("wgrad",), batch=NOT_EMPTY, fills=FINITE), specific=2)
 def weight_gradient_is_the_adjoint(p: Problem, ask: Ask) -> Claim:
     """<gy, conv(x, w)> = <wgrad(x, gy), w> for every w."""
     x, gy, w = p.operands["x"], p.operands["gy"], p.draw("w", tag="crossed")
@@ -31,7 +31,7 @@ def weight_gradient_is_the_adjoint(p: Problem, ask: Ask) -> Claim:
     return Claim.equal(right.called("<wgrad(x, gy), w>"), left.called("<gy, conv(x, w)>"))
 
 
-@law(Scope(ops=("bgrad",), batch=NOT_EMPTY, fills=FINITE, bias=(True,)), specific=2)
+@law(Scope(**WIDE, ops=("bgrad",), batch=NOT_EMPTY, fills=FINITE, bias=(True,)), specific=2)
 def bias_gradient_is_the_adjoint(p: Problem, ask: Ask) -> Claim:
     """<gy, b spread over y> = <bgrad(gy), b> for every b."""
     w, b = p.draw("w", tag="crossed"), p.draw("b", tag="crossed")
@@ -88,7 +88,7 @@ _SECOND = {"dgrad": ("second_w", "second_gy"), "wgrad": ("second_x", "second_gy"
 
 
 @law(
-    Scope(ops=tuple(_SECOND), batch=NOT_EMPTY, fills=FINITE, dtypes=("float64", "float32")),
+    Scope(**WIDE, ops=tuple(_SECOND), batch=NOT_EMPTY, fills=FINITE, dtypes=("float64", "float32")),
     needs="second",
     specific=3,
 )

@@ -77,12 +77,18 @@ class Law:
     fresh: bool = False
     unless: str = ""
 
+    @property
+    def family(self) -> str:
+        """The room it lives in: algebra, symmetry, ..."""
+        return self.claims.__module__.rpartition(".")[2]
+
 
 _ROOMS = (
     "convlaws.laws.agreement",
     "convlaws.laws.algebra",
     "convlaws.laws.symmetry",
     "convlaws.laws.structure",
+    "convlaws.laws.beyond",
     "convlaws.laws.duality",
     "convlaws.laws.composition",
     "convlaws.laws.special",

@@ -12,7 +12,7 @@ import numpy as np
 from convlaws.compare import Claim
 from convlaws.laws.registry import Ask, law
 from convlaws.problem import Problem, roles, shape_of
-from convlaws.scope import FINITE, NOT_EMPTY, Scope
+from convlaws.scope import FINITE, NOT_EMPTY, WIDE, Scope
 
 CHANGING = tuple(fill for fill in FINITE if fill != "ones")  # another draw of ones is no other
 
@@ -23,27 +23,27 @@ def _never(count: float, says: str) -> Claim:
     return Claim(np.full(1, float(count)), zero, zero, says, "allowed")
 
 
-@law(Scope(batch=NOT_EMPTY), unless="varies", specific=3, fresh=True)
+@law(Scope(**WIDE, batch=NOT_EMPTY), specific=3, fresh=True, unless="varies")
 def the_same_bits_twice(p: Problem, ask: Ask) -> Claim:
     """The same call gives the same bits."""
     first, again = (ask.reply(p.spec, p.op, p.operands).output for _ in range(2))
     return Claim.same_bits(again, first, "second call", "first call")
 
 
-@law(Scope(batch=NOT_EMPTY), specific=5, fresh=True)
+@law(Scope(**WIDE, batch=NOT_EMPTY), specific=5, fresh=True)
 def operands_are_left_alone(p: Problem, ask: Ask) -> Claim:
     """A call changes nothing in its operands' memory."""
     touched = ask.reply(p.spec, p.op, p.operands).touched
     return _never(len(touched), f"the number of changed operands ({', '.join(touched) or 'none'})")
 
 
-@law(Scope(batch=NOT_EMPTY), specific=5, fresh=True)
+@law(Scope(**WIDE, batch=NOT_EMPTY), specific=5, fresh=True)
 def the_output_has_memory_of_its_own(p: Problem, ask: Ask) -> Claim:
     """The output does not lie in an operand's memory."""
     return _never(ask.reply(p.spec, p.op, p.operands).aliased, "the number of outputs in an operand's memory")
 
 
-@law(Scope(batch=NOT_EMPTY, fills=CHANGING), specific=5, fresh=True)
+@law(Scope(**WIDE, batch=NOT_EMPTY, fills=CHANGING), specific=5, fresh=True)
 def an_output_outlives_the_next_call(p: Problem, ask: Ask) -> Claim:
     """The next call, on other numbers, leaves the output of the one before as it was."""
     ask.reply(p.spec, p.op, p.operands)
@@ -51,7 +51,7 @@ def an_output_outlives_the_next_call(p: Problem, ask: Ask) -> Claim:
     return _never(ask.reply(p.spec, p.op, others).stale, "the number of earlier outputs changed")
 
 
-@law(Scope(batch=NOT_EMPTY), unless="varies", specific=4, fresh=True)
+@law(Scope(**WIDE, batch=NOT_EMPTY), specific=4, fresh=True, unless="varies")
 def what_ran_before_does_not_matter(p: Problem, ask: Ask) -> Claim:
     """A call gives the same bits after a call of other sizes."""
     first = ask.reply(p.spec, p.op, p.operands).output
@@ -61,7 +61,7 @@ def what_ran_before_does_not_matter(p: Problem, ask: Ask) -> Claim:
     return Claim.same_bits(again, first, "after another size", "before it")
 
 
-@law(Scope(batch=NOT_EMPTY, fills=FINITE), unless="varies", specific=5, fresh=True)
+@law(Scope(**WIDE, batch=NOT_EMPTY, fills=FINITE), specific=5, fresh=True, unless="varies")
 def nothing_outside_is_read(p: Problem, ask: Ask) -> Claim:
     """What lies around the operands in memory does not change a bit of the result."""
     near_nan, near_zero = (ask.reply(p.spec, p.op, p.operands, guard=guard).output for guard in ("nan", "zero"))
@@ -69,14 +69,14 @@ def nothing_outside_is_read(p: Problem, ask: Ask) -> Claim:
 
 
 # bits are not required below: libraries choose another order of summation, which is right
-@law(Scope(batch=NOT_EMPTY, fills=FINITE, layouts=("channels_last", "sliced", "expanded")), specific=4, fresh=True)
+@law(Scope(**WIDE, batch=NOT_EMPTY, fills=FINITE, layouts=("channels_last", "sliced", "expanded")), specific=4, fresh=True)
 def layout_does_not_matter(p: Problem, ask: Ask) -> Claim:
     """The result is the same however the operands lie in memory."""
     laid, plain = (ask(p.spec, p.op, p.operands, layout=layout) for layout in (p.layout, "contiguous"))
     return Claim.equal(laid.called(p.layout), plain.called("contiguous"))
 
 
-@law(Scope(batch=NOT_EMPTY, fills=FINITE), specific=4, fresh=True)
+@law(Scope(**WIDE, batch=NOT_EMPTY, fills=FINITE), specific=4, fresh=True)
 def alignment_does_not_matter(p: Problem, ask: Ask) -> list[Claim]:
     """The result is the same from a buffer that begins one, two or three elements later."""
     aligned = ask(p.spec, p.op, p.operands).called("aligned")
@@ -84,7 +84,7 @@ def alignment_does_not_matter(p: Problem, ask: Ask) -> list[Claim]:
     return [Claim.equal(result.called(f"moved by {shift}"), aligned) for shift, result in moved]
 
 
-@law(Scope(batch=NOT_EMPTY, fills=FINITE), needs="threads", specific=4, fresh=True)
+@law(Scope(**WIDE, batch=NOT_EMPTY, fills=FINITE), needs="threads", specific=4, fresh=True)
 def threads_do_not_matter(p: Problem, ask: Ask) -> list[Claim]:
     """The result is the same from one, two and four threads."""
     one = ask(p.spec, p.op, p.operands, threads=1).called("one thread")

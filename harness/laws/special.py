@@ -13,7 +13,7 @@ from convlaws.formats import round_to
 from convlaws.laws.registry import Ask, law
 from convlaws.oracle import Answer
 from convlaws.problem import Problem
-from convlaws.scope import SEPARATE, Scope
+from convlaws.scope import SEPARATE, WIDE, Scope
 
 # Inf and NaN are put into problems of the fill `special` only: the fill says which methods are asked of them
 Operands = Mapping[str, np.ndarray]
@@ -58,7 +58,7 @@ def _finite(a: np.ndarray) -> np.ndarray:
     return np.isfinite(a.astype(np.float64))
 
 
-@law(Scope(layouts=SEPARATE, fills=("special",)), specific=3)
+@law(Scope(**WIDE, layouts=SEPARATE, fills=("special",)), specific=3)
 def special_values_stay_within_their_receptive_field(p: Problem, ask: Ask) -> list[Claim]:
     """An Inf or NaN in one place of an image reaches the results that see that place, and no others."""
     rng, calm = p.rng("poke"), _calmed(p)
@@ -70,7 +70,7 @@ def special_values_stay_within_their_receptive_field(p: Problem, ask: Ask) -> li
     return within_the_field(p, ask, {**calm, role: poked})
 
 
-@law(Scope(ops=("fprop", "dgrad"), fills=("special",)), specific=3)
+@law(Scope(**WIDE, ops=("fprop", "dgrad"), fills=("special",)), specific=3)
 def nan_weights_spread_to_their_channel_only(p: Problem, ask: Ask) -> Claim | list[Claim]:
     """A NaN in the kernel leaves every channel but that of its row (dgrad: column) as it was."""
     calm = _calmed(p)
@@ -88,7 +88,7 @@ def nan_weights_spread_to_their_channel_only(p: Problem, ask: Ask) -> Claim | li
 
 
 # --- zeros, small, large ----------------------------------------------------------
-@law(Scope(fills=tuple(f for f in FILLS if f != "special")), specific=3, unless="varies")
+@law(Scope(**WIDE, fills=tuple(f for f in FILLS if f != "special")), specific=3, unless="varies")
 def signed_zero_is_a_zero(p: Problem, ask: Ask) -> Claim:
     """A zero's sign in the operands changes no result but the sign of a zero."""
     rng, plus, minus = p.rng("zeros"), {}, {}
@@ -99,7 +99,7 @@ def signed_zero_is_a_zero(p: Problem, ask: Ask) -> Claim:
     return Claim.same_bits(got, ask.reply(p.spec, p.op, plus).output, "with zeros of sign -", "with zeros of sign +")
 
 
-@law(Scope(layouts=SEPARATE, fills=("tiny",)), specific=3)
+@law(Scope(**WIDE, layouts=SEPARATE, fills=("tiny",)), specific=3)
 def subnormals_are_kept(p: Problem, ask: Ask) -> Claim:
     """Subnormal numbers through a kernel of ones and zeros keep their bits: none is flushed to zero."""
     rng, bits = p.rng("subnormal"), p.format.bits
@@ -113,7 +113,7 @@ def subnormals_are_kept(p: Problem, ask: Ask) -> Claim:
     return Claim.of_answer(ask.reply(p.spec, p.op, operands).output, *ask.definition(p.spec, p.op, operands))
 
 
-@law(Scope(ops=("fprop", "dgrad", "wgrad"), fills=("huge",)), specific=3)
+@law(Scope(**WIDE, ops=("fprop", "dgrad", "wgrad"), fills=("huge",)), specific=3)
 def overflow_gives_infinity_of_the_right_sign(p: Problem, ask: Ask) -> Claim | list[Claim]:
     """Terms of one sign never cancel: a sum that overflows is that sign's infinity, and no other sum is."""
     if ask.spreads:  # there a transform may overflow though no result does

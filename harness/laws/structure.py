@@ -13,7 +13,7 @@ from convlaws.laws.arrays import channel, every, joined, spread, surrounded, wit
 from convlaws.laws.registry import Ask, law
 from convlaws.problem import RESULT, Problem, roles, shape_of
 from convlaws.scope import FINITE, NOT_EMPTY, SEPARATE, SPATIAL, Scope
-from convlaws.spec import ConvSpec
+from convlaws.spec import PADDING_WORDS, ConvSpec
 
 PADDED = ("even", "uneven", "same")
 FULL = tuple(fill for fill in FINITE if fill != "onehot")  # where a law empties a part of gy
@@ -52,9 +52,9 @@ def padding_crops_the_transposed(p: Problem, ask: Ask) -> Claim:
     return _equal(ask(p.spec, p.op, p.operands), "padded", right, "without padding")
 
 
-@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, transposed=(False,), padding=("same", "valid")), specific=5)
+@law(Scope(ops=SPATIAL, batch=NOT_EMPTY, fills=FINITE, transposed=(False,), padding=PADDING_WORDS), specific=5)
 def padding_words_are_numbers(p: Problem, ask: Ask) -> Claim:
-    """'valid' is no padding, 'same' is half of the kernel's reach on each side, the odd one high."""
+    """'valid' is no padding, 'same' half of the kernel's reach on each side, the others what SAME needs at the stride."""
     right = ask(replace(p.spec, padding=p.spec.sides), p.op, p.operands)
     return _equal(ask(p.spec, p.op, p.operands), f"padding={p.spec.padding!r}", right, f"padding={p.spec.sides}")
 
@@ -240,7 +240,8 @@ def unbatched_is_a_batch_of_one(p: Problem, ask: Ask) -> Claim:
 def an_axis_of_one_changes_nothing(p: Problem, ask: Ask) -> Claim:
     """A convolution is one of a dimension more, with an axis of one element."""
     spec, at = p.spec, p.spec.ndim * int(p.rng("axis").integers(2))
-    ones = {"extent": 1, "kernel": 1, "stride": 1, "dilation": 1, "output_padding": 0, "padding": (0, 0)}
+    sizes = ("extent", "kernel", "stride", "dilation", "input_dilation")
+    ones: dict[str, Any] = dict.fromkeys(sizes, 1) | {"output_padding": 0, "padding": (0, 0)}
     fields = {name: getattr(spec, name) for name in ones}
     grown: dict[str, Any] = {n: v if isinstance(v, str) else (*v[:at], ones[n], *v[at:]) for n, v in fields.items()}
     axis = at - spec.ndim - 1

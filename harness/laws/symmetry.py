@@ -12,7 +12,7 @@ import numpy as np
 from convlaws.compare import Claim
 from convlaws.laws.registry import Ask, law
 from convlaws.problem import RESULT, Problem
-from convlaws.scope import FINITE, SEPARATE, SPATIAL, Scope
+from convlaws.scope import FINITE, SEPARATE, SPATIAL, WIDE, Scope
 from convlaws.spec import ConvSpec
 
 IMAGES = ("x", "gy")
@@ -107,7 +107,7 @@ def flipping_everything_flips_the_result(p: Problem, ask: Ask) -> Claim | list[C
 def axes_in_another_order(p: Problem, ask: Ask) -> Claim:
     """Spatial axes in another order, in every field and array, give the result in that order."""
     order = [int(i) for i in _shuffled(p.rng("axes"), p.spec.ndim)]
-    names = ("extent", "kernel", "stride", "dilation", "output_padding")
+    names = ("extent", "kernel", "stride", "dilation", "input_dilation", "output_padding")
     fields: dict[str, Any] = {name: tuple(getattr(p.spec, name)[i] for i in order) for name in names}
     padding = p.spec.padding if isinstance(p.spec.padding, str) else tuple(p.spec.padding[i] for i in order)
 
@@ -119,7 +119,7 @@ def axes_in_another_order(p: Problem, ask: Ask) -> Claim:
 
 
 # --- images and channels ----------------------------------------------------------
-@law(Scope(ops=SPATIAL, batch=("many",), layouts=SEPARATE, fills=FINITE), specific=2)
+@law(Scope(**WIDE, ops=SPATIAL, batch=("many",), layouts=SEPARATE, fills=FINITE), specific=2)
 def images_in_another_order(p: Problem, ask: Ask) -> Claim:
     """Each image has its own result: another order of the batch is that order of the results."""
     order = _shuffled(p.rng("order"), p.spec.images)
@@ -144,7 +144,7 @@ def _within_groups(p: Problem, count: int) -> np.ndarray:
     return np.concatenate([group * size + _shuffled(rng, size) for group in range(p.spec.groups)])
 
 
-@law(Scope(ops=SPATIAL, fills=FINITE), specific=3)
+@law(Scope(**WIDE, ops=SPATIAL, fills=FINITE), specific=3)
 def output_channels_in_another_order(p: Problem, ask: Ask) -> Claim | list[Claim]:
     """Rows of the kernel (and the bias) in another order within a group give the result's channels in that order."""
     if p.spec.out_channels == p.spec.groups:
@@ -153,7 +153,7 @@ def output_channels_in_another_order(p: Problem, ask: Ask) -> Claim | list[Claim
     return _equivariant(p, ask, p.spec, move, "reordered output channels")
 
 
-@law(Scope(ops=SPATIAL, grouping=("one", "some"), fills=FINITE), specific=3)
+@law(Scope(**WIDE, ops=SPATIAL, grouping=("one", "some"), fills=FINITE), specific=3)
 def input_channels_in_another_order(p: Problem, ask: Ask) -> Claim | list[Claim]:
     """Channels of x and columns of the kernel in one other order within a group sum to the same result."""
     if p.spec.in_channels == p.spec.groups:
@@ -162,7 +162,7 @@ def input_channels_in_another_order(p: Problem, ask: Ask) -> Claim | list[Claim]
     return _equivariant(p, ask, p.spec, move, "reordered input channels")
 
 
-@law(Scope(ops=SPATIAL, grouping=("some", "depthwise"), fills=FINITE), specific=3)
+@law(Scope(**WIDE, ops=SPATIAL, grouping=("some", "depthwise"), fills=FINITE), specific=3)
 def groups_in_another_order(p: Problem, ask: Ask) -> Claim:
     """Groups do not know of each other: in another order they give their results in that order."""
     groups = _shuffled(p.rng("groups"), p.spec.groups)

@@ -19,6 +19,7 @@ import numpy as np
 
 from convlaws.formats import FORMATS
 from convlaws.spec import ConvSpec
+from convlaws.spec_text import Sides
 
 Array = np.ndarray
 _NUMPY_MODE = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -50,7 +51,7 @@ class Geometry:
     @staticmethod
     def of(spec: ConvSpec) -> Geometry:
         """The geometry of a spec; a transposed one has the roles of x and y exchanged."""
-        outer, inner = (spec.output, spec.extent) if spec.transposed else (spec.extent, spec.output)
+        outer, inner = (spec.output, spec.extent) if spec.transposed else (spec.spaced, spec.output)
         wide = tuple(n + low + high for n, (low, high) in zip(outer, spec.sides, strict=True))
         rows, columns = spec.w_shape[0], spec.w_shape[1] * spec.groups
         return Geometry(rows, columns, spec.groups, wide, inner, spec.kernel, spec.stride, spec.dilation)
@@ -106,23 +107,50 @@ _OPS = {"fprop": _fprop, "dgrad": _dgrad, "wgrad": _wgrad, "bgrad": _bgrad}
 
 
 def _pad(spec: ConvSpec, a: Array) -> Array:
+    if not spec.transposed:
+        a = _spaced(spec, a)
     if not any(map(any, spec.sides)):
         return a
     if not a.size or spec.padding_mode == "zeros":  # np.pad cannot wrap or reflect nothing, and is slow at zeros
         grown = np.zeros((*a.shape[:2], *(n + sum(s) for n, s in zip(a.shape[2:], spec.sides, strict=True))), a.dtype)
-        _crop(spec, grown)[...] = a
+        grown[_within(grown, spec.sides)] = a[_within(a, _negated(spec.sides))]
         return grown
     return np.pad(a, ((0, 0), (0, 0), *spec.sides), mode=_NUMPY_MODE[spec.padding_mode])
 
 
+def _spaced(spec: ConvSpec, a: Array) -> Array:
+    """`a` with the zeros of an input dilation between its elements."""
+    if max(spec.input_dilation) == 1:
+        return a
+    spread = np.zeros((*a.shape[:2], *spec.spaced), a.dtype)
+    spread[_every(spec.input_dilation)] = a
+    return spread
+
+
+def _every(steps: tuple[int, ...]) -> tuple:
+    return (..., *(slice(None, None, step) for step in steps))
+
+
+def _within(a: Array, sides: Sides) -> tuple:
+    """The index of what is left of `a` where positive sides are taken off; negative ones take nothing."""
+    kept = zip(sides, a.shape[2:], strict=True)
+    return (..., *(slice(max(low, 0), max(n - max(high, 0), 0)) for (low, high), n in kept))
+
+
+def _negated(sides: Sides) -> Sides:
+    return tuple((-low, -high) for low, high in sides)
+
+
 def _crop(spec: ConvSpec, a: Array) -> Array:
-    return a[(..., *(slice(low, n - high) for (low, high), n in zip(spec.sides, a.shape[2:], strict=True)))]
+    return a[_within(a, spec.sides)]
 
 
 def _fold(spec: ConvSpec, a: Array) -> Array:
     """The adjoint of padding: what was copied is summed where it came from."""
     if spec.padding_mode == "zeros":
-        return _crop(spec, a)
+        spread = np.zeros((*a.shape[:2], *spec.spaced), a.dtype)  # what was cropped has no gradient
+        spread[_within(spread, _negated(spec.sides))] = _crop(spec, a)
+        return spread[_every(spec.input_dilation)]
     for axis, (extent, (low, high)) in enumerate(zip(spec.extent, spec.sides, strict=True)):
         origin = np.pad(np.arange(extent), (low, high), mode=_NUMPY_MODE[spec.padding_mode])
         moved = np.moveaxis(a, axis + 2, 0)

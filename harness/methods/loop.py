@@ -9,7 +9,7 @@ import numpy as np
 from convlaws.methods.frame import Array, Geometry
 from convlaws.methods.places import grouped, windows
 from convlaws.methods.registry import method
-from convlaws.scope import Scope
+from convlaws.scope import WIDE, Scope
 
 
 def _results(g: Geometry, images: int):
@@ -23,7 +23,7 @@ def _results(g: Geometry, images: int):
 
 
 # at the limit 10 to 15 ms with a 3x3 kernel on one channel, 70 to 180 ms with a single tap (measured 2026-11)
-@method("loop", scope=Scope(macs=20_000))
+@method("loop", scope=Scope(**WIDE, macs=20_000))
 class Loop:
     """Nested loops over image, output channel and position: the window times the kernel, summed."""
 
@@ -90,7 +90,7 @@ def _by_group(g: Geometry, wide: Array) -> Array:
     return wide.reshape(len(wide), g.groups, g.columns // g.groups, *g.wide).swapaxes(0, 1)
 
 
-@method("loop-window", scope=Scope(macs=1_000_000))
+@method("loop-window", scope=Scope(**WIDE, macs=1_000_000))
 class LoopWindow:
     """One window slides over all images and channels at once: a loop over positions only."""
 

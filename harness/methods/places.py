@@ -46,7 +46,7 @@ def windows(g: Geometry) -> tuple[Slices, ...]:
 def steps(g: Geometry) -> tuple[Slices, ...]:
     """For each tap, in C order, the slices of the wide image that it reads over all positions."""
     axes = [
-        [slice(t * d, t * d + (n - 1) * s + 1, s) for t in range(r)]
+        [slice(t * d, t * d + ((n - 1) * s + 1 if n else 0), s) for t in range(r)]
         for n, r, s, d in zip(g.narrow, g.kernel, g.stride, g.dilation, strict=True)
     ]
     return tuple(product(*axes))

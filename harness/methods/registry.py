@@ -80,6 +80,7 @@ class Method:
     home: Home | None = None
     package: Package | None = None
     version: str = ""
+    known_as: str = ""  # the row whose known findings explain its failures too, if its user says so
 
     @property
     def row(self) -> str:
@@ -108,10 +109,12 @@ class Method:
 
     def passport(self) -> dict[str, Any]:
         """What `admit` makes the method from again in another process."""
+        kept = {"contract": self.declared, "known_as": self.known_as}
         if self.kind == "function":
-            return {**self.options, "contract": self.declared}
+            own = {dtype: self.contract(_PLAINEST, "fprop", dtype) for dtype in self.scope.dtypes}
+            return {**self.options, **kept, "own": own, "scope": self.scope, "can": self.can}
         where = {"version": self.version, "python": self.home.python} if self.version and self.home else {}
-        return {"row": self.row, "contract": self.declared, **where}
+        return {"row": self.row, **kept, **where}
 
 
 _PLAINEST = ConvSpec(extent=(1,), kernel=(1,))
@@ -137,16 +140,24 @@ _ROOMS = {
     "engine": (
         "convlaws.engines.torch_cpu",
         "convlaws.engines.scipy_signal",
+        "convlaws.engines.jax_cpu",
+        "convlaws.engines.onnxruntime_cpu",
+        "convlaws.engines.onnx_reference",
+        "convlaws.engines.openvino_cpu",
+        "convlaws.engines.opencv_dnn",
         "convlaws.engines.ncnn_cpu",
         "convlaws.engines.mlx_cpu",
         "convlaws.engines.mnn_cpu",
+        "convlaws.engines.third_party",
     ),
+    "compiled": ("convlaws.engines.torch_compiled",),
     "cuda": ("convlaws.engines.torch_cuda",),
     "cudnn": ("convlaws.engines.cudnn_plans",),
     "mutant": ("convlaws.mutants",),
     "healthy": ("convlaws.mutants",),
 }
 ON_GPU = ("cuda", "cudnn")  # the kinds whose rows need a CUDA device
+KINDS = tuple(_ROOMS)
 _TABLE: dict[str, Method] = {}
 
 

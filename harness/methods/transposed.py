@@ -10,7 +10,7 @@ from convlaws.methods import dense
 from convlaws.methods.frame import Array, Geometry
 from convlaws.methods.places import grouped, kernels, places, steps
 from convlaws.methods.registry import method
-from convlaws.scope import Scope
+from convlaws.scope import WHOLE, Scope
 
 
 def scatter_matrix(g: Geometry, w: Array) -> Array:
@@ -43,7 +43,7 @@ def _tap_matrices(g: Geometry, w: Array) -> Array:
     return np.ascontiguousarray(kernels(g, w).transpose(3, 0, 1, 2))
 
 
-@method("scatter", can=("peer",))
+@method("scatter", scope=WHOLE, can=("peer",))
 class Scatter:
     """Every element adds its window of kernel values, one tap at a time for all elements."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from convlaws.methods.frame import Array, Geometry
 from convlaws.methods.places import grouped, kernels, steps, windows
 from convlaws.methods.registry import method
-from convlaws.scope import Scope
+from convlaws.scope import WHOLE, Scope
 
 
 def _weights(g: Geometry, w: Array) -> Array:
@@ -122,7 +122,7 @@ def _side(g: Geometry, narrow: Array) -> Array:
     return grouped(g, narrow).transpose(1, 2, 0, 3).reshape(g.groups, size, len(narrow) * prod(g.narrow))
 
 
-@method("im2col", can=("peer",))
+@method("im2col", scope=WHOLE, can=("peer",))
 class Im2col:
     """All windows as columns without a loop, one matrix product a group."""
 

@@ -1,4 +1,4 @@
-"""Convolutions by Winograd's minimal filtering: F(2x2, 3x3) with 16 products a tile, F(4x4, 3x3) with 36."""
+"""Convolutions by Winograd's minimal filtering: F(m x m, 3x3) with (m + 2)^2 products a tile, for m = 2, 4, 6."""
 
 from __future__ import annotations
 
@@ -88,3 +88,8 @@ class Winograd2(_winograd_maps(2)):  # type: ignore[misc]
 @method("winograd4", scope=_scope(fills=_fills_without("huge", "tiny")), contract="winograd4")
 class Winograd4(_winograd_maps(4)):  # type: ignore[misc]
     """Winograd F(4x4, 3x3): tiles of 4 x 4 results from 36 products instead of 144."""
+
+
+@method("winograd6", scope=_scope(fills=_fills_without("huge", "tiny")), contract="winograd6")
+class Winograd6(_winograd_maps(6)):  # type: ignore[misc]
+    """Winograd F(6x6, 3x3): tiles of 6 x 6 results from 64 products instead of 324."""

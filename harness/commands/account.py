@@ -1,0 +1,87 @@
+"""What a run says of itself: its cases, its time, its summary."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from convlaws import environment
+from convlaws.commands.identity import run_id
+from convlaws.methods.registry import ON_GPU
+from convlaws.plan import Plan
+from convlaws.problem import Problem
+from convlaws.results import Finding, Verdict, summary_line
+from convlaws.shares import shares
+from convlaws.standing import Standing
+
+
+class Counted:
+    """Sums the cases that all workers judged."""
+
+    def __init__(self):
+        self.by_worker: dict[int, int] = {}
+        self.interrupted = False
+        self.lost: list[str] = []  # whose findings ended with their worker, in words
+
+    def see(self, event: dict) -> None:
+        """Take note of a progress event."""
+        self.interrupted |= event.get("interrupted", False)
+        self.lost += [event["lost"]] if "lost" in event else []
+        if "judged" in event:
+            self.by_worker[event.get("worker", 0)] = event["judged"]
+
+    @property
+    def total(self) -> int:
+        """Cases judged so far."""
+        return sum(self.by_worker.values())
+
+
+class Account:
+    """A run's own record, from its start on."""
+
+    def __init__(self, plan: Plan, workers: int, problems: list[Problem], judged: Counted):
+        self.started = time.monotonic()
+        self.environment = environment.facts(gpu=any(m.kind in ON_GPU for m in plan.methods))
+        self.run = run_id(plan, workers, problems, self.environment["id"])
+        self.seed, self.judged = plan.seed, judged
+        self.absent: list[Standing] = []
+        self.ended: float | None = None
+
+    def close(self, absent: list[Standing]) -> None:
+        """The search is over; `absent` are the known findings that do not show here."""
+        self.absent, self.ended = absent, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or has taken so far."""
+        return (self.ended or time.monotonic()) - self.started
+
+    def facts(self, findings: list[Finding], done: bool) -> dict:
+        """What the summary says; `done` if the run came to its end."""
+        return {
+            "run": self.run,
+            "command": sys.argv[1:],
+            "environment": self.environment,
+            "seconds": round(self.seconds, 2),
+            "judged": self.judged.total,
+            "seed": self.seed,
+            "known_not_shown": [s.entry.id for s in self.absent],
+            "known_findings": [s.record() for s in shares(findings)],
+            "interrupted": self.judged.interrupted,
+            "lost": self.judged.lost,
+            "unfinished": not done,
+            **counts(findings),
+        }
+
+    def lines(self, findings: list[Finding], done: bool) -> str:
+        """The findings file."""
+        for f in findings:
+            f.run, f.environment = self.run, self.environment["id"]
+        lines = [*(f.to_line() for f in findings), summary_line(**self.facts(findings, done))]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def counts(findings: list[Finding]) -> dict:
+    """How many findings of each verdict, and how many of the failures are known."""
+    by = {str(v): sum(f.verdict is v for f in findings) for v in Verdict}
+    return {"verdicts": by, "known": sum(bool(f.known) for f in findings if f.verdict.bad)}

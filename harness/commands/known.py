@@ -1,0 +1,111 @@
+"""`convlaws known`."""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+import click
+from hypothesis import Phase
+
+from convlaws import known
+from convlaws.drawing import draw, quiet
+from convlaws.errors import UnknownName
+from convlaws.known import Known
+from convlaws.methods.registry import rows
+from convlaws.problem import Problem
+from convlaws.results import counted
+from convlaws.scope import Scope
+from convlaws.standing import Standing, standing
+from convlaws.workers import Setting, running
+
+DRAWS = 300  # problems for each scope, to tell how much of them an entry covers
+
+
+def run(ids: tuple[str, ...], *, check: bool, as_json: bool) -> int:
+    """Print the entries that `ids` name, run their lines if asked; returns the exit code."""
+    entries = _chosen(ids)
+    if not check:
+        click.echo(json.dumps([_record(k) for k in entries], indent=1) if as_json else "\n\n".join(map(_text, entries)))
+        return 0
+    found = []
+    with running(Setting()) as runner:
+        for entry in entries:
+            found.append(standing(entry, runner))
+            if not as_json:
+                click.echo(_stands(found[-1]))
+    if as_json:
+        click.echo(json.dumps([_standing_record(s) for s in found], indent=1))
+    wrong = [s.entry.id for s in found if s.surprise]
+    if wrong and not as_json:
+        click.echo(f"\nthe ledger says otherwise of {', '.join(wrong)}: its versions or its lines should change")
+    return int(bool(wrong))
+
+
+def _chosen(ids: tuple[str, ...]) -> list[Known]:
+    entries = known.load().entries
+    for pattern in ids:
+        if not any(fnmatchcase(k.id, pattern) for k in entries):
+            raise UnknownName(f"no known finding {pattern!r}; there are {', '.join(k.id for k in entries)}")
+    return [k for k in entries if not ids or any(fnmatchcase(k.id, pattern) for pattern in ids)]
+
+
+@lru_cache(maxsize=64)
+def _drawn(scope: Scope) -> list[Problem]:
+    """Problems as a search would draw them for a method of this scope, before a law narrows it."""
+    found: list[Problem] = []
+
+    def note(problem: Problem) -> bool:
+        found.append(problem)
+        return False
+
+    draw(scope, note, 0, quiet(DRAWS, Phase.generate))
+    return found
+
+
+def covered(entry: Known) -> float:
+    """The part, from 0 to 1, that an entry covers of the problems drawn for the methods that it names."""
+    named = [p for m in rows("method", "engine", "compiled", "cuda") if entry.names(m.name) for p in _drawn(m.scope)]
+    return sum(map(entry.covers, named)) / len(named) if named else 0.0
+
+
+def _record(entry: Known) -> dict:
+    return {
+        "id": entry.id,
+        "sentence": entry.sentence,
+        "methods": list(entry.methods),
+        "package": entry.package,
+        "versions": entry.versions,
+        "processor": list(entry.processor),
+        "thread": entry.thread,
+        "searched": entry.searched,
+        "avoid": entry.avoid,
+        "covered": round(covered(entry), 4),
+        "lines": list(entry.lines),
+    }
+
+
+def _text(entry: Known) -> str:
+    versions = f"{entry.package} {entry.versions}".strip() or "every version"
+    where = f"; needs {', '.join(entry.processor)}" if entry.processor else ""
+    how = "not asked" if entry.avoid else "failures explained"
+    part = f"{covered(entry):.1%} of what is drawn for {', '.join(entry.methods)} ({how})"
+    return "\n".join(
+        [
+            f"{entry.id}  ({versions}{where})",
+            f"  {entry.sentence}",
+            f"  thread: {entry.thread or 'none found'}" + (f" ({entry.searched})" if entry.searched else ""),
+            f"  covers {part}; shown by {counted(len(entry.lines), 'line')}",
+        ]
+    )
+
+
+def _stands(found: Standing) -> str:
+    lines = [f"  {times}/{found.rounds}  {line}" for line, times in found.lines.items()]
+    return "\n".join([f"{found.entry.id}  {found}", *lines])
+
+
+def _standing_record(found: Standing) -> dict:
+    fields = {"id": found.entry.id, "state": str(found.state), "why": found.why, "rounds": found.rounds}
+    return {**fields, "lines": found.lines, "surprise": found.surprise}

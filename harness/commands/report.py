@@ -1,0 +1,40 @@
+"""`convlaws report`, and the page that `convlaws check --report` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from convlaws import known
+from convlaws.errors import UsageError
+from convlaws.reports.merging import Run, merged
+from convlaws.reports.page import Beside, render
+from convlaws.reports.speed import read_speed
+
+
+def run(files: Sequence[Path], output: Path, since: Sequence[Path], speed: Path | None) -> None:
+    """Write the page of these findings files, and say where it is."""
+    before = merged(since) if since else None
+    write(output, page(merged(files), before, speed))
+    click.echo(f"wrote {output}")
+
+
+def page(found: Run, before: Run | None = None, speed: Path | None = None) -> str:
+    """The page of a run; what this convlaws knows of known findings comes from its own ledger."""
+    sentences = {entry.id: f"{entry.sentence} {entry.thread}".strip() for entry in known.load().entries}
+    return render(found, Beside(before, read_speed(speed) if speed else None, sentences))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a page.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,31 @@
+"""`convlaws summary`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from convlaws.junit import junit
+from convlaws.reports.lines import problem_lines
+from convlaws.reports.markdown import markdown
+from convlaws.reports.merging import Run, merged
+from convlaws.results import Finding
+
+Earlier = list[Finding] | None
+
+
+def _markdown(run: Run, earlier: Run | None) -> str:
+    return markdown(run.apart(), earlier=earlier and earlier.apart(), notes=run.notes)
+
+
+_FORMS = {
+    "md": _markdown,
+    "junit": lambda run, earlier: junit(run.apart()),
+    "lines": lambda run, earlier: problem_lines(run.findings, earlier.findings if earlier else []),
+}
+
+
+def run(files: tuple[Path, ...], form: str, since: tuple[Path, ...]) -> None:
+    """Print the findings in that form."""
+    text = _FORMS[form](merged(files), merged(since) if since else None)
+    sys.stdout.buffer.write(text.encode("utf-8"))

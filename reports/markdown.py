@@ -1,0 +1,137 @@
+"""Findings as Markdown, for $GITHUB_STEP_SUMMARY and for a comment: a sentence, a matrix, the first failures.
+
+Every name, message and line comes from code under test. It stands in code spans and code blocks
+only, whose fences are longer than any run of backticks within, without control characters; so it
+can neither end its own cell nor be read as Markdown or HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from convlaws.reports.wording import STATES, changed, failing, grouped, sentence, state, worst
+from convlaws.results import Finding
+
+LIMIT = 1_000_000  # bytes; GitHub takes 1 MiB a step
+ROOM = 600  # bytes that the last sentence may take
+MOST_NAME, MOST_MESSAGE, MOST_LINE, MOST_LINES = 120, 1500, 600, 12
+MOST_FAILURES, MOST_NOTES = 40, 20
+# C0, C1, lone surrogates, and what turns the direction of writing
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_PLAIN = re.compile("[a-z]{1,20}")  # such as the families of our own laws
+
+
+def visible(text: str, most: int) -> str:
+    """`text` without what has no shape of its own, and not endless."""
+    cut = text if len(text) <= most else f"{text[:most]}... ({len(text) - most:,} more characters)"
+    return _UNSEEN.sub("?", cut)
+
+
+def span(text: str) -> str:
+    """A code span of one line that may stand in a cell of a table.
+
+    >>> span("im2col")
+    '`im2col`'
+    """
+    shown = visible(" ".join(text.split()), MOST_NAME) or "?"
+    if set(shown) & {"|", "\\"}:  # a cell has no other way to hold them
+        return "<code>" + "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in shown) + "</code>"
+    fence = _fence(shown, 1)
+    pad = " " * (shown[0] == "`" or shown[-1] == "`")
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def block(text: str) -> str:
+    """A code block; `text` is bounded by its caller."""
+    fence = _fence(text, 3)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _fence(text: str, least: int) -> str:
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    return "`" * max(least, longest + 1)
+
+
+def markdown(
+    findings: Sequence[Finding], *, earlier: Sequence[Finding] | None = None, notes: Iterable[str] = (), room: int = LIMIT
+) -> str:
+    """The summary, under `room` bytes: what did not fit is counted in its last sentence."""
+    parts = [f"## convlaws: {sentence(findings)}"]
+    parts += [changed(findings, earlier)] if earlier is not None else []
+    parts += [f"> {span(note)}" for note in list(notes)[:MOST_NOTES]] + _known(findings)
+    left, missing = room - ROOM, Counter[str]()
+    blocks: list[tuple[str, str]] = []
+    for kind, text in [("", "\n\n".join(parts)), *_matrix(findings), *_failures(findings)]:
+        size = len(text.encode()) + 2
+        if kind and (missing[kind] or size > left):  # once one of a kind is left out, so are those after it
+            missing[kind] += 1
+            continue
+        left -= size
+        blocks.append((kind, text))
+    return _joined(blocks, missing, findings)
+
+
+def _known(findings: Sequence[Finding]) -> list[str]:
+    count = Counter(f.known for f in findings if f.verdict.bad and f.known)
+    named = ", ".join(f"{span(name)} ({n})" for name, n in count.most_common(MOST_NOTES))
+    return [f"Known failures: {named}{', ...' * (len(count) > MOST_NOTES)}"] if named else []
+
+
+def _joined(blocks: list[tuple[str, str]], missing: Counter[str], findings: Sequence[Finding]) -> str:
+    """Rows of a table stand without a blank line between them."""
+    text = ""
+    for before, (kind, part) in zip([("", ""), *blocks], blocks, strict=False):
+        text += ("\n" if kind == before[0] == "row" else "\n\n" if text else "") + part
+    shown = sum(kind == "failure" for kind, _ in blocks)
+    every = len(grouped(failing(findings)))
+    said = [f"{missing['row']} methods of the matrix"] * bool(missing["row"])
+    said += [f"{every - shown} of {every} failing lines"] * (every > shown)
+    return text + (f"\n\nLeft out here: {' and '.join(said)}; the findings file has all of them." if said else "") + "\n"
+
+
+def _matrix(findings: Sequence[Finding]) -> Iterable[tuple[str, str]]:
+    """Methods down, families of laws across: the worst of each cell, with how many ended like that."""
+    families = list(dict.fromkeys(f.family or "laws" for f in findings))
+    if not families:
+        return
+    cells: dict[tuple[str, str], list[Finding]] = {}
+    for f in findings:
+        cells.setdefault((f.method, f.family or "laws"), []).append(f)
+    head = "| method | " + " | ".join(name if _PLAIN.fullmatch(name) else span(name) for name in families) + " |"
+    yield "row", f"{head}\n|---|{'---|' * len(families)}"
+    for method in dict.fromkeys(f.method for f in findings):
+        yield "row", f"| {span(method)} | " + " | ".join(_cell(cells.get((method, name), [])) for name in families) + " |"
+
+
+def _cell(some: list[Finding]) -> str:
+    """Such as '✗ 2 broken of 14'; a verdict is a symbol and a word."""
+    if not some:
+        return " "
+    worse = worst(some)
+    count = Counter(map(state, some))
+    total = f" of {len(some)}" if count[worse] < len(some) else ""
+    return f"{STATES[worse]} {count[worse]} {worse}{total}"
+
+
+def _failures(findings: Sequence[Finding]) -> Iterable[tuple[str, str]]:
+    for group in grouped(failing(findings))[:MOST_FAILURES]:
+        f = group[0]
+        also = f"\n\nThe same line also breaks {', '.join(span(other.law) for other in group[1:6])}"
+        more = f" and {len(group) - 6} more" if len(group) > 6 else ""
+        yield "failure", f"### {_head(f)}\n\n{block(_evidence(f))}{f'{also}{more}.' if group[1:] else ''}"
+
+
+def _head(f: Finding) -> str:
+    flaky = f", flaky: repeated {span(f.flaky)} times" if f.flaky else ""
+    return f"{STATES[state(f)]} {span(f.method)} {state(f)}: {span(f.law)} ({span(f.op)}){flaky}"
+
+
+def _evidence(f: Finding) -> str:
+    """The message, then the lines to repeat it, last and alone."""
+    history = f.history if len(f.history) <= MOST_LINES else ["(the findings file has the lines before it)"]
+    says = [visible(" ".join(f.says.split()), MOST_LINE)] * bool(f.says)
+    lines = (visible(" ".join(line.split()), MOST_LINE) for line in [*history, f.problem])
+    return "\n".join([*says, visible(f.message, MOST_MESSAGE), "repeat:", *lines])

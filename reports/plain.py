@@ -1,0 +1,55 @@
+"""Text that code under test may have written, made harmless to show: bounded, and without what hides or reorders text.
+
+Escaping is the templates' business; this is about what escaping leaves: control characters, endless
+text, characters that change the direction of their neighbours or pile up over them.
+"""
+
+from __future__ import annotations
+
+import re
+
+LINE, MESSAGE, NAME = 400, 1500, 100  # characters shown of a problem line, of a message, of a name
+_HIDDEN = re.compile(
+    "[^\n\x20-\x7e\xa0-\u061b\u061d-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\ue000-\ufdcf\ufdf0-\ufefe\uff00-\ufff8\U00010000-\U0001fffd]"
+)
+_PILED = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3,}")
+
+
+def plain(text: object, most: int = NAME) -> str:
+    """At most `most` characters of `text`, on as many lines; what cannot be shown is U+FFFD.
+
+    >>> plain("red \\x1b[31m")
+    'red \ufffd[31m'
+    >>> plain("x" * 1000, 10)
+    'xxxxxxxxxx ... (1,000 characters)'
+    """
+    whole = str(text)
+    shown = _PILED.sub("\ufffd", _HIDDEN.sub("\ufffd", whole[:most].replace("\t", " ")))
+    return shown if len(whole) <= most else f"{shown} ... ({len(whole):,} characters)"
+
+
+def one_line(text: object, most: int = NAME) -> str:
+    """The same, of the first line."""
+    return plain(str(text).partition("\n")[0], most)
+
+
+def ratio(value: float) -> str:
+    """An error over slack, short.
+
+    >>> ratio(0.0), ratio(0.314159), ratio(1234.5)
+    ('0', '0.31', '1.2e+03')
+    """
+    return "0" if value == 0 else f"{value:.2g}"
+
+
+def number(text: str) -> str:
+    """A number as short as it can be said without loss.
+
+    >>> number("5.5101297694794727e-40"), number("2"), number("nan")
+    ('5.510129769479473e-40', '2', 'nan')
+    """
+    try:
+        value = float(text)
+    except (ValueError, TypeError):
+        return plain(text, 30)
+    return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 and value else repr(value).removesuffix(".0")

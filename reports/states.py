@@ -1,0 +1,54 @@
+"""How each state of a (method, law, op) looks: a symbol, a word and a class of the style sheet, never a colour alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from convlaws.console import state
+from convlaws.results import Finding
+
+__all__ = ["FAILED", "LOOKS", "Look", "is_mutant", "look", "state", "worst"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A state on the page."""
+
+    state: str
+    symbol: str
+    css: str
+    says: str
+
+
+# the worst first: a cell of the matrix shows the worst of its ops
+LOOKS = {
+    row.state: row
+    for row in (
+        Look("broken", "\u2717", "b", "the law does not hold"),
+        Look("crashed", "!", "c", "the method raised, or its process died"),
+        Look("hung", "\u221e", "h", "no answer within the time limit"),
+        Look("known", "k", "n", "a failure that is on record, with its lines"),
+        Look("vacuous", "?", "v", "nothing broke, but on too little to say so"),
+        Look("kept", "\u2713", "k", "held on enough examples that mean something"),
+        Look("refused", "\u2013", "r", "out of the method's declared scope"),
+        Look("not tried", "", "z", "not in this file"),
+    )
+}
+FAILED = ("broken", "crashed", "hung")
+
+
+def look(finding: Finding) -> Look:
+    """How a finding is drawn."""
+    return LOOKS[state(finding)]
+
+
+def worst(findings: Iterable[Finding]) -> Look:
+    """The look of the worst of them; 'not tried' if there is none."""
+    order = list(LOOKS)
+    return LOOKS[min(map(state, findings), key=order.index, default="not tried")]
+
+
+def is_mutant(method: str) -> bool:
+    """Whether a method is wrong on purpose: the registry of mutants names them so."""
+    return method.startswith("mutant-")

@@ -1,0 +1,156 @@
+"""Whether a known finding still shows: hand-made entries about methods of ours, run for real."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from test_cli import convlaws, records, refused
+
+from convlaws import known
+from convlaws.engines.user import user_method
+from convlaws.environment import hidden_by, lacks
+from convlaws.known import Known
+from convlaws.results import Finding, Verdict
+from convlaws.sandbox.client import Sandbox
+from convlaws.shares import shares
+from convlaws.standing import ROUNDS, State, gone, standing
+
+SHOWN = "n1c1k1_x3_r2_s1_p0_d2_g1 fprop float32 contiguous integers seed=0"
+KEPT = "n1c1k1_x3_r2_s1_p0_d1_g1 fprop float32 contiguous integers seed=0"
+MUTANT = "mutant-forgotten-dilation"
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+def entry(*lines: str, **fields) -> Known:
+    plain = {"id": "k", "methods": (MUTANT,), "laws": ("equals-the-definition", "homogeneous"), "lines": lines}
+    return Known(**{**plain, **fields})
+
+
+# --- the states ---------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("found", "state", "why", "surprise"),
+    [
+        (entry(SHOWN), State.SHOWS, "", False),
+        (entry(SHOWN, KEPT), State.SHOWS, "1 of its 2 lines", False),
+        (entry(KEPT), State.FIXED, "", True),
+        (entry(KEPT, package="numpy", versions=">=1"), State.FIXED, "none of its lines shows it in 3 fresh processes", True),
+        (entry(KEPT, package="numpy", versions="<1"), State.FIXED, "is outside of its versions <1", False),
+        (entry(KEPT, package="numpy", versions=">=99"), State.UNSEEN, "is outside of its versions >=99", False),
+        (entry(SHOWN, package="numpy", versions="<1"), State.SHOWS, "is outside of its versions <1", True),
+        (entry(KEPT, processor=("avx9000",)), State.UNSEEN, "the processor has no avx9000", False),
+        (entry(SHOWN, processor=("avx9000",)), State.SHOWS, "", False),
+        (entry(SHOWN, signatures=("nan",)), State.FIXED, "", True),
+        (entry(SHOWN, package="nowhere-at-all"), State.CANNOT, "nowhere-at-all is not installed", False),
+        (entry(SHOWN, methods=("cuda-cudnn",)), State.CANNOT, "CUDA", False),
+        (entry(), State.CANNOT, "it has no lines", False),
+    ],
+)
+def test_each_state_says_why(found, state, why, surprise, box):
+    stands = standing(found, box)
+
+    assert (stands.state, stands.surprise) == (state, surprise)
+    assert why in stands.why
+
+
+def test_what_shows_in_some_rounds_is_flaky(box, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(
+        "import os, pathlib\nimport torch.nn.functional as F\n"
+        f"seen = pathlib.Path({str(tmp_path / 'seen')!r})\n"
+        "def conv(x, w, b, stride, padding, dilation, groups):\n"
+        "    first = seen.read_text() if seen.exists() else str(os.getpid())\n"
+        "    seen.write_text(first)\n"
+        "    y = F.conv1d(x, w, b, stride, padding, dilation, groups)\n"
+        "    return y + 1 if first == str(os.getpid()) else y\n"  # wrong in the first process that ever calls it
+    )
+    method = user_method(f"{tmp_path}/mine.py:conv", "conv1d")
+    monkeypatch.setattr("convlaws.standing.rows", lambda *kinds: [method])
+
+    stands = standing(entry(KEPT, methods=("*/mine.py:conv",)), box)
+
+    assert str(stands) == f"flaky 1/{ROUNDS}"
+
+
+def test_only_what_does_not_show_is_told_after_a_search(box):
+    asked = [entry(SHOWN, id="there"), entry(KEPT, id="fixed"), entry(KEPT, id="nowhere", package="nowhere-at-all")]
+
+    assert [s.entry.id for s in gone(asked, box)] == ["fixed"]
+
+
+# --- processors -----------------------------------------------------------------------------
+def test_an_entry_about_another_processor_explains_nothing():
+    assert lacks(("avx9000",)) == "the processor has no avx9000"
+    assert not entry(SHOWN, processor=("avx9000",)).is_about(MUTANT)
+    assert entry(SHOWN, processor=("!avx9000",)).is_about(MUTANT)
+
+
+def test_a_variable_that_holds_a_library_back_is_a_reason_not_to_see(monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+
+    assert hidden_by(("!avx9000",)) == "ONEDNN_MAX_CPU_ISA=AVX2 may choose other kernels"
+    assert hidden_by(()) == ""
+
+
+# --- shares ---------------------------------------------------------------------------------
+def test_a_share_counts_each_cell_once_though_it_has_two_findings():
+    cell = {"method": "m", "law": "w", "op": "fprop", "drawn": 20, "explained": {"k": 3}, "avoided": {"a": 5}}
+    twice = [Finding(verdict=Verdict.BROKEN, known="k", **cell), Finding(verdict=Verdict.BROKEN, **cell)]
+    other = Finding(verdict=Verdict.KEPT, method="m", law="v", op="fprop", drawn=25)
+
+    avoided, explained = shares([*twice, other])
+
+    assert (avoided.id, avoided.avoided, avoided.cases, avoided.share) == ("a", 5, 50, 0.1)
+    assert (explained.id, explained.explained, explained.cells, explained.share) == ("k", 3, 1, 0.06)
+
+
+# --- the command ------------------------------------------------------------------------------
+def test_the_ledger_is_listed_with_threads_and_shares():
+    plain, as_json = convlaws("known", "torch-half*"), convlaws("known", "--json")
+
+    assert (plain.returncode, as_json.returncode) == (0, 0)
+    assert "thread: pytorch/pytorch#68048" in plain.stdout
+    listed = {k["id"]: k for k in json.loads(as_json.stdout)}
+    assert listed.keys() == {k.id for k in known.load().entries}
+    assert 0.1 < listed["torch-half-partials"]["covered"] < 0.9
+    assert all(0 <= k["covered"] < 1 for k in listed.values())
+    assert all(k["thread"] or k["searched"] for k in listed.values())
+
+
+def test_the_lines_of_the_ledger_are_run():
+    done = convlaws("known", "--check", "torch-half-partials", "--json")
+
+    [found] = json.loads(done.stdout)
+    assert found["state"] == "shows"
+    assert set(found["lines"].values()) == {ROUNDS}
+    assert done.returncode == 0
+
+
+def test_an_id_that_is_none_is_refused_in_a_line():
+    said = refused("known", "nothing")
+
+    assert "no known finding 'nothing'; there are " in said
+    assert "torch-half-partials" in said
+
+
+# --- the same findings in a function of somebody's -----------------------------------------------
+def test_a_function_is_known_as_the_row_that_is_at_work_in_it(tmp_path):
+    out = tmp_path / "out.jsonl"
+    (tmp_path / "mine.py").write_text("import torch\nconv = torch.nn.functional.conv1d\n")
+    (tmp_path / "lines.txt").write_text("n2c1k1_x4_r1_s1_p0_d1_g1 wgrad float16 contiguous integers seed=0\n")
+    words = ("check", "mine.py:conv", "--signature", "conv1d", "--problems", "lines.txt", "--law", "equals-the-definition")
+
+    new = convlaws(*words, cwd=tmp_path)
+    known_as = convlaws(*words, "--known-as", "torch-onednn", "--json", out, cwd=tmp_path)
+
+    assert (new.returncode, known_as.returncode) == (1, 0), new.stdout + known_as.stdout
+    [found, summary] = records(out)
+    assert found["known"] == "torch-half-partials"
+    [hidden] = summary["known_findings"]
+    assert (hidden["id"], hidden["explained"], hidden["share"]) == ("torch-half-partials", 1, 1.0)
+    assert "no method or engine 'torch-one'" in refused(*words, "--known-as", "torch-one", cwd=tmp_path)
