@@ -7,7 +7,7 @@ REPORT := build/report
 GPU_BUDGET ?= 300
 GALLERY := reports/gallery
 GPU_LIMITS = --memory-limit 16384 --time-limit 60 --budget $(GPU_BUDGET)
-ENGINES := 'jax*' 'onnx*' 'openvino*' 'opencv*' 'ncnn*' 'mlx*'
+ENGINES := 'jax*' 'onnx*' 'openvino*' 'opencv*' 'ncnn*' 'mlx*' 'mnn*'
 ON_GPU = PYTHONPATH=build/site $(PYTHON)
 
 .PHONY: verify gallery test lint gpu clean

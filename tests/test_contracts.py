@@ -519,7 +519,7 @@ def test_a_transform_brings_its_roundings_to_results_of_no_terms():
 
 # --- the table -----------------------------------------------------------------------
 def test_an_unknown_contract_is_named_with_those_that_exist():
-    with pytest.raises(UnknownName, match="no contract 'exact'; there are plain, storage"):
+    with pytest.raises(UnknownName, match="no contract 'exact'; there are plain, ftz"):
         contract("exact")
 
 

@@ -7,17 +7,16 @@ from collections.abc import Callable
 from convlaws.problem import Problem
 
 
-def _a_tap_sees_only_padding(p: Problem) -> bool:
-    """Along some axis there is a tap that no position of the kernel lays over the input."""
+def _unseen(p: Problem) -> list[list[bool]]:
+    """For each axis and tap, whether no position of the kernel lays it over the input."""
     spec = p.spec
     extents, positions = (spec.output, spec.extent) if spec.transposed else (spec.spaced, spec.output)
     sizes = (positions, spec.kernel, spec.stride, spec.dilation, spec.sides)
     elements = (range(0, n, between) for n, between in zip(extents, spec.input_dilation, strict=True))
-    return any(
-        not any(o * stride + t * dilation - low in there for o in range(count))
+    return [
+        [not any(o * stride + t * dilation - low in there for o in range(count)) for t in range(taps)]
         for there, count, taps, stride, dilation, (low, _) in zip(elements, *sizes, strict=True)
-        for t in range(taps)
-    )
+    ]
 
 
 def _fewer_results_than_dilation(p: Problem) -> bool:
@@ -34,13 +33,20 @@ def _a_rest_of_the_stride(p: Problem) -> bool:
     return any((extent + sum(sides) - reach) % stride for extent, sides, reach, stride in axes)
 
 
+def _in_a_row(sizes: tuple[int, ...]) -> bool:
+    return sorted(sizes)[-1] == 9 and set(sorted(sizes)[:-1]) <= {1}
+
+
 CONDITIONS: dict[str, Callable[[Problem], bool]] = {
-    "a tap sees only padding": _a_tap_sees_only_padding,
+    "a tap sees only padding": lambda p: any(map(any, _unseen(p))),
+    "no tap sees the input": lambda p: any(map(all, _unseen(p))),
     "one input channel a group": lambda p: p.spec.in_channels == p.spec.groups,
     "at most 4 input channels a group": lambda p: p.spec.in_channels <= 4 * p.spec.groups,
     "fewer results than the dilation": _fewer_results_than_dilation,
     "groups of more than one channel": lambda p: {p.spec.in_channels, p.spec.out_channels} != {p.spec.groups},
     "padding beyond the kernel": lambda p: any(max(s) >= r for s, r in zip(p.spec.sides, p.spec.reach, strict=True)),
+    "nine taps in a row": lambda p: _in_a_row(p.spec.kernel),
+    "a reach of nine in a row": lambda p: _in_a_row(p.spec.reach),
     "a rest of the stride": _a_rest_of_the_stride,
     "padding that the kernel does not reach across": lambda p: any(
         low >= reach for (low, _), reach in zip(p.spec.sides, p.spec.reach, strict=True)
