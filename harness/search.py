@@ -16,6 +16,7 @@ from hypothesis import Phase
 
 from convlaws.allowance import Allowance
 from convlaws.cells import Cell, Failure, Origin
+from convlaws.census import Census
 from convlaws.drawing import draw, quiet
 from convlaws.errors import HarnessError
 from convlaws.examine import Oracle, Outcome, examine, holds_under
@@ -74,6 +75,7 @@ class Search:
         self.jobs: list[list[Cell]] = []
         self.serving: list[Cell] = []
         self.allowance = Allowance(plan.budget, 1, 1)
+        self.census = Census()
         self.refused: list[Finding] = []
         self.waiting: list[tuple[Cell, Failure, Origin]] = []
         self.trail: dict[str, deque[str]] = {}
@@ -92,7 +94,7 @@ class Search:
                 self.waiting.clear()
                 self.notify({"lost": f"the search ended early: {error}"})
             self._shrink()
-            self.notify({"judged": self.judged})
+            self.notify({"judged": self.judged, "census": self.census.record()})
         return self.findings()
 
     def prepare(self) -> None:
@@ -185,6 +187,8 @@ class Search:
     def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
         trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))
         known = self.explained(cell, problem, outcome) if outcome.verdict.bad else ""
+        if outcome.verdict not in (Verdict.REFUSED, Verdict.VACUOUS):
+            self.census.see(cell.method.name, problem)
         if cell.law.name == DEFINITION and outcome.verdict in (Verdict.KEPT, Verdict.BROKEN):
             cell.hold(problem.dtype, holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers))
         failure = cell.add(problem, outcome, known, own=origin.scope == cell.scope)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
+from convlaws.features import features
 from convlaws.reports.geometry import parsed
 from convlaws.reports.plain import plain
 from convlaws.results import Finding, Verdict
-from convlaws.scope import Scope, features
+from convlaws.scope import WHOLE
 
 MOST_REASONS = 6
 _WORDS = {
@@ -73,33 +74,46 @@ class Share:
 
 @dataclass(frozen=True)
 class Sample:
-    """The problems that the findings name: the last one judged of each (method, law, op), or the shrunk failing one."""
+    """Problems: all that were judged (`ledger`), or those that the findings name (see `sample`)."""
 
     size: int
     axes: list[tuple[str, list[Share]]]
     pairs: list[tuple[str, list[str]]]  # a triangle: feature, and the share of value pairs seen with each earlier feature
     names: list[str]
     pairwise: float
+    methods: Sequence[tuple[str, int, str]] = ()  # of a ledger: method, its problems, its share of all pairs
 
 
 def sample(findings: Sequence[Finding]) -> Sample | None:
-    """The distribution of what was drawn, as far as the file shows it."""
+    """Of the last problem judged of each (method, law, op), and the failing ones: all that a file without a ledger shows."""
     lines = {f.problem for f in findings if f.problem}
     seen = [{k: _say(v) for k, v in features(p).items()} for line in sorted(lines) if (p := parsed(line))]
     if not seen:
         return None
-    whole = {name: [_say(v) for v in getattr(Scope(), name)] for name in seen[0]}
-    axes = [(_WORDS.get(name, name), _shares(values, Counter(s[name] for s in seen))) for name, values in whole.items()]
-    met = {pair: _met(whole, seen, *pair) for pair in combinations(whole, 2)}
+    whole = {name: [_say(v) for v in getattr(WHOLE, name)] for name in seen[0]}
+    counts = {name: Counter(s[name] for s in seen) for name in whole}
+    return laid(len(seen), whole, counts, {pair: _met(whole, seen, *pair) for pair in combinations(whole, 2)})
+
+
+def laid(
+    size: int,
+    whole: Mapping[str, list[str]],
+    counts: Mapping[str, Counter[str]],
+    met: Mapping[tuple[str, str], tuple[int, int]],
+    methods: Sequence[tuple[str, int, str]] = (),
+) -> Sample:
+    """The tables of the page: `counts` of each value of each axis, and `met` (pairs seen, all pairs) of each two axes."""
+    axes = [(_WORDS.get(name, plain(name)), _shares(values, counts[name])) for name, values in whole.items()]
     names = list(whole)
-    triangle = [(_WORDS.get(b, b), [_per_cent(met[a, b]) for a in names[:i]]) for i, b in enumerate(names) if i]
+    triangle = [(_WORDS.get(b, plain(b)), [_per_cent(met[a, b]) for a in names[:i]]) for i, b in enumerate(names) if i]
     every = sum(total for _, total in met.values())
-    return Sample(len(seen), axes, triangle, [_WORDS.get(n, n) for n in names[:-1]], sum(n for n, _ in met.values()) / every)
+    heads = [_WORDS.get(n, plain(n)) for n in names[:-1]]
+    return Sample(size, axes, triangle, heads, sum(n for n, _ in met.values()) / every, methods)
 
 
 def _shares(values: list[str], count: Counter[str]) -> list[Share]:
-    total = sum(count.values())
-    return [Share(v, count[v], count[v] / total) for v in values]
+    total = sum(count.values()) or 1
+    return [Share(plain(v), count[v], count[v] / total) for v in values]
 
 
 def _met(whole: dict[str, list[str]], seen: list[dict[str, str]], a: str, b: str) -> tuple[int, int]:

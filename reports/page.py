@@ -15,6 +15,7 @@ from markupsafe import Markup
 from convlaws.reports import accuracy, coverage, held, surroundings, verdicts
 from convlaws.reports.cards import Card, anchors, cards, grouped
 from convlaws.reports.judge import judge
+from convlaws.reports.ledger import ledger
 from convlaws.reports.matrix import failed, matrix, sheets
 from convlaws.reports.merging import Run
 from convlaws.reports.plain import plain
@@ -108,7 +109,7 @@ def _lower(run: Run, about: Sequence[Finding], findings: Sequence[Finding], wher
         "against_terms": accuracy.against_terms(about),
         "held": held.table(about),
         "tried": coverage.tried(about),
-        "sample": coverage.sample(about),
+        "sample": ledger(run.summaries) or coverage.sample(about),
         "judge": judge(findings, where),
         "speed": beside.speed,
         "runs": len(run.summaries),

@@ -17,7 +17,19 @@ FOLDERS = {"convlaws": ROOT / "harness", "convlaws.strategies": ROOT / "strategi
 ROOMS = [
     ["errors", "formats", "spec_text", "spec_rules", "spec", "fills", "problem", "layouts"],
     ["maps", "definition", "specials", "oracle", "magnitudes", "bounds", "contracts", "compare", "evidence"],
-    ["features", "scope", "home", "request", "results", "catalogue", "accelerator", "environment", "run_files", "shares"]
+    [
+        "features",
+        "scope",
+        "census",
+        "home",
+        "request",
+        "results",
+        "catalogue",
+        "accelerator",
+        "environment",
+        "run_files",
+        "shares",
+    ]
     + ["differences"],
     ["strategies"],
     ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],

@@ -6,6 +6,7 @@ import sys
 import time
 
 from convlaws import environment
+from convlaws.census import AXES
 from convlaws.commands.identity import run_id
 from convlaws.methods.registry import ON_GPU
 from convlaws.plan import Plan
@@ -21,10 +22,12 @@ class Counted:
     def __init__(self):
         self.by_worker: dict[int, int] = {}
         self.interrupted = False
+        self.census: dict[str, dict] = {}
         self.lost: list[str] = []  # whose findings ended with their worker, in words
 
     def see(self, event: dict) -> None:
         """Take note of a progress event."""
+        self.census |= event.get("census", {})
         self.interrupted |= event.get("interrupted", False)
         self.lost += [event["lost"]] if "lost" in event else []
         if "judged" in event:
@@ -70,6 +73,7 @@ class Account:
             "interrupted": self.judged.interrupted,
             "lost": self.judged.lost,
             "unfinished": not done,
+            "coverage": {"axes": AXES, "methods": self.judged.census},
             **counts(findings),
         }
 
