@@ -50,7 +50,8 @@ def test_a_killed_run_leaves_what_it_had_found_and_the_file_of_the_run_before(wo
     suite.write_text("<old/>")
     running = started(*LONG, "--workers", workers, "--json", out, "--junit", suite)
     part, xml_part = tmp_path / "out.jsonl.part", tmp_path / "out.xml.part"
-    until(lambda: has_a_failure(part) and xml_part.stat().st_size, running)
+    # the files are written one after the other, so the later one may be behind
+    until(lambda: has_a_failure(part) and "<failure" in xml_part.read_text(), running)
 
     os.killpg(running.pid, signal.SIGKILL)
     running.communicate(timeout=30)
