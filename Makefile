@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-BUDGET ?= 125
+BUDGET ?= 240
 REPORT := build/report
 GPU_BUDGET ?= 300
 GALLERY := reports/gallery

@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from convlaws.formats import FORMATS, Format, lowest_bit, round_to
-from convlaws.magnitudes import fft_bound, winograd_magnitude
+from convlaws.magnitudes import winograd_magnitude
 from convlaws.oracle import Answer, floats
 from convlaws.spec import ConvSpec
 
@@ -230,10 +230,16 @@ def winograd_any(m: int) -> Bound:
     return bound
 
 
-def fft(a, acc, out):
-    """The norm-wise bound, and what underflows on the way: every one of the L (4 log2 L + 4) operations of the
-    transforms may lose eta, which later products weigh by at most the sum of the other operand."""
-    mass = [float(np.abs(v[np.isfinite(v)]).sum()) for v in a.lowest]
-    size = 4.0**a.spec.ndim * (max(v.size for v in a.lowest) + a.R.size + 4)
-    lost = acc.eta * size * (4 * np.log2(size) + 4) * (1 + sum(mass))
-    return fft_bound(a, acc.unit) + 2 * acc.unit * a.S + lost
+def transformed(bound: Callable[[Answer, float], np.ndarray], axes: int = 0) -> Bound:
+    """The norm-wise `bound`, and what underflows on the way, for transforms over the spatial axes and `axes` more.
+
+    Each of the L (4 log2 L + 4) operations may lose eta, which later products weigh by at most the sum of the other operand.
+    """
+
+    def whole(a, acc, out):
+        mass = [float(np.abs(v[np.isfinite(v)]).sum()) for v in a.lowest]
+        size = 4.0 ** (a.spec.ndim + axes) * (max(v.size for v in a.lowest) + a.R.size + 4)
+        lost = acc.eta * size * (4 * np.log2(size) + 4) * (1 + sum(mass))
+        return bound(a, acc.unit) + 2 * acc.unit * a.S + lost
+
+    return whole

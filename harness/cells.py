@@ -18,6 +18,7 @@ from convlaws.results import LEAST, Finding, Verdict, counted, too_few
 from convlaws.scope import Scope
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
+OWN = 0.25  # of its examples that must be drawn from its own scope; drawing costs as much as judging a few
 TABLES = ("vacuous", "refused", "explained", "avoided", "ran", "holds")  # that go into a finding as they are
 KERNELS = 12  # names of kernels that a cell remembers
 HOPELESS = 5  # refusals, without an example, after which a cell is left alone
@@ -104,8 +105,8 @@ class Cell:
 
     @property
     def lacks(self) -> float:
-        """How many more it needs; half of them of its own scope, as what a narrower method can do shows little of it."""
-        return max(self.goal - self.examples, self.goal / 2 - self.own)
+        """How many more it needs; some of its own scope, as what a narrower method can do shows little of it."""
+        return max(self.goal - self.examples, OWN * self.goal - self.own)
 
     def add(self, problem: Problem, outcome: Outcome, known: str = "", *, own: bool = False) -> Failure | None:
         """Count an outcome (`own`: drawn for it); returns a failure that is a first of its kind (see `each`)."""

@@ -23,7 +23,6 @@ from convlaws.bounds import (
     exact_plain,
     exact_storage,
     exact_winograd2,
-    fft,
     flushing,
     never_exact,
     operand_bound,
@@ -31,11 +30,13 @@ from convlaws.bounds import (
     single,
     storage_bound,
     tensor_core,
+    transformed,
     winograd_any,
     winograd_bound,
 )
 from convlaws.errors import UnknownName
 from convlaws.formats import FORMATS, TF32, Format, accumulator, round_to
+from convlaws.magnitudes import fft_bound, fft_channels_bound
 from convlaws.oracle import Answer, floats
 from convlaws.spec import ConvSpec
 
@@ -174,7 +175,22 @@ _ROWS = (
         spreads=True,
         covers=_is_winograd,
     ),
-    Contract("fft", "fast Fourier transform: one bound for a whole plane", fft, never_exact, spreads=True, covers=_not_bias),
+    Contract(
+        "fft",
+        "fast Fourier transform: one bound for a whole plane",
+        transformed(fft_bound),
+        never_exact,
+        spreads=True,
+        covers=_not_bias,
+    ),
+    Contract(
+        "fft-channels",
+        "the same over the channels too: one bound for a whole image",
+        transformed(fft_channels_bound, axes=1),
+        never_exact,
+        spreads=True,
+        covers=lambda spec, op: op == "fprop" and spec.groups == 1 and not spec.transposed and spec.padding_mode == "zeros",
+    ),
     Contract("single", "computed in float32, whatever type is asked for", single, never_exact),
     Contract("bf16x3", "three products of bfloat16 parts", bf16x3, never_exact, covers=_not_bias),
     Contract("tf32", "operands rounded to TF32 first", operand_bound(TF32), exact_operand(TF32), covers=_not_bias),

@@ -100,6 +100,23 @@ def fft_bound(a: Answer, unit: float) -> np.ndarray:
     return bound.reshape(bound.shape + (1,) * (a.R.ndim - bound.ndim)) * np.ones(a.R.shape)
 
 
+def fft_channels_bound(a: Answer, unit: float) -> np.ndarray:
+    """The same where the transform runs over the channels too, as one axis more: norms of whole images, and one plane.
+
+    For fprop of one group. An image whose channels differ by orders of magnitude has the error of the largest everywhere.
+    """
+    spec, w = a.spec, np.abs(a.operands["w"].astype(np.float64)).reshape(a.spec.out_channels, -1)
+    if not spec.images:
+        return np.zeros(a.R.shape)
+    image = np.sqrt((a.operands["x"].astype(np.float64).reshape(spec.images, -1) ** 2).sum(-1))
+    size = 2 * spec.in_channels * prod(2 * (n + low + high) for n, (low, high) in zip(spec.extent, spec.sides, strict=True))
+    f = 6.66 * log2(max(size, 2))
+    kernels = (2 * f + 5) * np.sqrt((w**2).sum(-1)) + f * w.sum(-1)
+    bound = unit * np.outer(image, kernels)
+    bound = bound[0] if spec.batch is None else bound
+    return bound.reshape(bound.shape + (1,) * spec.ndim) * np.ones(a.R.shape)
+
+
 def _wide(spec: ConvSpec) -> tuple[int, ...]:
     return spec.output if spec.transposed else spec.spaced
 

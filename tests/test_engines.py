@@ -11,11 +11,15 @@ from convlaws.contracts import contract, interval
 from convlaws.engines import host, scipy_signal, torch_cpu
 from convlaws.errors import SpecError, UsageError
 from convlaws.fills import FILLS
+from convlaws.laws.registry import find as laws
 from convlaws.layouts import place
 from convlaws.methods.frame import bits_to_array
-from convlaws.methods.registry import _TABLE
+from convlaws.methods.registry import _TABLE, get
 from convlaws.oracle import answer
 from convlaws.problem import DTYPES, LAYOUTS, OPS, RESULT, Problem, shape_of
+from convlaws.replay import repeated
+from convlaws.results import Verdict
+from convlaws.sandbox.client import Bare
 from convlaws.scope import FINITE
 from convlaws.spec import PADDING_MODES, ConvSpec
 from convlaws.spec_rules import why_empty
@@ -229,3 +233,14 @@ def test_threads_are_set_where_the_library_is_loaded():
         host.set_threads(before)
 
     assert inside == 2
+
+
+def test_a_transform_over_the_channels_has_the_error_of_the_largest_of_them():
+    problem = Problem.parse("n1c2k1_x2_r2_s1_p0_d1_g1 fprop float32 contiguous wild seed=35")
+    law = laws(["powers-of-two-cancel-in-a-channel"])  # scales the channels apart
+    method = get("scipy-correlate-fft")
+
+    with Bare() as box:
+        verdicts = [repeated(m, law, [problem], box)[0][1].verdict for m in (method, method.declares("fft"))]
+
+    assert verdicts == [Verdict.KEPT, Verdict.BROKEN]

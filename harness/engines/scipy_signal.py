@@ -79,7 +79,7 @@ def _row(name: str, says: str, code: str, scope: Scope, *, contract: str, method
 
 
 _row("scipy-correlate", "scipy.signal.correlate by the direct sum", "correlate", SCOPE, contract="plain", method="direct")
-_row("scipy-correlate-fft", "scipy.signal.correlate by FFT", "correlate", SCOPE, contract="fft", method="fft")
+_row("scipy-correlate-fft", "scipy.signal.correlate by FFT", "correlate", SCOPE, contract="fft-channels", method="fft")
 _row(
     "scipy-correlate2d",
     "scipy.signal.correlate2d",
