@@ -173,7 +173,8 @@ SCOPE = Scope(
     padding=(*WORDED, "even", "uneven"),
     padding_mode=("zeros",),
 )
-BIAS = replace(SCOPE, ops=OPS, bias=(True,))
+# in a graph the weight gradient of groups raises, and does not say that it is the groups
+BIAS = replace(SCOPE, ops=OPS, bias=(True,), grouping=("one",))
 BFLOAT = replace(SCOPE, dtypes=("bfloat16",), padding=WORDED)
 LINE = replace(SCOPE, ndim=(1,), dtypes=(*WIDER, "bfloat16"), padding=WORDED)
 VOLUME = replace(LINE, ndim=(3,), grouping=("one",))
