@@ -17,6 +17,7 @@ ASKED = [  # words and numbers for the padding, strides, all axes, a bias, a tra
         "n2c4k6_x9_r3_s1_psame_d1_g1",
         "n2c4k6_x9x5_r3x2_s2x1_psameupper_d1x1_g1",
         "n2c4k6_x9x5_r3x2_s2x1_p1:0x0_d1x1_g1",
+        "n2c4k6_x9x5_r3x2_s1x1_psame_d2x1_g2",
         "n2c4k6_x9x5_r3x2_s2x1_p1x0_d1x1_g1_b",
         "n1c2k3_x5x4x6_r3x2x1_s1x2x1_pvalid_d1x1x1_g1",
         "n2c4k6_x5x4_r3x2_s2x1_p1x0_d1x1_g1_t1x0",
