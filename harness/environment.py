@@ -16,7 +16,7 @@ from convlaws.results import digest
 VARIABLES = ("OMP_", "MKL_", "DNNL_", "ONEDNN_", "CUDA_", "CUDNN_")  # what libraries choose their kernels by
 PACKAGES = (
     *("convlaws", "torch", "numpy", "scipy", "hypothesis", "ml_dtypes", "nvidia-cudnn-frontend"),
-    *("jax", "jaxlib", "onnxruntime", "onnx", "openvino", "opencv-python-headless", "ncnn", "mlx", "MNN"),
+    *("jax", "jaxlib", "onnxruntime", "onnx", "openvino", "opencv-python-headless", "ncnn", "mlx", "MNN", "tensorflow-cpu"),
 )
 
 

@@ -148,6 +148,7 @@ _ROOMS = {
         "convlaws.engines.ncnn_cpu",
         "convlaws.engines.mlx_cpu",
         "convlaws.engines.mnn_cpu",
+        "convlaws.engines.tensorflow_cpu",
         "convlaws.engines.third_party",
     ),
     "compiled": ("convlaws.engines.torch_compiled",),
