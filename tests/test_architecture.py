@@ -47,6 +47,7 @@ STRANGERS = [  # pairs that the order alone would allow
     ("reports", "search", "a report is made from a file, years later, without the methods"),
 ]
 HEAVY = {"torch", "scipy", "jax", "onnxruntime", "openvino", "cv2", "ncnn", "MNN", "tensorflow", "mlx", "numba", "triton"}
+HEAVY |= {"iree"}
 LONGEST_FILE, LONGEST_FUNCTION = 250, 25
 
 
