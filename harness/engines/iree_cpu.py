@@ -148,4 +148,8 @@ SCOPE = Scope(
 )
 _row("compiled-iree", "linalg.conv_1d_ncw_fcw to 3d, compiled by IREE", SCOPE)
 _row("compiled-iree-o3", "the same with all of IREE's optimizations", SCOPE, "--iree-opt-level=O3")
-_row("compiled-iree-grouped", "linalg.conv_2d_ngchw_gfchw, compiled by IREE", replace(SCOPE, ndim=(2,), grouping=("some", "depthwise")))
+_row(
+    "compiled-iree-grouped",
+    "linalg.conv_2d_ngchw_gfchw, compiled by IREE",
+    replace(SCOPE, ndim=(2,), grouping=("some", "depthwise")),
+)
