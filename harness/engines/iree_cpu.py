@@ -96,7 +96,7 @@ def _bytecode(text: str, flags: tuple[str, ...]) -> bytes:
 @lru_cache(maxsize=KEPT)
 def _compiled(text: str, flags: tuple[str, ...]) -> Callable[..., Any]:
     """(x, w) -> y on the calling thread."""
-    import iree.runtime as runtime
+    from iree import runtime
 
     context = runtime.SystemContext(config=runtime.Config("local-sync"))
     context.add_vm_module(runtime.VmModule.copy_buffer(context.instance, _bytecode(text, flags)))

@@ -208,7 +208,7 @@ def get(name: str) -> Method:
 
 
 def _is_open(row: Method, glob: str) -> bool:
-    """Whether a glob may select a row: of what runs here, '*' means what is meant to be right, others are asked for by their kind."""
+    """Whether a glob may select a row that runs here: '*' means what is meant to be right, others are asked for by their kind."""
     return not row.absent and (row.kind in ("method", "engine") or glob.startswith(row.kind))
 
 
