@@ -1,9 +1,9 @@
-"""Compilers through the sandbox: the rows of IREE."""
+"""Compilers through the sandbox: the rows of IREE and of TVM."""
 
 import pytest
 from engines_in_sandbox import mismatch, reply
 
-from convlaws.engines import iree_cpu
+from convlaws.engines import iree_cpu, tvm_cpu
 from convlaws.known import load
 from convlaws.methods.registry import find, get, rows
 from convlaws.problem import Problem
@@ -11,6 +11,7 @@ from convlaws.request import Ending
 from convlaws.sandbox.client import Sandbox
 
 needs_iree = pytest.mark.skipif(not iree_cpu.PACKAGE.installed, reason="iree-base-compiler is not installed")
+needs_tvm = pytest.mark.skipif(not tvm_cpu.PACKAGE.installed, reason="apache-tvm is not installed")
 IREE = ("compiled-iree", "compiled-iree-o3", "compiled-iree-grouped")
 ASKED = [  # one to three axes, each size another; one group, some, depthwise; an empty batch
     f"{spec} fprop {dtype} contiguous normal seed=1"
@@ -21,6 +22,9 @@ ASKED = [  # one to three axes, each size another; one group, some, depthwise; a
         "n2c4k6_x7x6_r3x2_s2x1_p0x0_d1x2_g2",
         "n1c3k6_x5x4_r2x3_s1x1_p0x0_d2x1_g3",
         "n0c2k2_x5x4_r2x3_s1x1_p0x0_d1x1_g1",
+        "n2c4k6_x9_r3_s2_p1:2_d2_g2",
+        "n2c3k4_x7x6_r3x2_s2x1_p1:0x0:2_d1x2_g1",
+        "n1c4k6_x5x4x6_r3x2x1_s1x2x1_p1:2x0x0:1_d1x1x2_g2",
     )
     for dtype in ("float32", "float64")
 ]
@@ -45,6 +49,19 @@ def test_a_row_keeps_its_contract_on_what_is_in_its_scope(box, name):
         assert found.ending is Ending.ANSWERED, f"{problem}: {found.message}"
         assert found.ran.startswith("llvm-cpu of IREE")
         assert mismatch(row, problem, found.output) is None, problem
+
+
+@needs_tvm
+@pytest.mark.parametrize("line", ASKED)
+def test_tvm_keeps_its_contract_on_each_side_of_each_axis(box, line):
+    row, problem = get("compiled-tvm"), Problem.parse(line)
+
+    found = reply(box, row, problem)
+
+    assert row.scope.refuses(problem) is None
+    assert found.ending is Ending.ANSWERED, found.message
+    assert found.ran.startswith("LLVM of TVM")
+    assert mismatch(row, problem, found.output) is None
 
 
 @needs_iree
@@ -88,5 +105,7 @@ def test_what_linalg_lacks_is_out_of_scope(line):
 
 
 def test_the_rows_are_asked_for_by_name_only():
-    assert {row.name for row in rows("compiled", absent=True)} >= set(IREE)
-    assert not {m.name for m in find(["*"])} & set(IREE)
+    named = {*IREE, "compiled-tvm"}
+
+    assert {row.name for row in rows("compiled", absent=True)} >= named
+    assert not {m.name for m in find(["*"])} & named

@@ -154,7 +154,7 @@ _ROOMS = {
         "convlaws.engines.mnn_cpu",
         "convlaws.engines.third_party",
     ),
-    "compiled": ("convlaws.engines.torch_compiled", "convlaws.engines.iree_cpu"),
+    "compiled": ("convlaws.engines.torch_compiled", "convlaws.engines.iree_cpu", "convlaws.engines.tvm_cpu"),
     "cuda": ("convlaws.engines.torch_cuda",),
     "cudnn": ("convlaws.engines.cudnn_plans",),
     "mutant": ("convlaws.mutants",),
