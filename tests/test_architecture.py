@@ -46,7 +46,22 @@ STRANGERS = [  # pairs that the order alone would allow
     ("reports", "examine", "a report is made from a file, years later, without the methods"),
     ("reports", "search", "a report is made from a file, years later, without the methods"),
 ]
-HEAVY = {"torch", "scipy", "jax", "onnxruntime", "openvino", "cv2", "ncnn", "MNN", "tensorflow", "mlx", "numba", "triton"}
+HEAVY = {
+    "torch",
+    "scipy",
+    "jax",
+    "onnxruntime",
+    "openvino",
+    "cv2",
+    "ncnn",
+    "MNN",
+    "tensorflow",
+    "mlx",
+    "numba",
+    "triton",
+    "iree",
+    "tvm",
+}
 LONGEST_FILE, LONGEST_FUNCTION = 250, 25
 
 

@@ -97,6 +97,14 @@ def test_releases_come_in_their_own_order(bare):
     assert found.index("1.9.0") < found.index("1.10.0") < found.index("1.16.0")
 
 
+def test_what_stands_beside_an_engine_may_have_its_version():
+    package = Package(name="six", module="no_such.part", beside=("seven=={version}", "numpy"))
+
+    assert Environment(package, "1.2").requirements[:3] == ("six==1.2", "seven==1.2", "numpy")
+    assert package.requirement == "six seven numpy"
+    assert not package.installed
+
+
 def test_a_method_of_ours_has_no_versions():
     with pytest.raises(UsageError, match="part of convlaws"):
         resolve(["im2col@1.0"], Calling())

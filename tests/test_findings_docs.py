@@ -15,7 +15,7 @@ from convlaws.known import load
 DOCS = Path(__file__).parent.parent / "docs"
 SCRIPTS = sorted((DOCS / "findings").glob("*.py"))
 ENTRIES = {entry.id: entry for entry in load().entries}
-ENGINES = {"torch", "jax", "onnx", "onnxruntime", "openvino", "cv2", "ncnn", "mlx", "MNN", "tensorflow"}
+ENGINES = {"torch", "jax", "onnx", "onnxruntime", "openvino", "cv2", "ncnn", "mlx", "MNN", "tensorflow", "iree"}
 
 
 def imported(script: Path) -> set[str]:

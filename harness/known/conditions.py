@@ -37,6 +37,13 @@ def _in_a_row(sizes: tuple[int, ...]) -> bool:
     return sorted(sizes)[-1] == 9 and set(sorted(sizes)[:-1]) <= {1}
 
 
+def _one_place_and_more(p: Problem) -> bool:
+    """On an undilated axis of more than one tap there is one result, and input behind the kernel."""
+    spec = p.spec
+    axes = zip(spec.padded, spec.output, spec.kernel, spec.dilation, strict=True)
+    return any(count == dilation == 1 < taps < there for there, count, taps, dilation in axes)
+
+
 CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "a tap sees only padding": lambda p: any(map(any, _unseen(p))),
     "no tap sees the input": lambda p: any(map(all, _unseen(p))),
@@ -48,6 +55,7 @@ CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "nine taps in a row": lambda p: _in_a_row(p.spec.kernel),
     "a reach of nine in a row": lambda p: _in_a_row(p.spec.reach),
     "a rest of the stride": _a_rest_of_the_stride,
+    "one result on an undilated axis, and input behind it": _one_place_and_more,
     "padding that the kernel does not reach across": lambda p: any(
         low >= reach for (low, _), reach in zip(p.spec.sides, p.spec.reach, strict=True)
     ),

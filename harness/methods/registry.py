@@ -23,6 +23,7 @@ ContractRule = Callable[[ConvSpec, str, str], str]
 class Package:
     """What pip installs for an engine: the distribution `name`, whose versions are the engine's, and what it needs `beside`.
 
+    What is `beside` may name "{version}", that of the engine.
     `pins` are (versions, requirement): what versions of some age need on top, such as an old NumPy.
     """
 
@@ -39,19 +40,22 @@ class Package:
     @property
     def requirement(self) -> str:
         """What a user asks pip for."""
-        return " ".join((self.name, *self.beside))
+        return " ".join((self.name, *(need.replace("=={version}", "") for need in self.beside)))
 
     def beside_of(self, version: str) -> tuple[str, ...]:
         """What a version needs beside itself."""
         from packaging.specifiers import SpecifierSet  # not at the top: the child of an old version has only NumPy
 
         pinned = (need for versions, need in self.pins if SpecifierSet(versions).contains(version, prereleases=True))
-        return (*self.beside, *pinned)
+        return (*(need.replace("{version}", version) for need in self.beside), *pinned)
 
 
 @lru_cache(maxsize=64)
 def _there(module: str) -> bool:
-    return find_spec(module) is not None
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a.b, there is no a
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +155,7 @@ _ROOMS = {
         "convlaws.engines.tensorflow_cpu",
         "convlaws.engines.third_party",
     ),
-    "compiled": ("convlaws.engines.torch_compiled",),
+    "compiled": ("convlaws.engines.torch_compiled", "convlaws.engines.iree_cpu", "convlaws.engines.tvm_cpu"),
     "cuda": ("convlaws.engines.torch_cuda",),
     "cudnn": ("convlaws.engines.cudnn_plans",),
     "mutant": ("convlaws.mutants",),
@@ -205,8 +209,8 @@ def get(name: str) -> Method:
 
 
 def _is_open(row: Method, glob: str) -> bool:
-    """Whether a glob may select a row: '*' means what is meant to be right and runs here, others are asked for by their kind."""
-    return (row.kind in ("method", "engine") and not row.absent) or glob.startswith(row.kind)
+    """Whether a glob may select a row that runs here: '*' means what is meant to be right, others are asked for by their kind."""
+    return not row.absent and (row.kind in ("method", "engine") or glob.startswith(row.kind))
 
 
 def find(patterns: Iterable[str]) -> list[Method]:
