@@ -60,6 +60,7 @@ CONDITIONS: dict[str, Callable[[Problem], bool]] = {
         low >= reach for (low, _), reach in zip(p.spec.sides, p.spec.reach, strict=True)
     ),
     "fewer than 8 input channels a group": lambda p: p.spec.in_channels < 8 * p.spec.groups,
+    "rows of one strided result": lambda p: p.spec.output[-1] == 1 and p.spec.stride[-1] > 1,
     "a dilated axis of one tap": lambda p: any(r == 1 and d > 1 for r, d in zip(p.spec.kernel, p.spec.dilation, strict=True)),
     "an output padding not below the stride": lambda p: any(
         o >= s for o, s in zip(p.spec.output_padding, p.spec.stride, strict=True)
