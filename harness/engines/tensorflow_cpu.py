@@ -32,6 +32,7 @@ HOME = Home(modules=("tensorflow",), variables=(*QUIET, ("TF_ENABLE_ONEDNN_OPTS"
 EIGEN = replace(HOME, variables=(*QUIET, ("TF_ENABLE_ONEDNN_OPTS", "0")))
 UNSUPPORTED = (
     "Current CPU implementations do not yet support dilation rates larger than 1",
+    "Current CPU implementation does not yet support dilation rates larger than 1",
     "CPU implementation of Conv3D currently only supports dilated rates of 1",
     "Gradients for grouped convolutions are not supported on CPU",
 )
