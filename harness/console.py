@@ -73,6 +73,15 @@ def by_method(findings: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
+def unasked(findings: Sequence[Finding]) -> str:
+    """A line for each method that was refused everything for one and the same reason: it is not installed, say."""
+    reasons: dict[str, set[str]] = {}
+    for f in findings:
+        reasons.setdefault(f.method, set()).add(f.message if f.verdict is Verdict.REFUSED else "")
+    alone = {method: next(iter(said)) for method, said in reasons.items() if len(said) == 1}
+    return "\n".join(f"{method}: {reason}" for method, reason in alone.items() if reason)
+
+
 def _refused_share(findings: Sequence[Finding]) -> float:
     """Of the drawn problems, how many were refused."""
     drawn = sum(f.drawn for f in findings)

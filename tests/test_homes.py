@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from convlaws.console import unasked
 from convlaws.engines.host import target_of
 from convlaws.engines.user import user_method
 from convlaws.home import Home
@@ -152,6 +153,7 @@ def test_what_is_not_installed_is_refused_with_what_pip_should_get():
     mine = [f for f in found if f.method == method.name]
     assert {f.verdict for f in mine} == {Verdict.REFUSED}
     assert all("pip install 'no-such-engine six'" in f.message for f in mine)
+    assert unasked(found) == f"{method.name}: {mine[0].message}"
 
 
 def test_a_slow_engine_does_not_starve_the_others(kernel):

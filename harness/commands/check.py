@@ -159,7 +159,7 @@ def _print(findings: list[Finding], absent: list[Standing], account: Account, mo
     click.echo()
     click.echo(console.by_method(findings))
     told = [f"known finding {s.entry.id}: {s}" for s in absent]
-    for text in (console.failures(findings, most=most), console.known_summary(shares(findings), told)):
+    for text in (console.unasked(findings), console.failures(findings, most=most), console.known_summary(shares(findings), told)):
         if text:
             click.echo(f"\n{text}")
     click.echo(f"\n{console.verdict_line(findings, account.judged.total, account.seconds)}")
