@@ -171,8 +171,8 @@ class Search:
         draw(origin.scope, judge_all, origin.seed, quiet(origin.count, Phase.generate), target.job)
 
     def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
-        if not cell.wants:
-            return
+        if not cell.wants or (cell.examples >= cell.goal and origin.scope != cell.scope):
+            return  # all that it still lacks are problems of its own scope
         late = self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget
         if late or self.interrupt.pressed:
             raise _StopError
