@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
+from convlaws.census import said
 from convlaws.features import features
 from convlaws.reports.geometry import parsed
 from convlaws.reports.plain import plain
@@ -87,10 +88,10 @@ class Sample:
 def sample(findings: Sequence[Finding]) -> Sample | None:
     """Of the last problem judged of each (method, law, op), and the failing ones: all that a file without a ledger shows."""
     lines = {f.problem for f in findings if f.problem}
-    seen = [{k: _say(v) for k, v in features(p).items()} for line in sorted(lines) if (p := parsed(line))]
+    seen = [{k: said(v) for k, v in features(p).items()} for line in sorted(lines) if (p := parsed(line))]
     if not seen:
         return None
-    whole = {name: [_say(v) for v in getattr(WHOLE, name)] for name in seen[0]}
+    whole = {name: [said(v) for v in getattr(WHOLE, name)] for name in seen[0]}
     counts = {name: Counter(s[name] for s in seen) for name in whole}
     return laid(len(seen), whole, counts, {pair: _met(whole, seen, *pair) for pair in combinations(whole, 2)})
 
@@ -125,7 +126,3 @@ def _met(whole: dict[str, list[str]], seen: list[dict[str, str]], a: str, b: str
 
 def _per_cent(met: tuple[int, int]) -> str:
     return f"{100 * met[0] // met[1]}"  # rounded down, so that 100 is all of them
-
-
-def _say(value: object) -> str:
-    return ("no", "yes")[value] if isinstance(value, bool) else str(value)

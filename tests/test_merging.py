@@ -8,8 +8,10 @@ import sys
 from itertools import permutations
 
 import pytest
+from click.testing import CliRunner
 from findings_made import LINE, OTHER, made, told, written
 
+from convlaws.cli import cli
 from convlaws.errors import SchemaError, UsageError
 from convlaws.reports.merging import merged
 from convlaws.reports.shards import lines, shards
@@ -265,3 +267,13 @@ def test_real_shards_are_added_and_a_shard_that_ran_again_is_not(tmp_path):
     for f in together.findings:
         assert f.examples == alone["again"][f.method] + alone["b"][f.method]
     assert {f.method for f in together.findings if f.verdict.bad} == {"mutant-forgotten-dilation"}
+
+
+def test_merging_files_without_a_record_writes_a_file_without_one(tmp_path):
+    (tmp_path / "empty.jsonl").touch()
+
+    done = CliRunner().invoke(cli, ["merge", str(tmp_path / "empty.jsonl"), "-o", str(tmp_path / "out.jsonl")])
+
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "out.jsonl").read_text() == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.jsonl", "out.jsonl"]

@@ -8,6 +8,7 @@ import click
 
 from convlaws.commands.outputs import Part
 from convlaws.reports.shards import lines, shards
+from convlaws.results import counted
 
 
 def run(files: tuple[Path, ...], output: Path) -> None:
@@ -19,8 +20,4 @@ def run(files: tuple[Path, ...], output: Path) -> None:
         click.echo(f"convlaws: {note}", err=True)
     records = sum(len(group) for shard in found for group in shard.cells.values())
     places = len({shard.environment for shard in found})
-    click.echo(f"{records:,} findings of {len(found)} {_many(len(found), 'run')} in {places} {_many(places, 'environment')}")
-
-
-def _many(count: int, word: str) -> str:
-    return word if count == 1 else f"{word}s"
+    click.echo(f"{records:,} findings of {counted(len(found), 'run')} in {counted(places, 'environment')}")

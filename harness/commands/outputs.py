@@ -51,7 +51,7 @@ class Part:
     def write(self, findings: list[Finding], *, done: bool = False) -> None:
         """Put these findings there, all or nothing; `done` moves the file to its place."""
         text = self.render(findings, done)
-        if not text:  # it is made at the end only
+        if not text and not done:  # it is made at the end only
             return
         if self.direct:
             if done:
