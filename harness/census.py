@@ -7,16 +7,11 @@ from collections.abc import Mapping
 from itertools import combinations, product
 from typing import Any
 
-from convlaws.features import features
+from convlaws.features import features, said
 from convlaws.problem import Problem
 from convlaws.scope import WHOLE
 
 Axes = Mapping[str, list[str]]
-
-
-def said(value: object) -> str:
-    """A value as the file has it."""
-    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
 
 
 def places(axes: Axes) -> dict[tuple[str, str, str, str], int]:

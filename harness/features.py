@@ -61,3 +61,12 @@ def features(problem: Problem) -> dict[str, object]:
     if "_features" not in kept:
         kept["_features"] = {name: feature(problem) for name, feature in _FEATURES.items()}
     return kept["_features"]
+
+
+def said(value: object) -> str:
+    """A value of a feature in words.
+
+    >>> said(True), said("one")
+    ('yes', 'one')
+    """
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from convlaws.cells import Cell, refused_cell
 from convlaws.drawing import possible
 from convlaws.examine import unable
+from convlaws.features import said
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method
 from convlaws.results import LEAST, Finding
@@ -53,9 +54,5 @@ def _clash(law: Scope, method: Scope) -> str:
     for name in Scope.__dataclass_fields__:
         mine, theirs = getattr(law, name), getattr(method, name)
         if Scope(**{name: mine}).meet(Scope(**{name: theirs})) is None:
-            return f"the law is about {name} {_say(mine)}, the method does only {_say(theirs)}"
+            return f"the law is about {name} {', '.join(map(said, mine))}, the method does only {', '.join(map(said, theirs))}"
     return "the law is about no problem that is in the method's scope"
-
-
-def _say(values: tuple) -> str:
-    return ", ".join({True: "yes", False: "no"}.get(v, str(v)) for v in values)

@@ -30,8 +30,8 @@ def between(releases: Sequence[str], first: str, last: str) -> list[str]:
     """
     for wanted in (first, last):
         if wanted not in releases:
-            near = ", ".join(sorted(releases, key=lambda r: r != wanted[: len(r)])[-8:])
-            raise UsageError(f"{wanted} is no release that pip can install here; the newest are {near}")
+            newest = ", ".join(sorted(releases, key=Version)[-8:])
+            raise UsageError(f"{wanted} is no release that pip can install here; the newest are {newest}")
     if Version(first) >= Version(last):
         raise UsageError(f"--from {first} is not older than --to {last}")
     return [r for r in sorted(releases, key=Version) if Version(first) <= Version(r) <= Version(last)]

@@ -12,7 +12,7 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
-from convlaws.features import ALL_PADDINGS, BATCHES, GROUPINGS, PADDINGS, features
+from convlaws.features import ALL_PADDINGS, BATCHES, GROUPINGS, PADDINGS, features, said
 from convlaws.fills import FILLS
 from convlaws.problem import DTYPES, LAYOUTS, OPS, Problem
 from convlaws.spec import PADDING_MODES, ConvSpec
@@ -75,7 +75,7 @@ class Scope:
             if value not in getattr(self, name):
                 if name == "empty" and value:
                     return f"{why_empty(problem.spec)}: {_WORDS[name]} is not done"
-                return f"{_WORDS.get(name, name)} is {_say(value)}, only {_list(getattr(self, name))} is done"
+                return f"{_WORDS.get(name, name)} is {said(value)}, only {_list(getattr(self, name))} is done"
         return self._size(problem.spec)
 
     def _size(self, spec: ConvSpec) -> str | None:
@@ -156,12 +156,8 @@ _LIMITS = {
 }
 
 
-def _say(value: object) -> str:
-    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-
-
 def _list(values: tuple) -> str:
-    return " or ".join(map(_say, values)) if values else "nothing"
+    return " or ".join(map(said, values)) if values else "nothing"
 
 
 # --- how two scopes meet -----------------------------------------------------------

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from convlaws.census import said
-from convlaws.features import features
+from convlaws.features import features, said
 from convlaws.reports.geometry import parsed
 from convlaws.reports.plain import plain
 from convlaws.results import Finding, Verdict

@@ -6,8 +6,8 @@ from itertools import combinations, product
 
 import pytest
 
-from convlaws.census import AXES, Census, places, said
-from convlaws.features import features
+from convlaws.census import AXES, Census, places
+from convlaws.features import features, said
 from convlaws.problem import Problem
 from convlaws.reports.ledger import ledger
 
