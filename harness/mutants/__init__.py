@@ -1,5 +1,27 @@
-"""Methods that are wrong on purpose, each in one way: they prove that the laws can fail."""
+"""Methods that are wrong on purpose, each in one way: they prove that the laws can fail.
+
+A package that adds laws uses them to show that its laws see something:
+
+>>> from convlaws.mutants import mistakes
+>>> [m.name for m in mistakes() if m.needs == ("circular", "strided")]
+[]
+"""
 
 from convlaws.mutants import behaviour, beyond, healthy, indexing, numerics
+from convlaws.mutants.registry import DEFECTS, Mistake, mistakes, mutant, right
+from convlaws.mutants.triggers import TRIGGERS, Trigger
 
-__all__ = ["behaviour", "beyond", "healthy", "indexing", "numerics"]
+__all__ = [
+    "DEFECTS",
+    "TRIGGERS",
+    "Mistake",
+    "Trigger",
+    "behaviour",
+    "beyond",
+    "healthy",
+    "indexing",
+    "mistakes",
+    "mutant",
+    "numerics",
+    "right",
+]

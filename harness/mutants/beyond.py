@@ -12,7 +12,7 @@ from convlaws.scope import WIDE, Scope
 _EVERYTHING = Scope(**WIDE, macs=50_000)
 
 
-@mutant("fprop", scope=_EVERYTHING)
+@mutant("fprop", scope=_EVERYTHING, defect="indexing", thread="?")
 def crops_the_other_end(spec, op, a):
     """Takes off high what is to be taken off low, and low what is to be taken off high."""
     if min(map(min, spec.sides)) >= 0:
@@ -21,7 +21,7 @@ def crops_the_other_end(spec, op, a):
     return right(replace(spec, padding=sides), op, a)
 
 
-@mutant("fprop", scope=_EVERYTHING)
+@mutant("fprop", scope=_EVERYTHING, defect="indexing", thread="?")
 def input_dilation_repeats(spec, op, a):
     """Repeats the elements of a dilated input where zeros should be between them."""
     if max(spec.input_dilation) == 1 or not a["x"].size:
@@ -33,7 +33,7 @@ def input_dilation_repeats(spec, op, a):
     return right(replace(spec, extent=spec.spaced, input_dilation=()), op, {**a, "x": x})
 
 
-@mutant("fprop", "dgrad", "wgrad", scope=_EVERYTHING)
+@mutant("fprop", "dgrad", "wgrad", scope=_EVERYTHING, defect="indexing", thread="?")
 def same_forgets_the_stride(spec, op, a):
     """Pads for SAME as if the stride were 1: as many results, but of windows that begin elsewhere."""
     if spec.padding not in ("sameupper", "samelower") or 0 in spec.extent:
@@ -43,7 +43,7 @@ def same_forgets_the_stride(spec, op, a):
     return right(replace(spec, padding=sides), op, a)
 
 
-@mutant("fprop", scope=_EVERYTHING)
+@mutant("fprop", scope=_EVERYTHING, defect="indexing", thread="?")
 def one_result_at_least(spec, op, a):
     """Gives a zero where the kernel reaches over more than there is, and there should be nothing."""
     y = right(spec, op, a)

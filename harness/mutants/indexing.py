@@ -9,14 +9,14 @@ import numpy as np
 from convlaws.mutants.registry import mutant, right
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", thread="?")
 def flipped_kernel(spec, op, a):
     """Computes the true (flipped) convolution."""
     taps = tuple(range(2, 2 + spec.ndim))
     return right(spec, op, {**a, "w": np.flip(a["w"], taps)})
 
 
-@mutant()
+@mutant(defect="indexing", thread="?")
 def flipped_everywhere(spec, op, a):
     """A consistently flipped convolution: forward and gradients agree with each other, not with the definition."""
     taps = tuple(range(2, 2 + spec.ndim))
@@ -26,14 +26,14 @@ def flipped_everywhere(spec, op, a):
     return np.flip(result, taps) if op == "wgrad" else result
 
 
-@mutant("fprop", "dgrad", "wgrad")
+@mutant("fprop", "dgrad", "wgrad", defect="indexing", thread="?")
 def swapped_padding(spec, op, a):
     """Puts the low padding high and the high one low."""
     sides = tuple((high, low) for low, high in spec.sides)
     return right(replace(spec, padding=sides), op, a)
 
 
-@mutant("fprop", "dgrad")
+@mutant("fprop", "dgrad", defect="indexing", thread="?")
 def forgotten_dilation(spec, op, a):
     """Reads neighbouring elements where the kernel has holes."""
     w = np.zeros((*a["w"].shape[:2], *spec.reach), a["w"].dtype)
@@ -41,7 +41,7 @@ def forgotten_dilation(spec, op, a):
     return right(replace(spec, kernel=spec.reach, dilation=(1,) * spec.ndim), op, {**a, "w": w})
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", thread="?")
 def first_group_twice(spec, op, a):
     """Computes the last group with the first group's weights."""
     size = a["w"].shape[0] // spec.groups
@@ -50,7 +50,7 @@ def first_group_twice(spec, op, a):
     return right(spec, op, {**a, "w": w})
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", thread="?")
 def lost_channel_tail(spec, op, a):
     """Forgets the last input channel when there is one more than a multiple of four."""
     axis = 0 if spec.batch is None else 1
@@ -60,7 +60,7 @@ def lost_channel_tail(spec, op, a):
     return right(spec, op, {**a, "x": x})
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", thread="?")
 def lost_width_tail(spec, op, a):
     """Leaves the last column of odd outputs of stride two at zero."""
     y = right(spec, op, a)
@@ -69,7 +69,7 @@ def lost_width_tail(spec, op, a):
     return y
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", thread="?")
 def square_stride(spec, op, a):
     """Takes the first axis' stride for every axis, and fills up with the last column."""
     square = replace(spec, stride=(spec.stride[0],) * spec.ndim, output_padding=(0,) * spec.ndim)
@@ -78,7 +78,7 @@ def square_stride(spec, op, a):
     return np.pad(y, room)[tuple(map(slice, spec.y_shape))]
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", thread="?")
 def same_pads_low(spec, op, a):
     """Puts the odd element of 'same' padding low."""
     if spec.padding != "same":
@@ -86,7 +86,7 @@ def same_pads_low(spec, op, a):
     return right(replace(spec, padding=tuple((high, low) for low, high in spec.sides)), op, a)
 
 
-@mutant("fprop", "dgrad", "wgrad")
+@mutant("fprop", "dgrad", "wgrad", defect="indexing", thread="?")
 def reflect_repeats_the_edge(spec, op, a):
     """Reflects about the border of the first element, not about its middle."""
     if spec.padding_mode != "reflect":
@@ -99,7 +99,7 @@ def reflect_repeats_the_edge(spec, op, a):
     return right(replace(spec, extent=extent, padding="valid", padding_mode="zeros"), op, {**a, "x": x})
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", thread="?")
 def second_image_is_the_first(spec, op, a):
     """Has a batch stride of zero."""
     if spec.batch is None:
@@ -107,7 +107,7 @@ def second_image_is_the_first(spec, op, a):
     return right(spec, op, {**a, "x": np.broadcast_to(a["x"][:1], a["x"].shape)})
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", thread="?")
 def pointwise_ignores_stride(spec, op, a):
     """Its fast path for 1x1 kernels takes the first elements instead of every s-th."""
     y = right(spec, op, a)
@@ -117,20 +117,20 @@ def pointwise_ignores_stride(spec, op, a):
     return right(replace(spec, stride=(1,) * spec.ndim, extent=spec.output), op, {**a, "x": x})
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", thread="?")
 def output_padding_shifts(spec, op, a):
     """Puts the output padding before the output instead of after it."""
     y = right(spec, op, a)
     return np.roll(y, spec.output_padding, tuple(range(-spec.ndim, 0)))
 
 
-@mutant("dgrad")
+@mutant("dgrad", defect="indexing", thread="?")
 def dgrad_unflipped(spec, op, a):
     """The input gradient convolves with the kernel as it is."""
     return right(spec, op, {**a, "w": np.flip(a["w"], tuple(range(2, 2 + spec.ndim)))})
 
 
-@mutant("wgrad")
+@mutant("wgrad", defect="indexing", thread="?")
 def wgrad_of_the_first_image(spec, op, a):
     """The weight gradient forgets all images but the first."""
     gy = a["gy"].copy()
@@ -139,13 +139,13 @@ def wgrad_of_the_first_image(spec, op, a):
     return right(spec, op, {**a, "gy": gy})
 
 
-@mutant("wgrad")
+@mutant("wgrad", defect="indexing", thread="?")
 def wgrad_swaps_channels(spec, op, a):
     """The weight gradient has the input channels of a group in reverse."""
     return right(spec, op, a)[:, ::-1].copy()
 
 
-@mutant("bgrad")
+@mutant("bgrad", defect="indexing", thread="?")
 def bgrad_is_the_mean(spec, op, a):
     """The bias gradient is divided by the batch."""
     return (right(spec, op, a) / max(spec.images, 1)).astype(a["gy"].dtype)
