@@ -8,7 +8,7 @@ may run; which one did, it does not tell.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -128,8 +128,10 @@ def _cloned(array: np.ndarray) -> Any:
 # --- the adapters ----------------------------------------------------------------------
 def one(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any], mat: Callable[..., Any] = _cloned) -> np.ndarray:
     """One image; the weights are the network's."""
-    x = arrays["x"]
-    net = _network(spec, ("x",), _stored(spec, arrays), options)
+    return _of_one(_network(spec, ("x",), _stored(spec, arrays), options), spec, arrays["x"], mat)
+
+
+def _of_one(net: Any, spec: ConvSpec, x: np.ndarray, mat: Callable[..., Any]) -> np.ndarray:
     bits = x.view(np.uint16) if x.dtype.name == "bfloat16" else x
     given = mat(bits if spec.batch is None else bits[0])
     result = np.array(_run(net, {"x": given}, AS_IT_IS if x.dtype.itemsize == 2 else 0))  # a copy: its memory goes with the net
@@ -141,6 +143,14 @@ def one(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any], mat
 def shared(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
     """The same on the memory of the caller's array."""
     return one(spec, op, arrays, options, _shared)
+
+
+def _ready(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> Iterator[Callable[[], np.ndarray]]:
+    net = _network(spec, ("x",), _stored(spec, arrays), options)
+    yield lambda: _of_one(net, spec, arrays["x"], _cloned)
+
+
+READY = {"one": _ready}
 
 
 def fed(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
