@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from convlaws.problem import Problem
@@ -63,7 +64,7 @@ def _product_rate(dtype: str, threads: int) -> float:
     best, until = 0.0, time.perf_counter() + PATIENCE
     for side in SIDES:
         a, b = (torch.randn(side, side).to(getattr(torch, dtype)) for _ in "ab")
-        took = _least(lambda a=a, b=b: torch.mm(a, b), until)
+        took = _least(partial(torch.mm, a, b), until)
         best = max(best, 2 * side**3 / took)
         if time.perf_counter() > until:
             break

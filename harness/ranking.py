@@ -73,7 +73,8 @@ def table(timings: Sequence[Timing], *, width: int, most: int | None = None) -> 
     timed = [t for t in timings if t.seconds]
     lines = [heading(timings[0], width)]
     if timed:
-        lines += _aligned([[c.head for c in COLUMNS], *([c.cell(t, timed[0]) for c in COLUMNS] for t in timed[:most])], width)
+        rows = [[c.head for c in COLUMNS], *([c.cell(t, timed[0]) for c in COLUMNS] for t in timed[:most])]
+        lines += _aligned(rows, width, [c.needed for c in COLUMNS])
     if most and len(timed) > most:
         lines.append(f"  and {len(timed) - most} slower: {_named(timed[most:])}")
     lines += (f"  no time: {_wrong(t)}" for t in timings if t.verdict.bad)
@@ -105,7 +106,7 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
-def _aligned(rows: list[list[str]], width: int, needed: Sequence[int] = tuple(c.needed for c in COLUMNS)) -> list[str]:
+def _aligned(rows: list[list[str]], width: int, needed: Sequence[int]) -> list[str]:
     """The first column to the left, the others to the right; columns are left out until the rest fits."""
     size = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     kept = list(range(len(size)))

@@ -66,8 +66,8 @@ class _Cut:
     @property
     def spec(self) -> ConvSpec:
         """The sizes of the part."""
-        sides = {f"{side}_channels": len(self._channels(side)) for side in ("in", "out")}
-        return replace(self.whole, groups=len(self.groups), **sides)
+        inside, outside = (len(self._channels(side)) for side in ("in", "out"))
+        return replace(self.whole, groups=len(self.groups), in_channels=inside, out_channels=outside)
 
     def _axis(self, side: str) -> tuple:
         lead = () if self.whole.batch is None else (slice(None),)

@@ -133,7 +133,6 @@ class Trial:
     def record(self, name: str = "", times: int = 1, bound: float = 0.0) -> Timing:
         """What is known: of a method that is wrong no time."""
         problem = self.judged.problem
-        low, median, high = quantiles(self.blocks, n=4, method="inclusive") if len(self.blocks) > 1 else (self.blocks or [0.0]) * 3
         return Timing(
             name=name or str(problem),
             times=times,
@@ -142,9 +141,7 @@ class Trial:
             verdict=self.verdict,
             message=self.message,
             contract=self.method.contract(problem.spec, problem.op, problem.dtype),
-            seconds=median if self.blocks else None,
-            low=low if self.blocks else None,
-            high=high if self.blocks else None,
+            **_quartiles(self.blocks),
             blocks=len(self.blocks),
             calls=self.calls,
             threads=self.threads,
@@ -155,6 +152,14 @@ class Trial:
             ratio=self.ratio if self.blocks else None,
             judged=self.judged.part.share,
         )
+
+
+def _quartiles(blocks: list[float]) -> dict[str, float]:
+    """The median and the quartiles, as the fields of a Timing; nothing of nothing."""
+    if not blocks:
+        return {}
+    found = quantiles(blocks, n=4, method="inclusive") if len(blocks) > 1 else blocks * 3
+    return dict(zip(("low", "seconds", "high"), found, strict=True))
 
 
 def _smaller(problem: Problem, method: Method) -> Problem | None:

@@ -96,7 +96,9 @@ class Times:
 
 def to_text(timings: Sequence[Timing], machine: dict[str, Any]) -> str:
     """The file: the timings, and the machine in the last line."""
-    return "".join(f"{line}\n" for line in (*(t.to_line() for t in timings), dump({**machine, "kind": "machine", "schema": SCHEMA})))
+    return "".join(
+        f"{line}\n" for line in (*(t.to_line() for t in timings), dump({**machine, "kind": "machine", "schema": SCHEMA}))
+    )
 
 
 def read_times(path: str | PathLike[str]) -> Times:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.markup import escape
 
 from convlaws import environment
 from convlaws.catalogue import Named, read_problems
 from convlaws.catalogues import catalogue, names
 from convlaws.commands import options
-from convlaws.commands.outputs import whole
+from convlaws.commands.outputs import Part
 from convlaws.commands.warning import warn
 from convlaws.engines.layers import layers
 from convlaws.errors import LineError, UsageError
@@ -25,7 +29,6 @@ from convlaws.methods.registry import Method, rows
 from convlaws.problem import Problem
 from convlaws.ranking import LEGEND, refusals, table, together
 from convlaws.reports.choice import standalone
-from convlaws.results import Verdict
 from convlaws.rounds import Course
 from convlaws.targets import resolve
 from convlaws.timings import Times, Timing, to_text
@@ -44,17 +47,36 @@ def run(targets: tuple[str, ...], **o: Any) -> int:
     warn()
     problems = [variant for target in targets for named in _problems(target, o) for variant in _variants(named, o)]
     methods = _methods(o)
-    machine = Machine(_pinned(o["threads"]))
-    with whole(o["json_path"]) as write_json, whole(o["report_path"]) as write_page:
-        found = _timed(problems, methods, machine, o)
-        record = {"threads": machine.threads, "products": machine.products, "copying": machine.copying}
-        facts = {**record, "environment": environment.facts()}
-        flat = [t for timings in found for t in timings]
-        write_json(to_text(flat, facts))
-        write_page(standalone(Times(flat, facts)))
+    machine = Machine(o["threads"])
+    parts = _parts(o, machine)
+    try:
+        with _pinned(o["threads"]):
+            found = _timed(problems, methods, machine, parts, o)
+        flat = [replace(t, bound=machine.bound(Problem.parse(t.problem))) for timings in found for t in timings]
+        for part in parts:
+            part.write(flat, done=True)
+    except BaseException:
+        left = "".join(part.forget() for part in parts if part.part.exists())
+        if left:
+            click.echo(f"convlaws: it ended early{left}", err=True)
+        raise
     if any(t.verdict.bad for t in flat):
         return FOUND
     return KEPT if any(t.seconds for t in flat) else NOTHING
+
+
+def _parts(o: dict[str, Any], machine: Machine) -> list[Part[Timing]]:
+    """The files that are asked for: what is known so far beside its place, the whole at its place at the end."""
+
+    def facts() -> dict[str, Any]:
+        rates = {"threads": machine.threads, "products": machine.products, "copying": machine.copying}
+        return {**rates, "environment": environment.facts()}
+
+    renders = {
+        "json_path": lambda found, done: to_text(found, facts() if done else {}),
+        "report_path": lambda found, done: standalone(Times(found, facts())) if done else "",
+    }
+    return [Part(o[name], render) for name, render in renders.items() if o[name]]
 
 
 def _problems(target: str, o: dict[str, Any]) -> list[Named]:
@@ -100,25 +122,62 @@ def _methods(o: dict[str, Any]) -> list[Method]:
     return [replace(m, scope=replace(m.scope, macs=DEARER * m.scope.macs)) for m in chosen]
 
 
-def _pinned(threads: int) -> int:
+@contextmanager
+def _pinned(threads: int) -> Iterator[None]:
     """Hold this process and its children to as many CPUs: not every library takes a number of threads."""
-    cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+    cpus = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set()
     if cpus and threads > len(cpus):
         raise UsageError(f"--threads {threads}: this process may use {len(cpus)} CPUs")
-    if cpus:
-        os.sched_setaffinity(0, cpus[:threads])
-    return threads
+    try:
+        if cpus:
+            os.sched_setaffinity(0, sorted(cpus)[:threads])
+        yield
+    finally:
+        if cpus:
+            os.sched_setaffinity(0, cpus)
 
 
-def _timed(problems: Sequence[Named], methods: Sequence[Method], machine: Machine, o: dict[str, Any]) -> list[list[Timing]]:
+def _timed(
+    problems: Sequence[Named], methods: Sequence[Method], machine: Machine, parts: list[Part[Timing]], o: dict[str, Any]
+) -> list[list[Timing]]:
     """The timings by problem, printed as they come."""
     width = min(shutil.get_terminal_size((100, 24)).columns, WIDEST)
-    several, found = len(problems) > 1, []
-    with running(options.setting(o)) as runner, _telling() as notify:
+    most = MOST if len(problems) > 1 and not o["all"] else None
+    found: list[list[Timing]] = []
+    with running(options.setting(o)) as runner, _watched() as notify:
         course = Course(methods, runner, o["budget"] or BUDGET * len(problems), machine.threads, notify)
         for timings in course.run(problems, machine):
             notify("")
             found.append(timings)
-            click.echo(table(timings, width=width, most=MOST if several and not o["all"] else None) + "\n")
+            click.echo(table(timings, width=width, most=most) + "\n")
+            for part in parts:
+                part.write([t for each in found for t in each])
     _print_end(found, width)
     return found
+
+
+@contextmanager
+def _watched() -> Iterator[Callable[[str], None]]:
+    """A function that shows on a terminal what is timed now; an empty text clears it."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda text: None
+        return
+    status = console.status("")
+
+    def show(text: str) -> None:
+        (status.start if text else status.stop)()
+        status.update(escape(text))
+
+    try:
+        yield show
+    finally:
+        status.stop()
+
+
+def _print_end(found: list[list[Timing]], width: int) -> None:
+    if len(found) > 1:
+        click.echo(f"all {len(found)} problems, each as often as it is there\n{together(found, width)}\n")
+    elif refused := refusals(found, width):
+        click.echo(f"not asked\n{refused}\n")
+    click.echo(fill(LEGEND, width))

@@ -93,8 +93,9 @@ def measured(
 ) -> tuple[Answer, dict[str, Any]]:
     """The answer to a call, and what was measured of it (see `stopwatch`).
 
-    What is timed is what a user pays again and again. A row whose module has `READY`, by the name of its code a
-    generator function that yields the call, is prepared beforehand: a session is built there, a graph recorded. Memory is that of one whole call.
+    What is timed is what a user pays again and again. A row whose module has `READY` (by the name of its code a
+    generator function that yields the call) is prepared beforehand: a session is built there, a graph recorded.
+    Memory is that of one whole call.
     """
     ready = None if how.get("memory") else _ready(target)
     if ready is None:

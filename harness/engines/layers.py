@@ -77,7 +77,9 @@ def _run(address: str, shape: str) -> dict[str, Any]:
     try:
         model = model if isinstance(model, torch.nn.Module) else model()
         if not isinstance(model, torch.nn.Module):
-            raise UsageError(f"{address} gives a {type(model).__name__}, no torch.nn.Module; a function is timed by --methods {address}")
+            raise UsageError(
+                f"{address} gives a {type(model).__name__}, no torch.nn.Module; a function is timed by --methods {address}"
+            )
         found, others = hooked(model, torch.randn(*map(int, shape.split("x"))))
     except HarnessError:
         raise

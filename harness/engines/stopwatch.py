@@ -8,7 +8,7 @@ until the time is up. It is written down here since most homes have no torch, an
 from __future__ import annotations
 
 import timeit
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def _kilobytes(name: str) -> int:
     return int(dict(line.split(":", 1) for line in lines)[name].split()[0])
 
 
-def measured(call: Callable[[], Any], how: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def measured(call: Callable[[], Any], how: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """What the last call returned, and what was measured: {"blocks", "calls"}, or {"grown"} if `how` has {"memory": true}."""
     kept: list[Any] = [None]
 
