@@ -124,13 +124,16 @@ def _methods(o: dict[str, Any]) -> list[Method]:
 
 @contextmanager
 def _pinned(threads: int) -> Iterator[None]:
-    """Hold this process and its children to as many CPUs: not every library takes a number of threads."""
+    """Hold this process and its children to as many CPUs, the last ones, as others begin with the first.
+
+    Not every library takes a number of threads.
+    """
     cpus = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set()
     if cpus and threads > len(cpus):
         raise UsageError(f"--threads {threads}: this process may use {len(cpus)} CPUs")
     try:
         if cpus:
-            os.sched_setaffinity(0, sorted(cpus)[:threads])
+            os.sched_setaffinity(0, sorted(cpus)[-threads:])
         yield
     finally:
         if cpus:
