@@ -182,11 +182,14 @@ def diff(old, new, **options) -> None:
     help="Also say what changed since this earlier file; may be repeated.",
 )
 @click.option("--speed", type=click.Path(path_type=Path), metavar="PATH", help="Results of asv: .asv/results, or one file of it.")
-def report(files, output, since, speed) -> None:
+@click.option(
+    "--times", type=click.Path(path_type=Path), metavar="FILE", help="What 'compare --json' wrote: which one should I use?"
+)
+def report(files, output, since, speed, times) -> None:
     """Make one self-contained HTML page of findings files."""
     from convlaws.commands import report as command
 
-    command.run(files, output, since, speed)
+    command.run(files, output, since, speed, times)
 
 
 @cli.command("list")

@@ -77,7 +77,7 @@ def table(timings: Sequence[Timing], *, width: int, most: int | None = None) -> 
         lines += _aligned(rows, width, [c.needed for c in COLUMNS])
     if most and len(timed) > most:
         lines.append(f"  and {len(timed) - most} slower: {_named(timed[most:])}")
-    lines += (f"  no time: {_wrong(t)}" for t in timings if t.verdict.bad)
+    lines += (f"  no time: {t.method} {failed(t)}: {' '.join(t.message.split())}" for t in timings if t.verdict.bad)
     if not timed:
         lines.append("  no method has a time")
     return "\n".join(_cut(line, width) if line.startswith("  no time") else line for line in lines)
@@ -85,21 +85,24 @@ def table(timings: Sequence[Timing], *, width: int, most: int | None = None) -> 
 
 def heading(t: Timing, width: int) -> str:
     """What was timed, and what it needs."""
-    line = t.problem.partition(" seed=")[0]
     name = [] if t.name == t.problem else [t.name]
+    return "\n".join(_cut(text, width) for text in (*name, t.problem.partition(" seed=")[0], needs(t)))
+
+
+def needs(t: Timing) -> str:
+    """What the problem needs, at best and on how many threads."""
     bound = f", at best {amount(t.bound)} here" if t.bound else ""
     judged = f"; judged on {t.judged:.0%} of the result's channels" if t.judged < 1 else ""
-    needs = f"{t.flops / 1e6:,.4g} MFLOP, {t.traffic / 1e6:,.3g} MB{bound}, {counted(t.threads, 'thread')}{judged}"
-    return "\n".join(_cut(text, width) for text in (*name, line, needs))
+    return f"{t.flops / 1e6:,.4g} MFLOP, {t.traffic / 1e6:,.3g} MB{bound}, {counted(t.threads, 'thread')}{judged}"
 
 
 def _named(timings: Sequence[Timing]) -> str:
     return ", ".join(t.method for t in timings)
 
 
-def _wrong(t: Timing) -> str:
-    said = {Verdict.BROKEN: "wrong", Verdict.CRASHED: "crashed", Verdict.HUNG: "hung"}[t.verdict]
-    return f"{t.method} {said}: {' '.join(t.message.split())}"
+def failed(t: Timing) -> str:
+    """How a method failed, in a word."""
+    return {Verdict.BROKEN: "wrong", Verdict.CRASHED: "crashed", Verdict.HUNG: "hung"}[t.verdict]
 
 
 def _cut(text: str, width: int) -> str:
@@ -125,8 +128,11 @@ def refusals(tables: Iterable[Sequence[Timing]], width: int) -> str:
     return "\n".join(fill(line, width, initial_indent="  ", subsequent_indent="    ") for line in lines)
 
 
-def together(tables: Sequence[Sequence[Timing]], width: int) -> str:
-    """One line a method: the time of all problems, each as often as the network has it, and where it is among the fastest."""
+def together(tables: Sequence[Sequence[Timing]]) -> list[list[str]]:
+    """Rows of cells, a method each: the time of all problems, each as often as the network has it, and where it is fast.
+
+    The first row has the heads, the last is the fastest of each.
+    """
     best = [min((t.seconds for t in timings if t.seconds), default=0.0) for timings in tables]
     methods = dict.fromkeys(t.method for timings in tables for t in timings if t.seconds)
     rows = sorted((_sum(method, tables, best) for method in methods), key=lambda row: (row[0], row[1]))
@@ -135,7 +141,12 @@ def together(tables: Sequence[Sequence[Timing]], width: int) -> str:
     told = [[name, amount(total) if not missing else "", str(wins), str(close), str(missing or "")]
             for missing, total, wins, close, name in rows]  # fmt: skip
     told.append(["the fastest of each", amount(whole), "", "", ""])
-    return "\n".join(_aligned([heads, *told], width, (0, 0, 1, 2, 3)))
+    return [heads, *told]
+
+
+def together_text(tables: Sequence[Sequence[Timing]], width: int) -> str:
+    """The same as text."""
+    return "\n".join(_aligned(together(tables), width, (0, 0, 1, 2, 3)))
 
 
 def _or_last(t: Timing) -> float:

@@ -27,8 +27,8 @@ from convlaws.errors import LineError, UsageError
 from convlaws.machine import Machine
 from convlaws.methods.registry import Method, rows
 from convlaws.problem import Problem
-from convlaws.ranking import LEGEND, refusals, table, together
-from convlaws.reports.choice import standalone
+from convlaws.ranking import LEGEND, refusals, table, together_text
+from convlaws.reports.page import standalone
 from convlaws.rounds import Course
 from convlaws.targets import resolve
 from convlaws.timings import Times, Timing, to_text
@@ -180,7 +180,7 @@ def _watched() -> Iterator[Callable[[str], None]]:
 
 def _print_end(found: list[list[Timing]], width: int) -> None:
     if len(found) > 1:
-        click.echo(f"all {len(found)} problems, each as often as it is there\n{together(found, width)}\n")
+        click.echo(f"all {len(found)} problems, each as often as it is there\n{together_text(found, width)}\n")
     elif refused := refusals(found, width):
         click.echo(f"not asked\n{refused}\n")
     click.echo(fill(LEGEND, width))
