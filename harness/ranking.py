@@ -115,7 +115,8 @@ def _aligned(rows: list[list[str]], width: int, needed: Sequence[int]) -> list[s
     kept = list(range(len(size)))
     while sum(size[i] + 2 for i in kept) > width and any(needed[i] for i in kept):
         kept.remove(max(kept, key=lambda i: needed[i]))
-    return ["  " + "  ".join(f"{row[i]:<{size[i]}}" if i == 0 else f"{row[i]:>{size[i]}}" for i in kept) for row in rows]
+    told = ("  ".join(f"{row[i]:<{size[i]}}" if i == 0 else f"{row[i]:>{size[i]}}" for i in kept) for row in rows)
+    return [f"  {line}".rstrip() for line in told]
 
 
 def refusals(tables: Iterable[Sequence[Timing]], width: int) -> str:
