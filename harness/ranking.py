@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from textwrap import fill
 
 from convlaws.results import Verdict, counted
 from convlaws.timings import Timing
 
+RESTLESS = 0.3  # a spread from which on the half of all times says that something else ran on these CPUs
 CLOSE = 1.1  # times the fastest that still count as fast
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
@@ -25,8 +27,14 @@ def amount(seconds: float) -> str:
 
 
 def mebibytes(size: int | None) -> str:
-    """A size in MiB; '' if it is not known."""
-    return "" if size is None else f"{size / 2**20:.1f}" if size < 100 << 20 else f"{size >> 20:,}"
+    """A size in MiB, below one of which it is not measured well; '' if it is not known.
+
+    >>> mebibytes(300_000), mebibytes(3 << 20), mebibytes(200 << 20), mebibytes(None)
+    ('<1', '3.0', '200', '')
+    """
+    if size is None:
+        return ""
+    return "<1" if size < 1 << 20 else f"{size / 2**20:.1f}" if size < 100 << 20 else f"{size >> 20:,}"
 
 
 def error(ratio: float | None) -> str:
@@ -148,6 +156,17 @@ def together(tables: Sequence[Sequence[Timing]]) -> list[list[str]]:
 def together_text(tables: Sequence[Sequence[Timing]], width: int) -> str:
     """The same as text."""
     return "\n".join(_aligned(together(tables), width, (0, 0, 1, 2, 3)))
+
+
+def unrest(timings: Sequence[Timing]) -> str:
+    """A warning if the times are spread so far that they say more of another load than of the methods; else ''."""
+    spreads = [t.spread for t in timings if t.blocks > 1]
+    if not spreads or median(spreads) < RESTLESS:
+        return ""
+    return (
+        f"these times are unreliable: half of them are spread by {median(spreads):.0%} and more, so something else "
+        "ran on these CPUs; repeat it on a quiet machine"
+    )
 
 
 def _or_last(t: Timing) -> float:

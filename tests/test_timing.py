@@ -24,6 +24,7 @@ from convlaws.targets import Calling, resolve
 from convlaws.timing import Judged, Trial
 from convlaws.work import flops, traffic
 
+GRAIN = 1 << 20  # bytes: the kernel counts a process's pages in batches
 MISBEHAVING = Path(__file__).with_name("misbehaving.py")
 SMALL = Problem.parse("n1c3k4_x9x8_r3x3_p1x1 normal")
 ORDINARY = Scope(
@@ -109,7 +110,7 @@ def test_memory_that_a_call_takes_and_gives_back_is_seen():
 
     if found is None:
         pytest.skip("this system does not let a process reset its peak of memory")
-    assert size <= found < 2 * size
+    assert size - GRAIN <= found < 2 * size
 
 
 # --- trials ----------------------------------------------------------------------------

@@ -37,7 +37,10 @@ def blocks(call: Callable[[], Any], seconds: float, *, warm: bool = True) -> tup
 
 
 def grown(call: Callable[[], Any]) -> int | None:
-    """Bytes by which the memory of this process was larger during a call than before; None where the system does not say."""
+    """Bytes by which the memory of this process was larger during a call than before; None where the system does not say.
+
+    True to a few hundred kB: the kernel counts pages in batches.
+    """
     try:
         (_PROCESS / "clear_refs").write_text("5")  # the peak begins here
         before = _kilobytes("VmRSS")
