@@ -94,7 +94,7 @@ def table(timings: Sequence[Timing], *, width: int, most: int | None = None) -> 
 def heading(t: Timing, width: int) -> str:
     """What was timed, and what it needs."""
     name = [] if t.name == t.problem else [t.name]
-    return "\n".join(_cut(text, width) for text in (*name, t.problem.partition(" seed=")[0], needs(t)))
+    return "\n".join(fill(text, width) for text in (*name, t.problem.partition(" seed=")[0], needs(t)))
 
 
 def needs(t: Timing) -> str:
