@@ -25,6 +25,11 @@ ROOMS = [
         "request",
         "results",
         "catalogue",
+        "catalogues",
+        "work",
+        "machine",
+        "sample",
+        "timings",
         "accelerator",
         "environment",
         "run_files",
@@ -33,10 +38,10 @@ ROOMS = [
     + ["differences"],
     ["strategies"],
     ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
-    ["sandbox", "remembering", "examine", "cells", "environments", "targets"],
+    ["sandbox", "remembering", "examine", "cells", "environments", "targets", "timing", "rounds"],
     ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
-    ["replay", "standing", "recheck", "releases", "console", "junit", "reports"],
-    ["api", "pytest_plugin", "commands", "cli_options", "cli", "__main__", "catalogues", ""],
+    ["replay", "standing", "recheck", "releases", "console", "ranking", "junit", "reports"],
+    ["api", "pytest_plugin", "commands", "cli_options", "cli", "__main__", ""],
 ]
 RANK = {room: (level, place) for level, rooms in enumerate(ROOMS) for place, room in enumerate(rooms)}
 STRANGERS = [  # pairs that the order alone would allow
