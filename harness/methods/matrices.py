@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convlaws.errors import Refusal, UsageError
+from convlaws.errors import UsageError
+from convlaws.methods.dense import MEMORY, affordable
 from convlaws.methods.frame import Array
 from convlaws.methods.reads import Read, runs
 from convlaws.spec import ConvSpec
@@ -70,6 +71,17 @@ def sparse_matrix(spec: ConvSpec, w: Array) -> csr_array:
     matrix = csr_array((data.reshape(-1), indices, layout.starts()), shape=layout.shape)
     matrix.has_canonical_format = True  # so that nobody looks
     return matrix
+
+
+def dense_matrix(spec: ConvSpec, w: Array, most: int = MEMORY) -> Array:
+    """The same matrix with all its zeros: of Toeplitz blocks, where stride and padding let it be so.
+
+    Raises:
+        Refusal: it needs more than `most` bytes; nothing has been allocated then.
+        UsageError: w has not the shape that the spec says.
+    """
+    affordable(*sides(spec), np.asarray(w).dtype, most)
+    return sparse_matrix(spec, w).toarray()
 
 
 class _Layout:
