@@ -91,7 +91,7 @@ class _Layout:
         self.shape = sides(spec)
         self.channels, self.rows = spec.in_channels // spec.groups, spec.out_channels
         self.extent, self.runs = spec.extent, [runs(spec, axis) for axis in range(spec.ndim)]
-        self.sizes = [sum(run.count * sum(len(r.elements) for r in run.reads) for run in axis) for axis in self.runs]
+        self.sizes = [sum(run.times * sum(len(r.elements) for r in run.reads) for run in axis) for axis in self.runs]
         self.total = self.channels * prod(self.sizes)
         self.entries = self.total * spec.out_channels
         self.index = np.int32 if max(self.entries, *self.shape) < 2**31 else np.int64
@@ -100,7 +100,7 @@ class _Layout:
         """The first entry of each row, and behind it their number."""
         counts = np.full(1, self.channels, self.index)
         for axis in self.runs:
-            each = [np.tile([len(r.elements) for r in run.reads], run.count) for run in axis]
+            each = [np.tile([len(r.elements) for r in run.reads], run.times) for run in axis]
             counts = np.multiply.outer(counts, np.concatenate([*each, []]).astype(self.index)).ravel()
         found = np.zeros(self.rows * len(counts) + 1, self.index)
         first = np.arange(self.rows, dtype=self.index)[:, None] * self.total
@@ -125,9 +125,9 @@ class _Layout:
             for read in run.reads:
                 reached = (columns[:, None] + (read.elements * size).astype(self.index)).ravel()
                 at = self._axis(data, indices, axis + 1, at, _read_by(values, read, axis + 2), reached)
-            _repeat(data, start, at - start, run.count, 0)
-            _repeat(indices, start, at - start, run.count, run.step * size)
-            at = start + (at - start) * run.count
+            _repeat(data, start, at - start, run.times, 0)
+            _repeat(indices, start, at - start, run.times, run.step * size)
+            at = start + (at - start) * run.times
         return at
 
 
