@@ -27,11 +27,11 @@ Array = np.ndarray
 WINDOWS = 1 << 22  # elements of windows that are laid out at once: 32 MB of float64
 
 
-def _few_images(spec: ConvSpec, wide: Array, narrow: tuple[int, ...]) -> Iterator[slice]:
+def _few_images(spec: ConvSpec, images: Array, narrow: tuple[int, ...]) -> Iterator[slice]:
     """The images, as many at a time as there is room for their windows."""
-    each = len(wide) * wide.shape[2] * prod(spec.kernel) * prod(narrow)
+    each = len(images) * images.shape[2] * prod(spec.kernel) * prod(narrow)
     few = max(1, WINDOWS // max(each, 1))
-    return (slice(start, start + few) for start in range(0, wide.shape[1], few))
+    return (slice(start, start + few) for start in range(0, images.shape[1], few))
 
 
 def _windows(spec: ConvSpec, wide: Array, narrow: tuple[int, ...]) -> Array:
@@ -72,15 +72,16 @@ def gather(spec: ConvSpec, wide: Array, w: Array, narrow: tuple[int, ...]) -> Ar
 
 def scatter(spec: ConvSpec, narrow: Array, w: Array, wide: tuple[int, ...]) -> Array:
     """The adjoint of `gather` in its image; stacks of (N, rows, *) -> (N, columns, *wide)."""
-    channels, space = w.shape[2] * spec.groups, narrow.shape[3:]
-    total = np.zeros((*narrow.shape[:2], channels, *wide), np.result_type(narrow, w))
-    for some in _few_images(spec, total, space):
-        part = total[:, some].swapaxes(1, 2)
-        found = np.swapaxes(_matrix(spec, w), -1, -2) @ _side(spec, narrow[:, some])
-        split = found.reshape(len(w), channels, prod(spec.kernel), part.shape[2], *space)
+    channels, space, taps = w.shape[2], narrow.shape[3:], prod(spec.kernel)
+    total = np.zeros((*narrow.shape[:2], spec.groups, channels, *wide), np.result_type(narrow, w))
+    split = w.reshape(len(w), spec.groups, w.shape[1] // spec.groups, channels, taps)
+    matrix = split.transpose(0, 1, 4, 3, 2).reshape(len(w), spec.groups, taps * channels, split.shape[2])
+    for some in _few_images(spec, narrow, space):
+        part = np.moveaxis(total[:, some], 1, 3)  # (stack, G, C/G, N, *wide)
+        found = (matrix @ _side(spec, narrow[:, some])).reshape(len(w), spec.groups, taps, *part.shape[2:4], *space)
         for tap, slices in enumerate(_taps(spec, space)):
-            part[(..., *slices)] += split[:, :, tap]
-    return total
+            part[(..., *slices)] += found[:, :, tap]
+    return total.reshape(*narrow.shape[:2], spec.groups * channels, *wide)
 
 
 def weigh(spec: ConvSpec, wide: Array, narrow: Array) -> Array:
