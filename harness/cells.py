@@ -27,9 +27,8 @@ _LOWEST = {"ratios": -20, "terms": 0}
 
 def histogram(values: np.ndarray, kind: str) -> np.ndarray:
     """Counts by binary order of magnitude: bin 0 holds zeros and all below, the last all above."""
-    with np.errstate(divide="ignore"):
-        order = np.where(values > 0, np.floor(np.log2(np.where(values > 0, values, 1))), -np.inf)
-    bins = np.clip(order - _LOWEST[kind] + 1, 0, BINS - 1).astype(int)
+    _, exponent = np.frexp(values)  # of 1 it is 1
+    bins = np.where(values > 0, np.clip(exponent - _LOWEST[kind], 0, BINS - 1), 0)
     return np.bincount(bins, minlength=BINS)
 
 

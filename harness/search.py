@@ -190,7 +190,7 @@ class Search:
         if outcome.verdict not in (Verdict.REFUSED, Verdict.VACUOUS):
             self.census.see(cell.method.name, problem)
         if cell.law.name == DEFINITION and outcome.verdict in (Verdict.KEPT, Verdict.BROKEN):
-            cell.hold(problem.dtype, holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers))
+            cell.hold(problem.dtype, self._holding(cell, problem, outcome))
         failure = cell.add(problem, outcome, known, own=origin.scope == cell.scope)
         if failure and known:
             failure.shrunk = True  # its entry has the small line already
@@ -200,6 +200,12 @@ class Search:
             self.notify(_told([cell]))  # shrinking takes seconds, and may never end
         if cell.last not in trail:
             trail.append(cell.last)
+
+    def _holding(self, cell: Cell, problem: Problem, outcome: Outcome) -> Callable[[str], bool]:
+        """Whether the case ends well under a contract; the one that it was judged by is not asked again."""
+        under = holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers)
+        declared = cell.method.contract(problem.spec, problem.op, problem.dtype)
+        return lambda name: not outcome.verdict.bad if name == declared else under(name)
 
     def _shrink(self) -> None:
         while self.waiting and not self.interrupt.pressed:  # who pressed Ctrl-C does not wait for small lines

@@ -37,7 +37,7 @@ ROOMS = [
     ]
     + ["differences"],
     ["strategies"],
-    ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
+    ["methods", "engines", "operators", "mutants", "laws", "known", "reproducer_text", "reproducer"],
     ["sandbox", "remembering", "examine", "cells", "environments", "targets", "timing", "rounds"],
     ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
     ["replay", "standing", "recheck", "releases", "console", "ranking", "junit", "reports"],
