@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from convlaws.methods.registry import get, rows
+from convlaws.methods.registry import rows
 
 from . import problems
 from .once import calls_a_sample, once
 from .peak import peak_bytes
-from .verified import Verified
+from .verified import Verified, row_of
 
 METHODS = tuple(row.name for row in rows())
 
@@ -27,7 +27,9 @@ class _Calls:
 
     @once
     def setup(self, problem, method):
-        self.verified = Verified(self.of[problem], get(method))
+        self.verified = Verified(self.of[problem], row_of(method))
+        self.verified.call()
+        self.verified.verify()
         self.number = calls_a_sample(self.verified.call)
 
     def time_call(self, problem, method):

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 
@@ -15,32 +15,25 @@ class WrongError(AssertionError):
 
 
 class Verified:
-    """One problem, laid out as it asks, and one method; the answer to it is judged at once.
+    """One method on one problem, whose arrays are laid out as it asks.
+
+    `call` is what is timed, `verify` judges its latest answer. With `prepared`, what a user does once, such as
+    building a session, is done here, where the engine tells it apart.
 
     Raises:
         NotImplementedError: the method refuses the problem, in its own words; asv takes that for a skip.
-        WrongError: it answers wrongly.
     """
 
-    def __init__(self, problem: Any, row: Any):
-        from convlaws.contracts import CONTRACTS, interval
-        from convlaws.oracle import answer
-
+    def __init__(self, problem: Any, row: Any, *, prepared: bool = True):
         if reason := row.absent or row.scope.refuses(problem):
             raise NotImplementedError(reason)
         self.problem, self.row = problem, row
-        self.arrays = {role: _laid_out(problem, role, a) for role, a in problem.operands.items()}
-        self._compute = ExitStack().enter_context(opened(row, problem, self.arrays))  # open as long as the process
-        self._first: Any = None
-        self.call()
-        self.answer = answer(problem.spec, problem.op, problem.operands)
-        contract = CONTRACTS[row.contract(problem.spec, problem.op, problem.dtype)]
-        self.allowed = interval(self.answer, contract, problem.format)
-        self.verify()
-        self._first = self.got.copy()
+        arrays = {role: _laid_out(problem, role, a) for role, a in problem.operands.items()}
+        self._compute = ExitStack().enter_context(opened(row, problem, arrays, prepared))  # open as long as the process
+        self._right: Any = None
 
     def call(self) -> None:
-        """What is timed: arrays in memory to an array in memory, in this process; the answer is kept for `verify`."""
+        """Arrays in memory to an array in memory, in this process."""
         from convlaws.errors import Refusal
 
         try:
@@ -48,43 +41,73 @@ class Verified:
         except Refusal as refusal:
             raise NotImplementedError(str(refusal)) from None
 
+    @cached_property
+    def _allowed(self) -> tuple[Any, Any]:
+        """The oracle's answer, and what the method's contract makes of it."""
+        from convlaws.contracts import CONTRACTS, interval
+        from convlaws.oracle import answer
+
+        p = self.problem
+        found = answer(p.spec, p.op, p.operands)
+        return found, interval(found, CONTRACTS[self.row.contract(p.spec, p.op, p.dtype)], p.format)
+
     @property
-    def claim(self) -> Any:
-        """That the latest answer is what the definition gives."""
+    def _claim(self) -> Any:
         from convlaws.compare import Claim
 
-        return Claim.of_answer(self.got, self.answer, self.allowed)
+        return Claim.of_answer(self.got, *self._allowed)
 
     def verify(self) -> None:
-        """Judge the latest answer; the bits of the first one, which was judged, need not be judged again."""
+        """Judge the latest answer; the bits of one that was found right are right.
+
+        Raises:
+            WrongError: it is not within the method's contract, or has another shape or dtype.
+        """
         import numpy as np
+
         from convlaws.compare import judge, misfit
         from convlaws.problem import RESULT, shape_of
 
-        if self._first is not None and np.array_equal(self.got, self._first):
+        if self._right is not None and np.array_equal(self.got, self._right):
             return
         p = self.problem
-        if wrong := misfit(self.got, shape_of(p.spec, RESULT[p.op]), p.dtype):
-            raise WrongError(f"{self.row.name} has no time: {wrong[1]}\n{p}")
-        if mismatch := judge(self.claim):
-            raise WrongError(f"{self.row.name} has no time: {mismatch}\n{p}")
+        wrong = misfit(self.got, shape_of(p.spec, RESULT[p.op]), p.dtype)
+        if said := wrong[1] if wrong else judge(self._claim):
+            raise WrongError(f"{self.row.name} has no time: {said}\n{p}")
+        self._right = self.got.copy()
 
     def worst(self) -> float:
         """The largest |error| / slack of the latest answer: at most 1, as it was judged."""
         from convlaws.compare import ratios
 
-        return float(ratios(self.claim).max(initial=0.0))
+        return float(ratios(self._claim).max(initial=0.0))
 
 
-def opened(row: Any, problem: Any, arrays: dict[str, Any]) -> AbstractContextManager[Callable[[], Any]]:
-    """The call of a row, with no argument left; what a user does once, such as building a session, is done on entering."""
+def row_of(name: str) -> Any:
+    """The row of that name.
+
+    Raises:
+        NotImplementedError: this commit has none; the names come from a later one.
+    """
+    from convlaws.errors import UnknownName
+    from convlaws.methods.registry import get
+
+    try:
+        return get(name)
+    except UnknownName:
+        raise NotImplementedError(f"there is no {name} at this commit") from None
+
+
+def opened(row: Any, problem: Any, arrays: dict[str, Any], prepared: bool) -> AbstractContextManager[Callable[[], Any]]:
+    """The call of a row, with no argument left."""
     from convlaws.engines.host import attribute
     from convlaws.methods import frame
 
     os.environ.update(row.home.variables if row.home else ())  # telemetry off, before the library is imported
     code, module = attribute(row.address), sys.modules[row.address.partition(":")[0]]
     asked = (problem.spec, problem.op, arrays)
-    if ready := getattr(module, "READY", {}).get(row.address.partition(":")[2]):
+    ready = getattr(module, "READY", {}).get(row.address.partition(":")[2])
+    if ready and prepared:
         return contextmanager(ready)(*asked, row.options)
     return nullcontext(partial(frame.run, code, *asked) if isinstance(code, type) else partial(code, *asked, row.options))
 
@@ -92,6 +115,7 @@ def opened(row: Any, problem: Any, arrays: dict[str, Any]) -> AbstractContextMan
 def _laid_out(problem: Any, role: str, values: Any) -> Any:
     """`values` in memory of their own, as the problem's layout has them."""
     import numpy as np
+
     from convlaws.layouts import place
 
     at = place(role, values.shape, problem.layout, batched=problem.spec.batch is not None)
