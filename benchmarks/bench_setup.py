@@ -15,10 +15,8 @@ SIZES = {n: p for n, p in SWEEPS.items() if n.startswith(("sweep-extent", "sweep
 MOST = 1 << 29  # bytes of a dense matrix
 
 
-FORMS = {
-    "sparse_matrix": (),
-    "dense_matrix": (MOST,),
-}  # functions of convlaws.methods.matrices, and what they get beside (spec, w)
+# functions of convlaws.methods.matrices, and what they get beside (spec, w)
+FORMS = {"sparse_matrix": (), "dense_matrix": (MOST,)}
 
 
 def _built(form, spec, w):

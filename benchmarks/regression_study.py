@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from .saved import saved
 from .study_table import Comparison, document
 
 ROOT = Path(__file__).parent.parent
@@ -89,22 +90,10 @@ class Study:
 
     def ratios(self, branch: str) -> dict[str, float]:
         """Later over earlier value of each benchmark and parameters, as asv saved them."""
-        before, after = (self._saved(b) for b in (BASE, branch))
-        return {name: after[name] / before[name] for name in before.keys() & after.keys()}
-
-    def _saved(self, branch: str) -> dict[str, float]:
-        from itertools import product
-
-        commit = self.run("git", "rev-parse", branch).stdout.strip()[:8]
-        found = {}
-        for file in (self.where / ".asv/results").glob(f"*/{commit}-*.json"):
-            record = json.loads(file.read_text())
-            for name, row in record["results"].items():
-                entry = dict(zip(record["result_columns"], row, strict=False))
-                for chosen, value in zip(product(*entry.get("params") or []), entry["result"] or [], strict=False):
-                    if isinstance(value, float | int) and value > 0:  # nan is a skip, null a failure
-                        found[f"{name}({', '.join(c.strip(chr(39)) for c in chosen)})"] = value
-        return found
+        commits = [self.run("git", "rev-parse", b).stdout.strip() for b in (BASE, branch)]
+        before, after = (saved(self.where / ".asv/results", commit) for commit in commits)
+        both = sorted(before.keys() & after.keys())
+        return {f"{name}({', '.join(params)})": after[name, *params] / before[name, *params] for name, *params in both}
 
 
 def marks(table: str) -> dict[str, str]:
