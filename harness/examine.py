@@ -31,7 +31,7 @@ from convlaws.spec import ConvSpec
 
 Operands = Mapping[str, np.ndarray]
 _SECOND_SHAPE = dict(zip(SECOND, ("x", "w", "y"), strict=True))
-_VERDICT = {
+ENDED = {  # how a call may end beside an answer, as a verdict
     Ending.RAISED: Verdict.CRASHED,
     Ending.DIED: Verdict.CRASHED,
     Ending.GREEDY: Verdict.CRASHED,
@@ -134,7 +134,7 @@ class Asking:
             name = self.method.name
             raise UsageError(said if said.startswith(name) else f"{name}: {said}")
         if reply.ending is not Ending.ANSWERED:
-            raise _EndedError(Outcome(_VERDICT[reply.ending], reply.message, reply.signature))
+            raise _EndedError(Outcome(ENDED[reply.ending], reply.message, reply.signature))
         result = _SECOND_SHAPE.get(op) or RESULT[op]
         if wrong := misfit(reply.output, shape_of(spec, result), request.dtype):
             kind, sentence = wrong

@@ -26,6 +26,10 @@ ROOMS = [
         "results",
         "catalogue",
         "catalogues",
+        "work",
+        "machine",
+        "sample",
+        "timings",
         "accelerator",
         "environment",
         "run_files",
@@ -34,9 +38,9 @@ ROOMS = [
     + ["differences"],
     ["strategies"],
     ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
-    ["sandbox", "remembering", "examine", "cells", "environments", "targets"],
+    ["sandbox", "remembering", "examine", "cells", "environments", "targets", "timing", "rounds"],
     ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
-    ["replay", "standing", "recheck", "releases", "console", "junit", "reports"],
+    ["replay", "standing", "recheck", "releases", "console", "ranking", "junit", "reports"],
     ["api", "pytest_plugin", "commands", "cli_options", "cli", "__main__", ""],
 ]
 RANK = {room: (level, place) for level, rooms in enumerate(ROOMS) for place, room in enumerate(rooms)}
