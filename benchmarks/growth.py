@@ -6,7 +6,8 @@
 
 The slope of log(value) over log(size) by least squares, with its 95 % interval (Student's t) when the points
 were independent. Only the upper half of the sizes at which a method was measured counts, three at the least: below,
-what a call costs at any size hides the growth. A slope whose interval is wide is no power: caches, or another algorithm from some size on.
+what a call costs at any size hides the growth. A slope whose interval is wide
+is no power: caches, or another algorithm from some size on.
 """
 
 from __future__ import annotations
