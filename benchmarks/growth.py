@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from .peak import LEAST as LEAST_BYTES
 from .saved import saved
 from .study_table import put
 
@@ -83,7 +84,8 @@ def measured(only: str) -> Iterator[tuple[str, str, Points, Points]]:
                 found = _point(problem, row)
                 if found is None:
                     continue
-                seconds[size], taken[size] = found
+                seconds[size] = found[0]
+                taken |= {size: found[1]} if found[1] > LEAST_BYTES else {}
                 if found[0] > DEAREST:
                     break
             yield variable, row.name, seconds, taken
@@ -117,7 +119,8 @@ def of_asv(results: Path, only: str) -> Iterator[tuple[str, str, Points, Points]
         kind = {"bench_calls.Sweeps.time_call": 0, "bench_calls.Sweeps.track_peak_bytes": 1}.get(benchmark)
         if kind is not None and only in _variable(params[0]):
             name, method = params
-            found[_variable(name), method][kind][float(name.rpartition("=")[2])] = value
+            if kind == 0 or value > LEAST_BYTES:
+                found[_variable(name), method][kind][float(name.rpartition("=")[2])] = value
     yield from ((variable, method, *points) for (variable, method), points in sorted(found.items()))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-PAGE = 4096  # bytes; what needs less than a page more needs one
+LEAST = 1 << 20  # bytes: the kernel counts to some 64 pages a core, so that less would be noise
 
 
 def peak_bytes(call: Callable[[], object]) -> int:
@@ -16,7 +16,7 @@ def peak_bytes(call: Callable[[], object]) -> int:
 
     asv's own `peakmem_` is the peak of the whole process, of which the libraries are 300 MB. Here the
     peak is set back before the call, and what earlier calls freed is first handed back to the system. What a
-    library keeps from its first call for later ones is not in it.
+    library keeps from its first call for later ones is not in it. What takes less than LEAST is said to take that.
 
     Raises:
         NotImplementedError: the system has no such counter (it is Linux').
@@ -29,7 +29,7 @@ def peak_bytes(call: Callable[[], object]) -> int:
         raise NotImplementedError(f"the peak of the memory cannot be set back here: {error}") from None
     before = _kilobytes("VmRSS")
     call()
-    return max(PAGE, 1024 * (_kilobytes("VmHWM") - before))
+    return max(LEAST, 1024 * (_kilobytes("VmHWM") - before))
 
 
 def _kilobytes(field: str) -> int:
