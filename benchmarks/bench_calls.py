@@ -17,7 +17,7 @@ from .verified import Verified, row_of
 METHODS = tuple(row.name for row in rows())
 
 
-class _Calls:
+class _Verified:
     """Every timed answer is judged: the first against the oracle, the others too unless they are the same bits."""
 
     version = "1"
@@ -32,13 +32,17 @@ class _Calls:
         self.verified.verify()
         self.number = calls_a_sample(self.verified.call)
 
-    def time_call(self, problem, method):
-        self.verified.call()
-
     def teardown(self, problem, method):
         if hasattr(self, "verified"):  # else it was refused
             self.verified.verify()
 
+
+class _Timed(_Verified):
+    def time_call(self, problem, method):
+        self.verified.call()
+
+
+class _Sized(_Verified):
     def track_peak_bytes(self, problem, method):
         return peak_bytes(self.verified.call)
 
@@ -55,31 +59,37 @@ def _over(found: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
     return tuple(found), METHODS
 
 
-class Quick(_Calls):
-    """What `make bench` runs."""
+class Quick(_Timed):
+    """What `make bench` runs, with the next."""
 
     of, params = problems.QUICK, _over(problems.QUICK)
 
 
-class Kinds(_Calls):
+class QuickSizes(_Sized):
+    """Memory and accuracy on the larger of the two."""
+
+    of, params = problems.QUICK, (("layer",), METHODS)
+
+
+class Kinds(_Timed, _Sized):
     """One layer, with one thing varied at a time: op, dtype, layout, number of axes."""
 
     of, params = problems.KINDS, _over(problems.KINDS)
 
 
-class Layers(_Calls):
+class Layers(_Timed, _Sized):
     """Layers of real networks."""
 
     of, params = problems.CHOSEN, _over(problems.CHOSEN)
 
 
-class Sweeps(_Calls):
+class Sweeps(_Timed, _Sized):
     """One size varied, for growth curves."""
 
     of, params = problems.SWEEPS, _over(problems.SWEEPS)
 
 
-class Tails(_Calls):
+class Tails(_Timed, _Sized):
     """Sizes beside multiples of what a vector register holds."""
 
     of, params = problems.TAILS, _over(problems.TAILS)

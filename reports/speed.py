@@ -160,8 +160,9 @@ def _relative(points: dict, names: dict[str, dict]) -> list[tuple[str, list[tupl
     """By benchmark and its other parameters, each method's latest time over the fastest one's."""
     rows: dict[tuple[str, str], dict[str, float]] = {}
     for (name, params, machine), found in points.items():
-        at = _method_at(names.get(name, {}), len(params))
-        if at is not None:
+        about = names.get(name, {})
+        at = _method_at(about, len(params))
+        if at is not None and about.get("unit", "seconds") == "seconds":
             others = ", ".join(p for i, p in enumerate(params) if i != at)
             last = sorted(found, key=lambda p: p.date)[-1].value
             rows.setdefault((f"{plain(name)} {others}".strip(), machine), {})[params[at]] = last
