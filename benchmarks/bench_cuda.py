@@ -102,10 +102,10 @@ class OnDevice:
 
 def clocks() -> str:
     """The clocks now and at most, as nvidia-smi tells them; without them a time means little."""
-    from convlaws.accelerator import told
+    from convlaws.accelerator import heard
 
     fields = "clocks.sm,clocks.max.sm,clocks.mem,clocks_event_reasons.active"
-    return told(["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"]) or "no clocks are told"
+    return heard(["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"]) or "no clocks are told"
 
 
 class Cuda:
