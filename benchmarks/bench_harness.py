@@ -1,6 +1,6 @@
 """What the harness itself costs: drawing, the oracle, judging, a round trip of the sandbox.
 
-Judged answers as a whole, `import convlaws` and `--help` are in `judging.py`.
+Judged answers as a whole are in `judging.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,28 @@ from .once import calls_a_sample, once
 
 SMALL = "n2c4k6_x7x5_r3x3_s2x1_p1x0_g2"  # about what the strategies draw
 LAYER = "n1c64k64_x28x28_r3x3_p1x1"  # 29 million multiply-adds
+
+
+HELP = """
+from contextlib import redirect_stdout, suppress
+from io import StringIO
+from convlaws.cli import cli
+with suppress(SystemExit), redirect_stdout(StringIO()):  # asv reads the time from what is printed
+    cli(['--help'])
+"""
+
+
+class Beginning:
+    """What a user waits for before anything happens: each sample is a process of its own."""
+
+    version = "1"
+    timeout = 60
+
+    def timeraw_help(self):
+        return HELP
+
+    def timeraw_import(self):
+        return "import convlaws.api"
 
 
 class Drawing:
