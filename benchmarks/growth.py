@@ -5,7 +5,7 @@
     python -m benchmarks.growth --sweep channels --docs docs/performance.md
 
 The slope of log(value) over log(size) by least squares, with its 95 % interval (Student's t) when the points
-were independent. Only the upper half of the sizes at which a method was measured counts, three at the least: below,
+were independent. Only the upper half of the sizes at which a method was measured counts, four if there are: below,
 what a call costs at any size hides the growth. A slope whose interval is wide
 is no power: caches, or another algorithm from some size on.
 """
@@ -26,7 +26,7 @@ from .saved import saved
 from .study_table import put
 
 BEGIN, END = "<!-- growth: begin -->", "<!-- growth: end -->"
-LEAST = 3  # points of a fit: two have no spread
+LEAST, ENOUGH = 3, 4  # points of a fit: two have no spread, of three the interval is wide
 PATIENCE = 0.05  # seconds for the calls of one point
 DEAREST = 2.0  # seconds of a call, beyond which larger sizes are not tried
 Points = Mapping[float, float]  # size -> seconds or bytes
@@ -43,7 +43,7 @@ class Exponent(NamedTuple):
 
 
 def exponent(points: Points) -> Exponent | None:
-    """That of value ~ size^slope over the upper half of the sizes; None for fewer than three.
+    """That of value ~ size^slope over the upper half of the sizes; None for fewer than three of them.
 
     >>> str(exponent({n: 5e-6 * n**2 for n in (1, 2, 4, 8, 16, 32)}))
     '2.00 ± 0.00'
@@ -51,7 +51,7 @@ def exponent(points: Points) -> Exponent | None:
     from scipy import stats
 
     sizes = sorted(points)
-    sizes = sizes[min(len(sizes) // 2, max(0, len(sizes) - LEAST)) :]
+    sizes = sizes[min(len(sizes) // 2, max(0, len(sizes) - ENOUGH)) :]
     if len(sizes) < LEAST:
         return None
     fit = stats.linregress([math.log(s) for s in sizes], [math.log(points[s]) for s in sizes])
