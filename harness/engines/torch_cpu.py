@@ -72,14 +72,17 @@ def _switched(options: Mapping[str, Any]) -> Iterator[None]:
     import torch
     from torch.backends import mkldnn, nnpack
 
-    torch.use_deterministic_algorithms(options.get("deterministic", False))  # it also fills fresh memory with NaN
+    deterministic = options.get("deterministic", False)
+    if deterministic:  # never said without need: it imports Inductor, 1.4 s
+        torch.use_deterministic_algorithms(True)  # it also fills fresh memory with NaN
     nnpack.set_flags(options.get("nnpack", True))
     before, mkldnn.enabled = mkldnn.enabled, options.get("onednn", True)
     try:
         yield
     finally:
         mkldnn.enabled = before
-        torch.use_deterministic_algorithms(False)
+        if deterministic:
+            torch.use_deterministic_algorithms(False)
         nnpack.set_flags(True)
 
 
