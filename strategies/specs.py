@@ -13,7 +13,7 @@ from convlaws.features import features
 from convlaws.problem import Problem
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
-from convlaws.strategies.limits import Limits, fitted
+from convlaws.strategies.limits import VAST, Limits, fitted
 from convlaws.strategies.menus import SCALES, Draft, Kind, Pick, Shape, menu, raw_numbers
 from convlaws.strategies.sizes import spec_of
 
@@ -37,7 +37,7 @@ _WEIGHTS: dict[str, dict] = {
     "dtype": {"float32": 1, "float64": 1, "float16": 1, "bfloat16": 1},
     "layout": {"contiguous": 2, "channels_last": 1, "sliced": 1, "expanded": 1},
     "fill": {"integers": 4, "onehot": 2, "sparse": 3, "normal": 2},
-    "scale": {"small": 3, "channels": 3, "space": 3, "images": 1, "kernel": 1},
+    "scale": {"small": 18, "channels": 18, "space": 18, "images": 6, "kernel": 6, "vast": 1},
 }
 
 
@@ -57,10 +57,10 @@ def _index(count: int) -> st.SearchStrategy[int]:
 
 def picker(draw: st.DrawFn) -> Pick:
     """Picks an entry of a table by drawing its index."""
-    return lambda table: table[draw(_index(len(table)))]
+    return lambda name, table, axis=0: table[draw(_index(len(table)))]
 
 
-def _first(table):
+def _first(name, table, axis=0):
     return table[0]
 
 
@@ -77,15 +77,15 @@ class Tree:
         for row in rows:
             for depth in range(len(fields)):
                 found.setdefault(row[:depth], []).append(row[depth])
-        self._varied = [len(set(values)) > 1 for values in zip(*rows, strict=True)]
+        self._varied = {field: len(set(values)) > 1 for field, values in zip(fields, zip(*rows, strict=True), strict=True)}
         self._options = {prefix: weighted(fields[len(prefix)], values) for prefix, values in found.items()}
 
     def pick(self, pick: Pick) -> tuple:
         """One row."""
         prefix: tuple = ()
-        for varied in self._varied:
+        for field, varied in self._varied.items():
             options = self._options[prefix]
-            prefix = (*prefix, pick(options) if varied else options[0])
+            prefix = (*prefix, pick(field, options) if varied else options[0])
         return prefix
 
 
@@ -98,6 +98,7 @@ class Plan:
 
     def __init__(self, scope: Scope, limits: Limits):
         self.scope, self.limits = scope, limits
+        self._limits = {"vast": limits._replace(operand=VAST)}
         calls = [(op, bias) for op, bias in product(scope.ops, scope.bias) if bias or op != "bgrad"]
         _reject_empty(scope, calls)
         self.biases = weighted("bias", (bias for _, bias in calls))
@@ -115,15 +116,16 @@ class Plan:
     def problem(self, pick: Pick, seed: int) -> Problem:
         """One problem. The words come first: a number less for a spec then leaves them as they are."""
         op, bias = self._calls.pick(pick)
-        words = {word: pick(table) for word, table in self._words.items()}
+        words = {word: pick(word, table) for word, table in self._words.items()}
         return Problem(spec=self.spec(pick, bias), op=op, **words, seed=seed)
 
     def spec(self, pick: Pick, bias: bool) -> ConvSpec:
         """One spec, its choices made by `pick`."""
         shape = Shape(*self._shapes.pick(pick))
         kind = Kind(*self._trees[shape].pick(pick))
-        draft = Draft(shape, kind, bias, self._menus[shape.grouping, pick(self._scales)])
-        return fitted(draft, raw_numbers(pick, draft), self.limits)
+        scale = pick("scale", self._scales)
+        draft = Draft(shape, kind, bias, self._menus[shape.grouping, scale])
+        return fitted(draft, raw_numbers(pick, draft), self._limits.get(scale, self.limits))
 
     # --- which shapes and kinds go together ---------------------------------------
     def _all_shapes(self) -> list[Shape]:
@@ -197,7 +199,7 @@ def plan(scope: Scope, max_macs: int) -> Plan:
 @st.composite
 def _specs(draw, plan: Plan) -> ConvSpec:
     pick = picker(draw)
-    return plan.spec(pick, pick(plan.biases))
+    return plan.spec(pick, pick("bias", plan.biases))
 
 
 def conv_specs(scope: Scope | None = None, *, max_macs: int = MAX_MACS) -> st.SearchStrategy[ConvSpec]:
