@@ -160,7 +160,8 @@ def report(files, output, since, speed) -> None:
 
 @cli.command("list")
 @click.argument(
-    "what", type=click.Choice(("methods", "engines", "compiled", "cuda", "cudnn", "laws", "contracts", "mutants", "known"))
+    "what",
+    type=click.Choice(("methods", "engines", "compiled", "cuda", "cudnn", "laws", "contracts", "mutants", "known", "catalogues")),
 )
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
 def list_(what, as_json) -> None:

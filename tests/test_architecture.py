@@ -25,6 +25,7 @@ ROOMS = [
         "request",
         "results",
         "catalogue",
+        "catalogues",
         "accelerator",
         "environment",
         "run_files",
@@ -36,7 +37,7 @@ ROOMS = [
     ["sandbox", "remembering", "examine", "cells", "environments", "targets"],
     ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
     ["replay", "standing", "recheck", "releases", "console", "junit", "reports"],
-    ["api", "pytest_plugin", "commands", "cli_options", "cli", "__main__", "catalogues", ""],
+    ["api", "pytest_plugin", "commands", "cli_options", "cli", "__main__", ""],
 ]
 RANK = {room: (level, place) for level, rooms in enumerate(ROOMS) for place, room in enumerate(rooms)}
 STRANGERS = [  # pairs that the order alone would allow
