@@ -12,12 +12,10 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from hypothesis import Phase
-
 from convlaws.allowance import Allowance
 from convlaws.cells import Cell, Failure, Origin
 from convlaws.census import Census
-from convlaws.drawing import draw, quiet
+from convlaws.drawing import DRAWING, draw, quiet
 from convlaws.errors import HarnessError
 from convlaws.examine import Oracle, Outcome, examine, holds_under
 from convlaws.interrupt import Interrupt, deferred
@@ -36,6 +34,7 @@ BATCH = 24
 PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
 DEFINITION = "equals-the-definition"  # the law that tells which contracts hold
 LAWS_A_JOB = 6  # that share their draws: drawing costs as much as judging a few cases
+STEP = (5**0.5 - 1) / 2  # multiples of the golden section lie evenly in [0, 1), however many there are
 TRAIL = 256  # how many cases of a method before a failure are remembered
 
 
@@ -128,11 +127,11 @@ class Search:
         while number == 0 or self.plan.budget is not None:
             number += 1
             for index, cells in enumerate(self.jobs):
-                self._serve(cells, number)
+                self._serve(cells, number, index)
                 self.notify({**self._progress(number, index), **_told(cells)})
             self._shrink()  # not at once: every cell should have its floor before one failure takes seconds
 
-    def _serve(self, cells: list[Cell], number: int) -> None:
+    def _serve(self, cells: list[Cell], number: int, index: int) -> None:
         """Draw for the cell that lacks most examples until all have their share, or nothing helps."""
         self.serving = cells
         for cell in cells:
@@ -144,7 +143,8 @@ class Search:
             target = max(wanting, key=lambda c: c.lacks)
             before = target.own
             count = int(min(BATCH, target.lacks + 4))
-            self._batch(target, wanting, Origin(target.scope, self._seed(target, number, batch), count))
+            place = ((number * len(self.jobs) + index) * STEP + batch * 2**0.5) % 1
+            self._batch(target, wanting, Origin(target.scope, self._seed(target, number, batch), count, place))
             target.idle = 0 if target.own > before else target.idle + 1
             batch += 1
 
@@ -168,7 +168,7 @@ class Search:
                         self._judge(cell, problem, origin)
             return False
 
-        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, Phase.generate), target.job)
+        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, *DRAWING), target.job, wishes=origin.wishes())
 
     def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
         if not cell.wants or (cell.examples >= cell.goal and origin.scope != cell.scope):

@@ -5,55 +5,15 @@ The thresholds are those of some two hundred documented bugs: the values themsel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from functools import lru_cache
 from math import prod
-from typing import NamedTuple
 
-from convlaws.features import features
-from convlaws.fills import terms
-from convlaws.problem import Problem
-from convlaws.strategies.axes import Axis, axes, multiplier
+from convlaws.strategies.corner_table import EVEN, ONE, PLAIN, ROWS, STRIDED, Corner, both, some
 from convlaws.strategies.wishes import Wish
 
-
-class Corner(NamedTuple):
-    """`holds` says whether a problem lies in it, `wish` is what a draw asks for to get there."""
-
-    family: str
-    says: str
-    holds: Callable[[Problem], bool]
-    wish: Wish
-
-    @property
-    def name(self) -> str:
-        """Family and sentence."""
-        return f"{self.family}: {self.says}"
-
-
-def _some(test: Callable[[Axis], bool]) -> Callable[[Problem], bool]:
-    """Whether some axis of a problem passes."""
-    return lambda p: any(map(test, axes(p)))
-
-
-def _is(**values: object) -> Callable[[Problem], bool]:
-    return lambda p: features(p).items() >= values.items()
-
-
-def _both(*tests: Callable[[Problem], bool]) -> Callable[[Problem], bool]:
-    return lambda p: all(test(p) for test in tests)
-
-
-PLAIN: Wish = {"transposed": False, "padding": "none", "strided": False, "dilated": False, "input_dilated": False, "empty": False}
 FLAT: Wish = {"ndim": 1, **PLAIN, "kernel": 1}
-ONE_GROUP: Wish = {"grouping": "one"}
-MANY: Wish = {"grouping": "one", "scale": "channels"}
-DEPTHWISE: Wish = {"grouping": "depthwise", "scale": "channels"}
-PADDED: Wish = {"transposed": False, "padding": "even", "empty": False}
-STRIDED: Wish = {"transposed": False, "strided": True, "empty": False}
-TURNED: Wish = {"transposed": True}
-CROPPED: Wish = {"padding": "negative", "transposed": False}
-EMPTY: Wish = {"empty": True}
+MANY: Wish = {**ONE, "scale": "channels"}
 
 CHANNELS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 18, 22, 23, 24, 25, 26, 31, 32, 33, 34, 63, 64, 65)
 BATCHES = (2, 3, 15, 16, 17, 31, 32, 33, 34)
@@ -76,35 +36,35 @@ def _thresholds() -> Iterator[Corner]:
         scale = {"scale": "images"} if n < 1000 else _vast(outward=1)
         yield Corner("batch", f"{n} images", lambda p, n=n: p.spec.batch == n, {**scale, "batch": "many", "images": n})
     for x in EXTENTS:
-        yield Corner("extent", f"{x}", _some(lambda a, x=x: a.x == x), {**FLAT, "scale": "space", "beyond": x - 1})
+        yield Corner("extent", f"{x}", some(lambda a, x=x: a.x == x), {**FLAT, "scale": "space", "beyond": x - 1})
     for x in LONG:
-        yield Corner("extent", f"{x}", _some(lambda a, x=x: a.x == x), {**FLAT, "scale": "space", "beyond": x - 1})
-        yield Corner("extent", f"{x} results", _some(lambda a, x=x: a.y == x), {**FLAT, "scale": "space", "beyond": x - 1})
+        yield Corner("extent", f"{x}", some(lambda a, x=x: a.x == x), {**FLAT, "scale": "space", "beyond": x - 1})
+        yield Corner("extent", f"{x} results", some(lambda a, x=x: a.y == x), {**FLAT, "scale": "space", "beyond": x - 1})
     for r in KERNELS:
-        yield Corner("kernel", f"{r} wide", _some(lambda a, r=r: a.r == r), {"ndim": 1, "scale": "kernel", "kernel": r})
+        yield Corner("kernel", f"{r} wide", some(lambda a, r=r: a.r == r), {"ndim": 1, "scale": "kernel", "kernel": r})
     for n in PADDINGS:
-        holds = _some(lambda a, n=n: n in (a.low, a.high))
-        yield Corner("padding", f"{n} at an end", holds, {**PADDED, "ndim": 1, "scale": "kernel", "low": n})
+        holds = some(lambda a, n=n: n in (a.low, a.high))
+        yield Corner("padding", f"{n} at an end", holds, {**EVEN, "ndim": 1, "scale": "kernel", "low": n})
     for s in (2, 3, 4, 5):
-        yield Corner("stride", f"{s}", _some(lambda a, s=s: a.s == s), {**STRIDED, "stride": s})
+        yield Corner("stride", f"{s}", some(lambda a, s=s: a.s == s), {**STRIDED, "stride": s})
     for d in (2, 3, 4):
-        yield Corner("dilation", f"{d}", _some(lambda a, d=d: a.d == d < a.reach), {"dilated": True, "dilation": d, "kernel": 2})
+        yield Corner("dilation", f"{d}", some(lambda a, d=d: a.d == d < a.reach), {"dilated": True, "dilation": d, "kernel": 2})
         yield Corner(
-            "dilation", f"{d} with stride 2", _some(lambda a, d=d: a.s == 2 and a.d == d), {**STRIDED, "stride": 2, "dilated": True, "dilation": d}
+            "dilation",
+            f"{d} with stride 2",
+            some(lambda a, d=d: a.s == 2 and a.d == d),
+            {**STRIDED, "stride": 2, "dilated": True, "dilation": d},
         )
     for rest in range(4):
-        holds = _both(lambda p: not p.spec.transposed, lambda p, rest=rest: prod(p.spec.output) % 4 == rest)
+        holds = both(lambda p: not p.spec.transposed, lambda p, rest=rest: prod(p.spec.output) % 4 == rest)
         yield Corner("extent", f"output area {rest} more than a multiple of 4", holds, {**FLAT, "beyond": rest + 3})
 
 
 def _vast(**more: object) -> Wish:
-    return {**FLAT, **ONE_GROUP, "scale": "vast", "inward": 1, "beyond": 0, **more}
+    return {**FLAT, **ONE, "scale": "vast", "inward": 1, "beyond": 0, **more}
 
 
-# what a row says beside numbers: (family, sentence, predicate, wish)
-_ROWS: tuple[tuple[str, str, Callable[[Problem], bool], Wish], ...] = ()
-
-
+@lru_cache(maxsize=1)
 def corners() -> tuple[Corner, ...]:
     """Every corner."""
-    return (*_thresholds(), *map(partial(Corner._make), _ROWS))
+    return (*_thresholds(), *(Corner(*row) for row in ROWS))

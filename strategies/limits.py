@@ -34,7 +34,7 @@ class Limits(NamedTuple):
 # cut in this order: what only repeats first, what changes the code path of a method last
 _CUTS = (
     ("beyond", "images", "inward", "outward", "groups"),
-    ("kernel", "dilation", "low", "high", "output_padding", "input_dilation"),
+    ("kernel", "dilation", "low", "high", "extra", "input_dilation"),
     ("stride",),
 )
 

@@ -59,7 +59,7 @@ _SMALL: Menu = {
     "dilation": (1, 2, 2, 2, 3, 4),
     "low": (0, 1, 1, 1, 2, 2, 3, 4, 7),
     "high": (0, 0, 1, 1, 2, 3, 5),
-    "output_padding": (0, 1, 1, 2, 3),
+    "extra": (0, 1, 1, 2, 3),
     "input_dilation": (1, 2, 2, 2, 3, 4),
     "crop_low": (0, 1, 1, 1, 2, 3, 4, 5),
     "crop_high": (0, 0, 1, 1, 2, 3, 5),
@@ -68,7 +68,7 @@ _SMALL: Menu = {
 }
 _WIDE = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 22, 23, 24, 25, 26, 31, 32, 33, 34, 48, 63, 64, 65)
 # beyond b there are b + 1 results at stride 1
-_LONG = (
+LONG = (
     *(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18, 22, 23, 24, 30, 31, 32, 46, 47, 62, 63, 64),
     *(127, 510, 511, 512, 513),
 )
@@ -76,7 +76,7 @@ _LONG = (
 SCALES: dict[str, Menu] = {
     "small": {},
     "channels": {"inward": _WIDE, "outward": _WIDE, "groups": _WIDE[1:], "beyond": (0, 0, 1, 1, 2, 3, 4)},
-    "space": {"beyond": _LONG, "inward": (1, 2, 3, 4), "outward": (1, 2, 3, 4)},
+    "space": {"beyond": LONG, "inward": (1, 2, 3, 4), "outward": (1, 2, 3, 4)},
     "images": {"images": (2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 34, 64, 65), "beyond": (0, 0, 1, 1, 2, 3, 4, 15, 32)},
     "kernel": {
         "kernel": (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 16, 17, 31, 63, 64, 65, 127, 128, 129),
@@ -92,6 +92,15 @@ SCALES: dict[str, Menu] = {
         "kernel": (1, 1, 2, 3),
         "beyond": (0, 0, 1, 1, 2),
     },
+    "layers": {
+        "inward": _WIDE,
+        "outward": _WIDE,
+        "groups": _WIDE[1:],
+        "beyond": LONG,
+        "kernel": (1, 2, 3, 3, 4, 5, 7),
+        "dilation": (1, 2, 2, 2, 4, 8, 16, 32),
+        "low": (0, 1, 1, 1, 2, 2, 3, 4, 8, 16, 32),
+    },
 }
 
 # which numbers a spec has: the name in a menu, and how many of them
@@ -105,7 +114,7 @@ _COUNTS: dict[str, Callable[[Shape, Kind], int]] = {
     "dilation": lambda shape, kind: shape.ndim * kind.dilated,
     "low": lambda shape, kind: shape.ndim * (kind.padding in ("even", "uneven")),
     "high": lambda shape, kind: shape.ndim * (kind.padding == "uneven"),
-    "output_padding": lambda shape, kind: shape.ndim * kind.output_padding,
+    "extra": lambda shape, kind: shape.ndim * kind.output_padding,
     "beyond": lambda shape, kind: shape.ndim,
     "input_dilation": lambda shape, kind: shape.ndim * kind.input_dilated,
     "crop_low": lambda shape, kind: shape.ndim * (kind.padding == "negative"),

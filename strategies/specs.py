@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import product
+from random import Random
 
 from hypothesis import strategies as st
 
@@ -16,8 +17,10 @@ from convlaws.spec import ConvSpec
 from convlaws.strategies.limits import VAST, Limits, fitted
 from convlaws.strategies.menus import SCALES, Draft, Kind, Pick, Shape, menu, raw_numbers
 from convlaws.strategies.sizes import spec_of
+from convlaws.strategies.wishes import Grant, Wish
 
 MAX_MACS = 100_000
+SEEDS = 1000  # a seed is one number for thousands: drawn elements shrink slowly and read badly
 
 # The first is what a problem shrinks to. Repeated: drawn as often.
 _WEIGHTS: dict[str, dict] = {
@@ -37,7 +40,7 @@ _WEIGHTS: dict[str, dict] = {
     "dtype": {"float32": 1, "float64": 1, "float16": 1, "bfloat16": 1},
     "layout": {"contiguous": 2, "channels_last": 1, "sliced": 1, "expanded": 1},
     "fill": {"integers": 4, "onehot": 2, "sparse": 3, "normal": 2},
-    "scale": {"small": 18, "channels": 18, "space": 18, "images": 6, "kernel": 6, "vast": 1},
+    "scale": {"small": 18, "channels": 18, "space": 18, "images": 6, "kernel": 6, "vast": 1, "layers": 3},
 }
 
 
@@ -119,6 +122,13 @@ class Plan:
         words = {word: pick(word, table) for word, table in self._words.items()}
         return Problem(spec=self.spec(pick, bias), op=op, **words, seed=seed)
 
+    def granted(self, wish: Wish, random: Random) -> list[int]:
+        """The choices of a draw that grants `wish` as far as the scope goes, seed first, as `problems` draws them."""
+        pick = Grant(wish, random)
+        seed = random.randrange(SEEDS)
+        self.problem(pick, seed)
+        return [seed, *pick.choices]
+
     def spec(self, pick: Pick, bias: bool) -> ConvSpec:
         """One spec, its choices made by `pick`."""
         shape = Shape(*self._shapes.pick(pick))
@@ -139,7 +149,7 @@ class Plan:
 
     def _kinds(self) -> dict[Shape, tuple[Kind, ...]]:
         """The kinds that each shape can have; shapes with none are left out."""
-        kinds = [kind for kind in self._all_kinds() if _conflict(kind) is None]
+        kinds = [kind for kind in self._all_kinds() if conflict(kind) is None]
         shapes = self._all_shapes()
         # the least spec grows with each of the shape's features: what the dearest can have, all can
         dearest = tuple(kind for kind in kinds if self._refusal(shapes[0], kind) is None)
@@ -157,7 +167,7 @@ class Plan:
 
     def _reason(self) -> str:
         shape = self._all_shapes()[-1]
-        reasons = [_conflict(kind) or self._refusal(shape, kind) for kind in self._all_kinds()]
+        reasons = [conflict(kind) or self._refusal(shape, kind) for kind in self._all_kinds()]
         return next(reason for reason in reasons if reason)
 
 
@@ -166,7 +176,7 @@ def _least(draft: Draft) -> ConvSpec:
 
 
 @lru_cache(maxsize=4096)
-def _conflict(kind: Kind) -> str | None:
+def conflict(kind: Kind) -> str | None:
     """Why no spec is of this kind, whatever its sizes: the spec's own rule says it."""
     shape = Shape(1, "one", "one")
     try:
