@@ -12,10 +12,11 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from convlaws.admitted import admitted
 from convlaws.allowance import Allowance
 from convlaws.cells import Cell, Failure, Origin
 from convlaws.census import Census
-from convlaws.drawing import DRAWING, draw, quiet
+from convlaws.drawing import DRAWING, draw, possible, quiet
 from convlaws.errors import HarnessError
 from convlaws.examine import Oracle, Outcome, examine, holds_under
 from convlaws.interrupt import Interrupt, deferred
@@ -93,8 +94,13 @@ class Search:
                 self.waiting.clear()
                 self.notify({"lost": f"the search ended early: {error}"})
             self._shrink()
-            self.notify({"judged": self.judged, "census": self.census.record()})
+            self.notify({"judged": self.judged, "census": self.census.record(self._admits)})
         return self.findings()
+
+    def _admits(self, name: str) -> int:
+        """The pairs that the scope of a method admits, in this plan."""
+        scope = next(m.scope for m in self.plan.methods if m.name == name).meet(self.plan.scope)
+        return admitted(scope) if scope and possible(scope) else 0
 
     def prepare(self) -> None:
         """Lay out the cells: a job is a few laws on one op, which judge the same problems; the weighty first."""
@@ -178,6 +184,7 @@ class Search:
             raise _StopError
         if region := self.ledger.avoids(cell.method, cell.law.name, problem):
             cell.avoid(region)
+            self.census.see(cell.method.name, problem, Verdict.REFUSED)
             return
         outcome = self.examine(cell, problem)
         self.allowance.charge(cell, outcome.seconds, self.serving)
@@ -187,8 +194,7 @@ class Search:
     def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
         trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))
         known = self.explained(cell, problem, outcome) if outcome.verdict.bad else ""
-        if outcome.verdict not in (Verdict.REFUSED, Verdict.VACUOUS):
-            self.census.see(cell.method.name, problem)
+        self.census.see(cell.method.name, problem, outcome.verdict)
         if cell.law.name == DEFINITION and outcome.verdict in (Verdict.KEPT, Verdict.BROKEN):
             cell.hold(problem.dtype, holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers))
         failure = cell.add(problem, outcome, known, own=origin.scope == cell.scope)

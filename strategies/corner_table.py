@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
+from convlaws.axes import Axis, axes, multiplier
 from convlaws.features import features
 from convlaws.fills import terms
 from convlaws.problem import Problem
-from convlaws.strategies.axes import Axis, axes, multiplier
 
 Holds = Callable[[Problem], bool]
 

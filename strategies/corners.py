@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from convlaws.axes import Axis, axes, multiplier
 from convlaws.problem import Problem
-from convlaws.strategies.axes import Axis, axes, multiplier
 from convlaws.strategies.corner_table import ROWS, Holds
 from convlaws.strategies.wishes import Wish
 

@@ -115,6 +115,7 @@ class Plan:
         self._shapes = Tree(Shape._fields, kinds)
         trees = {rows: Tree(Kind._fields, rows) for rows in set(kinds.values())}
         self._trees = {shape: trees[rows] for shape, rows in kinds.items()}
+        self.kinds = kinds  # those that each shape can have
 
     def problem(self, pick: Pick, seed: int) -> Problem:
         """One problem. The words come first: a number less for a spec then leaves them as they are."""

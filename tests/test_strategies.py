@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
+from convlaws.axes import axes, multiplier
 from convlaws.errors import UsageError
 from convlaws.features import features
 from convlaws.problem import Problem
 from convlaws.scope import WHOLE, Scope
 from convlaws.strategies import conv_specs, problems
-from convlaws.strategies.axes import axes, multiplier
 
 steady = settings(derandomize=True, database=None, deadline=None)
 few = settings(steady, max_examples=60)

@@ -1,7 +1,8 @@
-"""What corners are told by: the numbers of one spatial axis, and a few of the whole problem."""
+"""The numbers of one spatial axis, and what they are to one another."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from convlaws.problem import Problem
@@ -50,3 +51,18 @@ def multiplier(problem: Problem) -> int:
     """Results a channel of a depthwise convolution; 0 for another."""
     s = problem.spec
     return s.out_channels // s.groups if s.groups == s.in_channels > 1 else 0
+
+
+def _some(test: Callable[[Axis], bool]) -> Callable[[Problem], bool]:
+    return lambda p: any(map(test, axes(p)))
+
+
+# what is no feature of a scope, since it says how numbers compare
+RELATIONS: dict[str, Callable[[Problem], bool]] = {
+    "one_tap": lambda p: max(p.spec.kernel) == 1,
+    "even_kernel": _some(lambda a: a.r % 2 == 0),
+    "stride_over_kernel": _some(lambda a: a.s > a.reach),
+    "padding_over_kernel": _some(lambda a: max(a.low, a.high) > a.reach),
+    "kernel_over_input": _some(lambda a: a.reach > a.x),
+    "unused_tail": _some(lambda a: a.tail > 0),
+}
