@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import combinations, product
 
@@ -14,12 +14,12 @@ from convlaws.strategies.specs import MAX_MACS, Kind, Shape, conflict, plan
 
 Pair = tuple[str, str, str, str]
 
-_ONE_TAP = "a kernel of one tap is not even"
 _WORDED = "a word pads by less than the kernel reaches over"
 _TRANSPOSED = "a transposed convolution uses every input"
 # (axis, value, axis, value): why no problem has both
 _NUMBERS: dict[Pair, str] = {
-    ("one_tap", "yes", "even_kernel", "yes"): _ONE_TAP,
+    ("ops", "bgrad", "bias", "no"): "bgrad needs a bias",
+    ("one_tap", "yes", "even_kernel", "yes"): "a kernel of one tap is not even",
     ("strided", "no", "stride_over_kernel", "yes"): "a stride of 1 is not beyond a kernel",
     ("strided", "no", "unused_tail", "yes"): "a stride of 1 leaves nothing over",
     ("transposed", "yes", "unused_tail", "yes"): _TRANSPOSED,
@@ -31,47 +31,43 @@ _NUMBERS: dict[Pair, str] = {
 }
 
 
+@lru_cache(maxsize=1)
 def impossible() -> dict[Pair, str]:
     """Each pair of values that no problem has, with the reason."""
-    return {pair: reason for pair in _pairs(AXES) if (reason := _reason(pair))}
+    kinds, fits, found = product(*(getattr(WHOLE, name) for name in Kind._fields)), set(), {}
+    for kind in map(Kind._make, kinds):
+        why = conflict(kind)
+        for (a, x), (b, y) in combinations(_said(kind), 2):
+            fits |= {(a, x, b, y)} if why is None else set()
+            found.setdefault((a, x, b, y), why)
+    return {pair: why for pair, why in found.items() if pair not in fits} | _NUMBERS
 
 
-def _pairs(axes: dict[str, list[str]]) -> Iterator[Pair]:
+def _pairs(axes: Mapping[str, list[str]]) -> Iterator[Pair]:
     return ((a, x, b, y) for a, b in combinations(axes, 2) for x, y in product(axes[a], axes[b]))
-
-
-def _reason(pair: Pair) -> str | None:
-    a, x, b, y = pair
-    if {(a, x), (b, y)} == {("ops", "bgrad"), ("bias", "no")}:
-        return "bgrad needs a bias"
-    if a in Kind._fields and b in Kind._fields:
-        reasons = [why for kind, why in _kinds() if said(getattr(kind, a)) == x and said(getattr(kind, b)) == y]
-        return None if None in reasons else reasons[0]
-    return _NUMBERS.get(pair)
-
-
-@lru_cache(maxsize=1)
-def _kinds() -> list[tuple[Kind, str | None]]:
-    kinds = (Kind(*row) for row in product(*(getattr(WHOLE, name) for name in Kind._fields)))
-    return [(kind, conflict(kind)) for kind in kinds]
 
 
 @lru_cache(maxsize=256)
 def admitted(scope: Scope) -> int:
     """The pairs that problems of `scope` can have, as `census.places` has their bits."""
-    together = [
-        dict(zip((*Shape._fields, *Kind._fields), map(said, (*shape, *kind)), strict=True))
-        for shape, kind in plan(scope, MAX_MACS).kinds()
-    ]
-    held = {(a, s[a], b, s[b]) for s in together for a, b in combinations(_in_order(s), 2)}
-    inside = {name: {s[name] for s in together} for name in together[0]}
-    allowed = {name: inside[name] if name in inside else _allowed(scope, name) for name in AXES}
-    found = (pair for pair in _pairs(AXES) if pair[1] in allowed[pair[0]] and pair[3] in allowed[pair[2]] and not _reason(pair))
-    return bits(pair for pair in found if not {pair[0], pair[2]} <= inside.keys() or pair in held)
+    held, inside, out = _held(plan(scope, MAX_MACS).kinds), {*Shape._fields, *Kind._fields}, impossible()
+    allowed = {name: _allowed(scope, name) for name in AXES}
+    found = (pair for pair in _pairs(AXES) if pair[1] in allowed[pair[0]] and pair[3] in allowed[pair[2]])
+    return bits(p for p in found if p not in out and (not {p[0], p[2]} <= inside or frozenset((p[:2], p[2:])) in held))
 
 
-def _in_order(row: dict[str, str]) -> list[str]:
-    return [name for name in AXES if name in row]
+def _held(kinds: Mapping[Shape, tuple[Kind, ...]]) -> set[frozenset]:
+    """The pairs of (name, value) that some shape and kind have together."""
+    rows = {some: [_said(kind) for kind in some] for some in set(kinds.values())}
+    held = {frozenset(pair) for told in rows.values() for row in told for pair in combinations(row, 2)}
+    for shape, some in kinds.items():
+        among = {pair for row in rows[some] for pair in row}
+        held |= {frozenset(pair) for pair in (*combinations(_said(shape), 2), *product(_said(shape), among))}
+    return held
+
+
+def _said(row: Shape | Kind) -> list[tuple[str, str]]:
+    return [(name, said(value)) for name, value in zip(row._fields, row, strict=True)]
 
 
 def _allowed(scope: Scope, name: str) -> set[str]:

@@ -32,22 +32,23 @@ def test_the_ordinary_ground_has_nothing_beyond_it():
 
 # of everything, beyond what SMALLEST has
 SMALLEST_BEYOND = {
-    "anything": (lambda p: True, f"n1c1k1_x1_r1_s1_p0_d1_g1 {PLAIN}"),
-    "cropped": (lambda p: features(p)["padding"] == "negative", f"n1c1k1_x2_r1_s1_p-1:0_d1_g1 {PLAIN}"),
-    "input dilation": (lambda p: max(p.spec.input_dilation) > 1, f"n1c1k1_x1_r1_s1_p0_d1_i2_g1 {PLAIN}"),
-    "sameupper": (lambda p: p.spec.padding == "sameupper", f"n1c1k1_x1_r1_s1_psameupper_d1_g1 {PLAIN}"),
-    "an empty result": (lambda p: 0 in p.spec.output, f"n1c1k1_x0_r1_s1_p0_d1_g1 {PLAIN}"),
+    "anything": (lambda p: True, [f"n1c1k1_x1_r1_s1_p0_d1_g1 {PLAIN}"]),
+    "cropped": (lambda p: features(p)["padding"] == "negative", [f"n1c1k1_x2_r1_s1_p-1:0_d1_g1 {PLAIN}"]),
+    "input dilation": (lambda p: max(p.spec.input_dilation) > 1, [f"n1c1k1_x1_r1_s1_p0_d1_i2_g1 {PLAIN}"]),
+    "sameupper": (lambda p: p.spec.padding == "sameupper", [f"n1c1k1_x1_r1_s1_psameupper_d1_g1 {PLAIN}"]),
+    "an empty result": (lambda p: 0 in p.spec.output, [f"n1c1k1_x0_r1_s1_p0_d1_g1 {PLAIN}"]),
     "an empty result of an input": (
         lambda p: 0 in p.spec.output and 0 not in p.spec.extent,
-        f"n1c1k1_x1_r2_s1_p0_d1_g1 {PLAIN}",
+        # cropped to nothing is as small: from there to a kernel of two taps a number would have to rise
+        [f"n1c1k1_x1_r2_s1_p0_d1_g1 {PLAIN}", f"n1c1k1_x2_r1_s1_p-2:0_d1_g1 {PLAIN}"],
     ),
 }
 
 
 @pytest.mark.parametrize("name", SMALLEST_BEYOND)
 def test_a_failure_beyond_the_ordinary_ground_shrinks_to_its_line(name):
-    fails, line = SMALLEST_BEYOND[name]
+    fails, lines = SMALLEST_BEYOND[name]
 
     smallest = find(problems(WHOLE), fails, settings=settings(database=None, max_examples=3000), random=Random(0))
 
-    assert str(smallest) == line
+    assert str(smallest) in lines
