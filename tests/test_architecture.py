@@ -16,7 +16,7 @@ FOLDERS = {"convlaws": ROOT / "harness", "convlaws.strategies": ROOT / "strategi
 # A room imports from the lines above its own, and from what stands before it in its own line.
 ROOMS = [
     ["errors", "formats", "spec_text", "spec_rules", "spec", "fills", "problem", "layouts"],
-    ["maps", "definition", "specials", "oracle", "magnitudes", "bounds", "contracts", "compare", "evidence"],
+    ["maps", "definition", "specials", "oracle", "magnitudes", "bounds", "contracts", "approx", "compare", "evidence"],
     [
         "features",
         "axes",
