@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from convlaws.methods.registry import Method
 from convlaws.problem import Problem
 from convlaws.results import LEAST, Finding, Verdict, counted, too_few
 from convlaws.scope import Scope
+from convlaws.strategies.dealing import wishes
+from convlaws.strategies.wishes import Wish
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
 OWN = 0.25  # of its examples that must be drawn from its own scope; drawing costs as much as judging a few
@@ -34,11 +37,16 @@ def histogram(values: np.ndarray, kind: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a problem was drawn: the same scope, seed and count draw it again."""
+    """Where a problem was drawn: the same scope, seed, count and place (in the lists of wishes) draw it again."""
 
     scope: Scope
     seed: int
     count: int
+    place: float
+
+    def wishes(self) -> list[Wish]:
+        """What some of the draws are asked for."""
+        return wishes(self.scope, self.place, self.count, Random(self.seed))
 
 
 @dataclass
