@@ -1,4 +1,4 @@
-"""Where a mutant's triggers can hold, as far as a Scope can say it: what is drawn there shows the mistake soon.
+"""Where a mutant's triggers hold: the Scope in which they can, as far as one can say it, and whether a mistake shows.
 
 Only the project's own tests are narrowed so, to be short; the search that is measured is not.
 """
@@ -8,8 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import reduce
 
-from convlaws.mutants import Mistake
-from convlaws.problem import OPS
+import numpy as np
+
+from convlaws.engines.loading import find
+from convlaws.methods.registry import get
+from convlaws.mutants import TRIGGERS, Mistake, right
+from convlaws.problem import OPS, Problem
 from convlaws.scope import WHOLE, Scope
 
 NUMBERS = ("even", "uneven")
@@ -85,3 +89,30 @@ def narrowed(mistake: Mistake, *also: Scope) -> Scope:
     found = reduce(lambda one, other: one and one.meet(other), scopes)
     assert found, f"no problem has all of {mistake.needs}"
     return found
+
+
+# --- without a sandbox -------------------------------------------------------------------
+def applies(mistake: Mistake, problem: Problem) -> bool:
+    """Whether all triggers of a mutant hold."""
+    triggers = (TRIGGERS[word].holds for word in mistake.needs)
+    return problem.op in (mistake.ops or (problem.op,)) and all(
+        holds(problem.spec, problem.op, problem.operands) for holds in triggers
+    )
+
+
+def given(mistake: Mistake, problem: Problem) -> np.ndarray:
+    """What the mutant answers, its operands its own."""
+    method = find(get(f"mutant-{mistake.name}").address)
+    return method(problem.spec, problem.op, {role: a.copy() for role, a in problem.operands.items()}, {})
+
+
+def shows(mistake: Mistake, problem: Problem) -> bool:
+    """Whether the triggers hold and the answer is another one than the right one."""
+    if not applies(mistake, problem):
+        return False
+    try:
+        found = given(mistake, problem)
+    except RuntimeError:
+        return True
+    expected = right(problem.spec, problem.op, problem.operands)
+    return found.shape != expected.shape or not np.array_equal(found.astype(float), expected.astype(float))
