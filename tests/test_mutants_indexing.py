@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from hypothesis import Phase
-from mutants_narrowed import applies, given, narrowed, shows
+from mutants_ground import applies, given, narrowed, shows
 
 from convlaws.contracts import CONTRACTS, interval
 from convlaws.drawing import draw, quiet
