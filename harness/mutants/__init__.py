@@ -7,7 +7,19 @@ A package that adds laws uses them to show that its laws see something:
 []
 """
 
-from convlaws.mutants import behaviour, beyond, healthy, indexing, numerics
+from convlaws.mutants import (
+    behaviour,
+    beyond,
+    healthy,
+    indexing,
+    layouts,
+    numerics,
+    ownership,
+    processes,
+    rounding,
+    second_order,
+    special_values,
+)
 from convlaws.mutants.registry import DEFECTS, Mistake, mistakes, mutant, right
 from convlaws.mutants.triggers import TRIGGERS, Trigger
 
@@ -20,8 +32,14 @@ __all__ = [
     "beyond",
     "healthy",
     "indexing",
+    "layouts",
     "mistakes",
     "mutant",
     "numerics",
+    "ownership",
+    "processes",
     "right",
+    "rounding",
+    "second_order",
+    "special_values",
 ]
