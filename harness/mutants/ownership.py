@@ -83,7 +83,7 @@ def cache_by_address(spec, op, a):
     return right(spec, op, {**a, "w": STATE.setdefault(key, a["w"].copy())})
 
 
-@mutant("fprop", defect="memory", thread="Theano/Theano#6354", needs=("same-sizes-before", "float64"))
+@mutant("fprop", defect="memory", thread="Theano/Theano#6354", needs=("same-sizes-before",))
 def plan_cached_without_the_type(spec, op, a):
     """Keeps for each size the type that it was first computed in."""
     plan = STATE.setdefault(f"type of {spec}", storage(a))
