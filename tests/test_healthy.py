@@ -33,7 +33,9 @@ def judged(box: Sandbox, examples: int, seed: int, scope: Scope, names: list[str
 
 
 def test_no_alarm_for_any_of_them(box):
-    found = judged(box, 2, 0, Scope(macs=5_000), ["equals-the-definition", "*-bit-for-bit", "*-adjoint", "gradients-*", "layout-*"])
+    found = judged(
+        box, 2, 0, Scope(macs=5_000), ["equals-the-definition", "*-bit-for-bit", "*-adjoint", "gradients-*", "layout-*"]
+    )
 
     assert len(rows("healthy")) >= 10
     assert alarms(found) == []

@@ -1,15 +1,15 @@
-"""Mutants of precision, special values, memory, contract, process and double backward: wrong where all triggers hold, nowhere else."""
+"""Mutants of numerics, memory, contract and process: wrong where all of their triggers hold, and nowhere else."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import Phase
+from mutants_narrowed import NARROW
 
 from convlaws.compare import Claim, judge
 from convlaws.drawing import draw, possible, quiet
@@ -30,47 +30,6 @@ MINE = [
 ]
 NUMBERED = re.compile(r"[\w.-]+/[\w.-]+#[1-9]\d*")
 ALWAYS = ("earlier-call", "same-sizes-before", "second-derivative")  # triggers that no single call can lack
-# what of a scope has a trigger more often; the others are common enough, or a matter of sizes
-NARROW: dict[str, dict[str, Any]] = {
-    "1d": {"ndim": (1,)},
-    "2d": {"ndim": (2,)},
-    "3d": {"ndim": (3,)},
-    "strided": {"strided": (True,)},
-    "dilated": {"dilated": (True,)},
-    "padded": {"padding": ("even", "uneven")},
-    "same": {"padding": ("same",)},
-    "grouped": {"grouping": ("some", "depthwise")},
-    "transposed": {"transposed": (True,)},
-    "bias": {"bias": (True,)},
-    "pointwise": {"kernel": (1,)},
-    "even-kernel": {"kernel": (2, 4)},
-    "images": {"batch": ("many",)},
-    "3-groups": {"grouping": ("some", "depthwise")},
-    "depthwise": {"grouping": ("depthwise",)},
-    "unbatched": {"batch": ("unbatched",)},
-    "empty-batch": {"batch": ("empty",)},
-    "padding-mode": {"padding_mode": ("reflect", "replicate", "circular")},
-    "3x3": {"ndim": (2,), "kernel": (3,), "stride": (1,), "dilation": (1,)},
-    "float64": {"dtypes": ("float64",)},
-    "float32": {"dtypes": ("float32",)},
-    "half": {"dtypes": ("float16", "bfloat16")},
-    "nan": {"fills": ("special",)},
-    "inf": {"fills": ("special",)},
-    "minus-zero": {"fills": ("special",)},
-    "subnormal": {"fills": ("tiny",)},
-    "whole-numbers": {"fills": ("integers",)},
-    "small-numbers": {"fills": ("tiny",)},
-    "tiny-products": {"fills": ("tiny", "wild")},
-    "large-numbers": {"fills": ("huge",)},
-    "gaps": {"layouts": ("channels_last", "sliced")},
-    "channels-last": {"layouts": ("channels_last",)},
-    "stride-0": {"layouts": ("expanded",), "batch": ("many",)},
-    "sliced": {"layouts": ("sliced",)},
-    "misaligned": {"layouts": ("sliced",)},
-    "large-kernel": {"kernel": (8, 9, 11)},
-    "one-place": {"batch": ("unbatched", "one")},
-    "one-result": {"batch": ("unbatched", "one")},
-}
 # exact sizes, and numbers that stand together by chance
 LINES = {
     "unwritten-after-a-block": "n1c1k1_x600_r9 fprop float32",

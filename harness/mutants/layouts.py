@@ -157,6 +157,30 @@ def tail_lost_off_a_boundary(spec, op, a):
     return y
 
 
+# --- axes ------------------------------------------------------------------------------------------
+@mutant("fprop", "wgrad", defect="indexing", thread="pytorch/pytorch#80891", needs=("unbatched",))
+def first_channel_for_an_image(spec, op, a):
+    """Takes the first axis for that of images where there is none, and uses its first entry."""
+    x = np.zeros_like(a["x"])
+    x[:1] = a["x"][:1]
+    return right(spec, op, {**a, "x": x})
+
+
+@mutant("fprop", "dgrad", "wgrad", defect="indexing", thread="uxlfoundation/oneDNN#438", needs=("pointwise", "dilated"))
+def one_tap_off_by_the_dilation(spec, op, a):
+    """Moves a kernel of one tap by what the dilation is off by, counted from 0 on one side and from 1 on the other."""
+    y = right(spec, op, a)
+    return np.roll(y, 1, axis=0 if op == "wgrad" else -1)
+
+
+@mutant("fprop", defect="indexing", thread="ml-explore/mlx#2190", needs=("1d", "padded"))
+def a_line_padded_as_a_plane(spec, op, a):
+    """Pads a line's other axis, and loses the last result for it."""
+    y = right(spec, op, a)
+    y[..., -1:] = 0
+    return y
+
+
 # --- alignment ------------------------------------------------------------------------------------
 @mutant("fprop", defect="memory", thread="pytorch/executorch#17177", needs=("misaligned",))
 def head_dropped_off_a_boundary(spec, op, a):

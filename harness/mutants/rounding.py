@@ -33,6 +33,14 @@ def bias_after_rounding(spec, op, a):
         return (bare + a["b"].reshape(-1, *(1,) * spec.ndim)).astype(storage(a))
 
 
+@mutant("fprop", defect="indexing", thread="uxlfoundation/oneDNN#4656", needs=("bias", "out-tail-4"))
+def bias_lost_in_the_tail(spec, op, a):
+    """Falls back to a kernel without a bias for the channels past a multiple of four."""
+    b = a["b"].copy()
+    b[len(b) // 4 * 4 :] = 0
+    return right(spec, op, {**a, "b": b})
+
+
 # --- rounding -----------------------------------------------------------------------------------
 @mutant(defect="precision", thread="tenstorrent/tt-metal#19882", needs=("half",))
 def truncated(spec, op, a):

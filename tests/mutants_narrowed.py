@@ -1,0 +1,46 @@
+"""What a scope is narrowed to, so that a trigger of a mutant is likely; the others are common, or a matter of exact sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NARROW: dict[str, dict[str, Any]] = {
+    "1d": {"ndim": (1,)},
+    "2d": {"ndim": (2,)},
+    "3d": {"ndim": (3,)},
+    "strided": {"strided": (True,)},
+    "dilated": {"dilated": (True,)},
+    "padded": {"padding": ("even", "uneven")},
+    "same": {"padding": ("same",)},
+    "grouped": {"grouping": ("some", "depthwise")},
+    "transposed": {"transposed": (True,)},
+    "bias": {"bias": (True,)},
+    "pointwise": {"kernel": (1,)},
+    "even-kernel": {"kernel": (2, 4)},
+    "images": {"batch": ("many",)},
+    "3-groups": {"grouping": ("some", "depthwise")},
+    "depthwise": {"grouping": ("depthwise",)},
+    "unbatched": {"batch": ("unbatched",)},
+    "empty-batch": {"batch": ("empty",)},
+    "padding-mode": {"padding_mode": ("reflect", "replicate", "circular")},
+    "3x3": {"ndim": (2,), "kernel": (3,), "stride": (1,), "dilation": (1,)},
+    "float64": {"dtypes": ("float64",)},
+    "float32": {"dtypes": ("float32",)},
+    "half": {"dtypes": ("float16", "bfloat16")},
+    "nan": {"fills": ("special",)},
+    "inf": {"fills": ("special",)},
+    "minus-zero": {"fills": ("special",)},
+    "subnormal": {"fills": ("tiny",)},
+    "whole-numbers": {"fills": ("integers",)},
+    "small-numbers": {"fills": ("tiny",)},
+    "tiny-products": {"fills": ("tiny", "wild")},
+    "large-numbers": {"fills": ("huge",)},
+    "gaps": {"layouts": ("channels_last", "sliced")},
+    "channels-last": {"layouts": ("channels_last",)},
+    "stride-0": {"layouts": ("expanded",), "batch": ("many",)},
+    "sliced": {"layouts": ("sliced",)},
+    "misaligned": {"layouts": ("sliced",)},
+    "large-kernel": {"kernel": (8, 9, 11)},
+    "one-place": {"batch": ("unbatched", "one")},
+    "one-result": {"batch": ("unbatched", "one")},
+}
