@@ -76,7 +76,120 @@ LINES = {
     "one-result-at-least": "n1c1k1_x0_r1_s1_p0_d1_g1 fprop float32 contiguous integers seed=0",
     "hangs-on-many-groups": "n1c3k3_x1_r1_s1_p0_d1_g3 fprop float32 contiguous integers seed=0",
 }
+# --- numerics, memory, contract, process, double backward ------------------------------------------------
+SECOND = "gradients-of-gradients-are-convolutions"
+OTHERS |= {
+    "flips-the-kernel-in-place": "operands-are-left-alone",
+    "scales-the-gradient-in-place": "operands-are-left-alone",
+    "works-in-place": "operands-are-left-alone",
+    "gradient-is-a-view": "the-output-has-memory-of-its-own",
+    "returns-its-gradient-buffer": "an-output-outlives-the-next-call",
+    "cache-by-address": "additive-in-w",
+    "plan-cached-without-the-geometry": "flipping-everything-flips-the-result",
+    "adds-to-the-last-gradient": "the-same-bits-twice",
+    "workspace-of-a-larger-call": "what-ran-before-does-not-matter",
+    "atomic-additions": "the-same-bits-twice",
+    "images-left-over-by-threads": "threads-do-not-matter",
+    "threads-share-a-workspace": "threads-do-not-matter",
+    "threads-race-for-the-gradient": "threads-do-not-matter",
+    "leaves-rounding-upward": "negation-bit-for-bit",
+    "leaves-subnormals-off": "subnormals-are-kept",
+    "overflow-becomes-nan": "overflow-gives-infinity-of-the-right-sign",
+    "saturates": "overflow-gives-infinity-of-the-right-sign",
+    "second-forgets-the-kernel": SECOND,
+    "second-has-the-other-sign": SECOND,
+    "second-ends-at-the-gradient": SECOND,
+    "second-forgets-the-dilation": SECOND,
+    "second-raises-on-groups": SECOND,
+    "second-misplaces-the-tail": SECOND,
+}
+NARROW |= {
+    "tf32-for-many-channels": Scope(ndim=(2,), dtypes=("float32",), kernel=(1,), grouping=("one",)),
+    "many-gradients-in-half": Scope(ops=("wgrad",), dtypes=("float16", "bfloat16"), kernel=(1,), batch=("many",)),
+    "unwritten-after-a-block": Scope(ndim=(1,), dtypes=("float32",), kernel=(8, 9, 11)),
+    "kernel-rounded-up": Scope(ndim=(1,), dtypes=("float16", "bfloat16"), kernel=(1,), grouping=("one",)),
+    "half-where-images-repeat": Scope(dtypes=("float32",), layouts=("expanded",), batch=("many",)),
+    "undeclared-winograd": Scope(ndim=(2,), kernel=(3,), stride=(1,), dilation=(1,)),
+    "undeclared-fourier": Scope(kernel=(8, 9, 11)),
+    "flush-to-zero": Scope(fills=("tiny",)),
+    "gradients-flush-to-zero": Scope(ops=("dgrad", "wgrad"), dtypes=("float16", "bfloat16"), fills=("tiny",)),
+    "operands-flush-to-zero": Scope(fills=("tiny",), dtypes=("float16", "bfloat16")),
+    "leaves-subnormals-off": Scope(fills=("tiny",)),
+    "overflow-becomes-nan": Scope(fills=("huge",)),
+    "saturates": Scope(fills=("huge",)),
+    "bounds-drop-nan": Scope(fills=("special",)),
+    "inf-is-the-largest-number": Scope(fills=("special",)),
+    "zero-taps-are-skipped": Scope(fills=("special",), ops=("fprop",)),
+    "padding-masked-by-a-product": Scope(fills=("special",), padding=("even", "uneven"), transposed=(False,)),
+    "nan-enters-the-next-image": Scope(fills=("special",), batch=("many",)),
+    "nan-crosses-groups": Scope(fills=("special",), grouping=("some", "depthwise")),
+    "tail-channels-masked-by-a-product": Scope(fills=("special",), batch=("many",), grouping=("one",), ops=("fprop",)),
+    "minus-zero-is-nan": Scope(fills=("special",)),
+    "plan-cached-without-the-geometry": Scope(padding=("uneven",), grouping=("some", "depthwise")),
+    "gradient-is-a-view": Scope(ops=("bgrad",), batch=("unbatched", "one")),
+    "unwritten-gradient-of-no-image": Scope(ops=("wgrad",), batch=("empty",)),
+    "one-tap-off-by-the-dilation": Scope(kernel=(1,), dilated=(True,)),
+    "reads-past-the-kernel": Scope(kernel=(1,), ops=("fprop", "dgrad")),
+    "reads-past-the-gradient": Scope(ops=("dgrad", "wgrad")),
+    "raises-on-unequal-strides": Scope(grouping=("depthwise",), strided=(True,), ndim=(2, 3)),
+    "raises-on-padding-without-a-batch": Scope(batch=("unbatched",), padding=("even", "uneven", "same")),
+    "nothing-for-no-image": Scope(batch=("empty",), transposed=(True,)),
+    "crashes-on-padded-depthwise": Scope(ops=("wgrad",), grouping=("depthwise",), padding=("even", "uneven")),
+    "exits-quietly": Scope(ops=("dgrad",), ndim=(3,), strided=(True,)),
+    "calls-itself": Scope(ops=("fprop",), padding=("same",)),
+    "asks-for-an-exbibyte": Scope(kernel=(8, 9, 11)),
+    "hangs-on-pointwise-gradients": Scope(ops=("wgrad",), kernel=(1,), strided=(True,)),
+    "second-forgets-the-dilation": Scope(dilated=(True,)),
+}
+SIGNATURES |= {
+    "a-scalar-for-one-place": ("broken", "shape"),
+    "bias-gradient-keeps-an-axis": ("broken", "shape"),
+    "weight-gradient-in-groups": ("broken", "shape"),
+    "weight-gradient-of-the-plain-one": ("broken", "shape"),
+    "empty-batch-keeps-its-shape": ("broken", "shape"),
+    "nothing-for-no-image": ("crashed", "AttributeError"),
+    "gradients-in-single": ("broken", "dtype"),
+    "bias-decides-the-type": ("broken", "dtype"),
+    "raises-on-padding-without-a-batch": ("crashed", "RuntimeError"),
+    "raises-on-an-empty-batch": ("crashed", "ValueError"),
+    "raises-on-unequal-strides": ("crashed", "ValueError"),
+    "reads-past-the-last-row": ("broken", "nan"),
+    "reads-past-the-kernel": ("broken", "nan"),
+    "reads-past-the-gradient": ("broken", "nan"),
+    "kernel-rounded-up": ("broken", "nan"),
+    "unwritten-after-a-block": ("broken", "nan"),
+    "unwritten-gradient-of-no-image": ("broken", "nan"),
+    "sliced-kernel-misread": ("broken", "nan"),
+    "sliced-image-misread": ("broken", "nan"),
+    "sliced-gradient-misread": ("broken", "nan"),
+    "bounds-drop-nan": ("broken", "nan"),
+    "zero-taps-are-skipped": ("broken", "nan"),
+    "padding-masked-by-a-product": ("broken", "nan"),
+    "nan-enters-the-next-image": ("broken", "nan"),
+    "nan-crosses-groups": ("broken", "nan"),
+    "tail-channels-masked-by-a-product": ("broken", "nan"),
+    "minus-zero-is-nan": ("broken", "nan"),
+    "overflow-becomes-nan": ("broken", "nan"),
+    "crashes-on-padded-depthwise": ("crashed", "SIGSEGV"),
+    "divides-by-zero": ("crashed", "SIGFPE"),
+    "exits-quietly": ("crashed", "exit 0"),
+    "closes-descriptors": ("crashed", "exit 70"),
+    "calls-itself": ("crashed", "RecursionError"),
+    "asks-for-an-exbibyte": ("crashed", "MemoryError"),
+    "hangs-on-pointwise-gradients": ("hung", "time"),
+    "second-raises-on-groups": ("crashed", "RuntimeError"),
+}
+# whose triggers are sizes: more multiply-adds than the 16 that the others shrink to
+LARGE = {
+    "blocks-added-in-half": 200, "split-sums-in-half": 200, "compensation-lost": 200, "long-sums-in-bf16": 200,
+    "undeclared-winograd": 600, "undeclared-fourier": 200, "kernel-rounded-up": 100, "tf32-for-many-channels": 200,
+    "many-gradients-in-half": 200, "unwritten-after-a-block": 20_000, "tail-lost-off-a-boundary": 100, "closes-descriptors": 100,
+    "asks-for-an-exbibyte": 64, "reads-past-the-gradient": 32, "tail-channels-masked-by-a-product": 64,
+}  # fmt: skip
+# needs another call of the very same sizes in another type: no search promises that (shown in test_mutants_numerics.py)
+UNLIKELY = {"plan-cached-without-the-type"}
 ZOO = [row.name.removeprefix("mutant-") for row in rows("mutant") if row.name != "mutant-chatters"]
+ZOO = [name for name in ZOO if name not in UNLIKELY]
 HEALTHY = [row.name for row in rows("healthy")]
 
 
@@ -92,7 +205,7 @@ def search(box: Sandbox, method: str, law: str = "*", examples: int = EXAMPLES, 
 
 def failures(box: Sandbox, name: str) -> list[Finding]:
     # a hang costs its time limit at each try
-    examples = {"hangs-on-many-groups": 20, **RARE}.get(name, EXAMPLES)
+    examples = {"hangs-on-many-groups": 20, "hangs-on-pointwise-gradients": 20, **RARE}.get(name, EXAMPLES)
     found = search(box, f"mutant-{name}", OTHERS.get(name, DEFINITION), examples, NARROW.get(name))
     return [f for f in found if f.verdict.bad]
 
@@ -108,7 +221,7 @@ def test_a_mutant_is_found_for_the_right_reason_and_made_small(box, name):
     if name in LINES:
         assert LINES[name] in [f.problem for f in fitting]
     small = min(Problem.parse(f.problem).spec.macs for f in fitting)
-    assert small <= 16, f"{small} multiply-adds in {fitting[0].problem}"
+    assert small <= LARGE.get(name, 16), f"{small} multiply-adds in {fitting[0].problem}"
 
 
 def test_a_method_that_only_prints_is_innocent(box):
@@ -146,6 +259,51 @@ KILLS = {
     "subnormals-are-kept": "flush-to-zero",
     "overflow-gives-infinity-of-the-right-sign": "saturates",
 }
+
+# those of structure, duality, composition and repetition, by mutants of the library too
+KILLS |= {
+    "padding-is-put-there-first": "swapped-padding",
+    "padding-crops-the-input-gradient": "swapped-padding",
+    "padding-crops-the-transposed": "swapped-padding",
+    "padding-words-are-numbers": "same-pads-low",
+    "output-padding-only-appends": "output-padding-shifts",
+    "stride-takes-every-sth-result": "unwritten-edge",
+    "stride-puts-zeros-between-inputs": "unwritten-edge",
+    "dilation-is-zeros-between-taps": "forgotten-dilation",
+    "one-tap-ignores-dilation": "one-tap-off-by-the-dilation",
+    "one-tap-is-a-matrix-product": "pointwise-ignores-stride",
+    "groups-are-a-block-diagonal-kernel": "first-group-twice",
+    "each-group-is-on-its-own": "first-group-twice",
+    "input-channels-add-up": "lost-channel-tail",
+    "output-channels-are-side-by-side": "bias-lost-in-the-tail",
+    "images-do-not-see-each-other": "second-image-is-the-first",
+    "unbatched-is-a-batch-of-one": "first-channel-for-an-image",
+    "an-axis-of-one-changes-nothing": "a-line-padded-as-a-plane",
+    "input-dilation-is-zeros-between-inputs": "input-dilation-repeats",
+    "negative-padding-crops-the-input": "crops-the-other-end",
+    "input-gradient-is-the-adjoint": "dgrad-unflipped",
+    "weight-gradient-is-the-adjoint": "wgrad-of-the-first-image",
+    "bias-gradient-is-the-adjoint": "bgrad-is-the-mean",
+    "transposed-is-the-mirrors-gradient": "dgrad-unflipped",
+    "gradients-of-gradients-are-convolutions": "second-has-the-other-sign",
+    "convolutions-in-a-row-are-one": "flipped-kernel",
+    "the-input-gradient-composes-kernels": "dgrad-unflipped",
+    "transposed-in-a-row-are-one": "forgotten-dilation",
+    "waves-are-eigenvectors": "flipped-kernel",
+    "the-same-bits-twice": "random-last-bit",
+    "operands-are-left-alone": "writes-into-the-input",
+    "the-output-has-memory-of-its-own": "gradient-is-a-view",
+    "an-output-outlives-the-next-call": "returns-its-buffer",
+    "what-ran-before-does-not-matter": "workspace-of-a-larger-call",
+    "nothing-outside-is-read": "reads-before-the-input",
+    "layout-does-not-matter": "layout-misread",
+    "alignment-does-not-matter": "head-dropped-off-a-boundary",
+    "threads-do-not-matter": "threads-share-a-workspace",
+}
+
+
+def test_every_law_is_broken_by_a_mutant_of_the_library():
+    assert {law.name for law in laws.laws()} == set(KILLS)
 
 
 def test_every_law_has_a_mutant_that_breaks_it():
