@@ -80,6 +80,18 @@ FIELDS: dict[str, dict] = {
     "subnormal": {"fills": ("tiny",)},
     "channels-last": {"layouts": ("channels_last",)},
     "stride-0": {"layouts": ("expanded",)},
+    "3-groups": {"grouping": ("some", "depthwise")},
+    "3x3": {"ndim": (2,), "kernel": (3,), "stride": (1,), "dilation": (1,)},
+    "minus-zero": {"fills": ("special",)},
+    "whole-numbers": {"fills": ("integers",)},
+    "small-numbers": {"fills": ("tiny",)},
+    "tiny-products": {"fills": ("tiny", "wild")},
+    "large-numbers": {"fills": ("huge",)},
+    "gaps": {"layouts": ("channels_last", "sliced")},
+    "sliced": {"layouts": ("sliced",)},
+    "misaligned": {"layouts": ("sliced",)},
+    "one-place": {"batch": ("unbatched", "one")},
+    "one-result": {"batch": ("unbatched", "one")},
 }
 
 

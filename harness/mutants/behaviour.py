@@ -1,137 +1,103 @@
-"""Mutants that break the contract of a function: types, shapes, memory, time, the process itself."""
+"""Mutants that break the contract of a function: types, shapes, exceptions where there is nothing to complain of."""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
-import time
 
 import numpy as np
 
 from convlaws.mutants.registry import mutant, right
 
-_STATE: dict[str, object] = {}
 
-
-@mutant("fprop", defect="contract", thread="?")
+# --- shapes ----------------------------------------------------------------------------------
+@mutant("fprop", defect="contract", thread="clovaai/rexnet#20")
 def broadcastable_shape(spec, op, a):
     """Drops the axes of size one."""
     return np.squeeze(right(spec, op, a))
 
 
-@mutant("fprop", defect="contract", thread="?")
+@mutant("fprop", defect="contract", thread="data-apis/array-api#921", needs=("one-place",), like="broadcastable-shape")
+def a_scalar_for_one_place(spec, op, a):
+    """Returns the channels alone where there is one image of one place."""
+    return right(spec, op, a).reshape(-1)
+
+
+@mutant("bgrad", defect="contract", thread="ml-explore/mlx#2184")
+def bias_gradient_keeps_an_axis(spec, op, a):
+    """Returns the bias gradient with the batch axis that it was summed over."""
+    return right(spec, op, a)[None]
+
+
+@mutant("wgrad", defect="contract", thread="PaddlePaddle/Paddle#27006", needs=("grouped",))
+def weight_gradient_in_groups(spec, op, a):
+    """Returns the weight gradient with an axis of groups."""
+    w = right(spec, op, a)
+    return w.reshape(spec.groups, -1, *w.shape[1:])
+
+
+@mutant("wgrad", defect="contract", thread="apache/systemds#541", needs=("transposed",))
+def weight_gradient_of_the_plain_one(spec, op, a):
+    """Returns a transposed convolution's weight gradient with input and output channels exchanged."""
+    return np.ascontiguousarray(right(spec, op, a).swapaxes(0, 1))
+
+
+@mutant("fprop", defect="contract", thread="tensorflow/tensorflow#30968", needs=("empty-batch",))
+def empty_batch_keeps_its_shape(spec, op, a):
+    """Returns an empty batch as it came, with the input's shape."""
+    return a["x"].copy()
+
+
+@mutant("fprop", defect="contract", thread="pytorch/pytorch#24341", needs=("transposed", "empty-batch"))
+def nothing_for_no_image(spec, op, a):
+    """Returns nothing from a transposed convolution of no image."""
+
+
+# --- types ----------------------------------------------------------------------------------------
+@mutant("fprop", defect="contract", thread="onnx/onnx#5230")
 def wrong_dtype(spec, op, a):
     """Returns float64 whatever came in."""
     return right(spec, op, a).astype(np.float64)
 
 
-@mutant("fprop", defect="contract", thread="?")
-def unwritten_edge(spec, op, a):
-    """Leaves the last row of strided results unwritten."""
-    y = right(spec, op, a)
-    if max(spec.stride) > 1 and y.size:
-        y[..., -1] = np.nan
-    return y
+@mutant("wgrad", "bgrad", defect="contract", thread="onnx/onnx#5230", needs=("half",), like="wrong-dtype")
+def gradients_in_single(spec, op, a):
+    """Returns the accumulator of a half type's gradients."""
+    return right(spec, op, a).astype(np.float32)
 
 
-@mutant("fprop", defect="contract", thread="?")
-def writes_into_the_input(spec, op, a):
-    """Rectifies its input in place after use."""
-    y = right(spec, op, a)
-    np.maximum(a["x"], a["x"].dtype.type(0), out=a["x"])
-    return y
+@mutant("fprop", defect="contract", thread="pytorch/pytorch#83686", needs=("half", "bias"), like="wrong-dtype")
+def bias_decides_the_type(spec, op, a):
+    """Adds a bias in float32, and returns that type."""
+    return right(spec, op, a).astype(np.float32)
 
 
-@mutant("fprop", defect="contract", thread="?")
-def reads_before_the_input(spec, op, a):
-    """Adds zero times the element before the input."""
-    x = a["x"]
-    if not x.size:
-        return right(spec, op, a)
-    before = np.lib.stride_tricks.as_strided(x, (1,), (x.itemsize,))
-    pointer = before.ctypes.data - x.itemsize
-    outside = np.frombuffer((ctypes.c_char * x.itemsize).from_address(pointer), x.dtype)
-    with np.errstate(all="ignore"):
-        return right(spec, op, a) + outside * x.dtype.type(0)
-
-
-@mutant("fprop", defect="contract", thread="?")
-def layout_misread(spec, op, a):
-    """Takes channels_last memory for contiguous."""
-    x = a["x"]
-    if x.flags.c_contiguous or not x.size or 0 in x.strides:
-        return right(spec, op, a)
-    order = np.argsort([-s for s in x.strides], kind="stable")
-    return right(spec, op, {**a, "x": np.ascontiguousarray(x.transpose(order)).reshape(x.shape)})
-
-
-@mutant("fprop", defect="contract", thread="?")
-def returns_its_buffer(spec, op, a):
-    """Returns the same buffer for each call of a size."""
-    y = right(spec, op, a)
-    buffer = _STATE.setdefault(f"{y.shape} {y.dtype}", np.empty_like(y))
-    buffer[...] = y
-    return buffer
-
-
-@mutant("fprop", defect="contract", thread="?")
-def stale_cache(spec, op, a):
-    """Caches the weights by shape."""
-    key = f"cache {a['w'].shape} {a['w'].dtype}"
-    w = _STATE.setdefault(key, a["w"].copy())
-    return right(spec, op, {**a, "w": w})
-
-
-@mutant("fprop", defect="contract", thread="?")
-def random_last_bit(spec, op, a):
-    """Adds its channels in an order that differs from call to call."""
-    _STATE["calls"] = int(_STATE.get("calls", 0)) + 1
-    y = right(spec, op, a)
-    return np.nextafter(y, np.inf).astype(y.dtype) if _STATE["calls"] % 2 and y.dtype.itemsize > 2 else y
-
-
-@mutant("fprop", defect="contract", thread="?")
+# --- exceptions --------------------------------------------------------------------------------------
+@mutant("fprop", defect="contract", thread="tensorflow/tensorflow#889", needs=("stride-over-kernel",))
 def raises_on_a_large_stride(spec, op, a):
     """Raises where the stride is larger than the kernel."""
-    if any(s > r for s, r in zip(spec.stride, spec.kernel, strict=True)):
-        raise ValueError("stride exceeds kernel")
-    return right(spec, op, a)
+    raise ValueError("stride exceeds kernel")
 
 
-@mutant("fprop", defect="contract", thread="?")
-def refuses_depthwise(spec, op, a):
-    """Exits where every channel is a group of its own."""
-    if spec.groups == spec.in_channels > 1:
-        sys.exit("depthwise is not supported")
-    return right(spec, op, a)
+@mutant("fprop", defect="contract", thread="pytorch/pytorch#184986", needs=("unbatched", "padding-mode"))
+def raises_on_padding_without_a_batch(spec, op, a):
+    """Raises where an input without a batch axis is padded with copies."""
+    raise RuntimeError("expected a batched input")
 
 
-@mutant("fprop", defect="contract", thread="?")
-def crashes_on_dilation(spec, op, a):
-    """Reads address zero for dilated kernels."""
-    if max(spec.dilation) > 1:
-        ctypes.string_at(0)
-    return right(spec, op, a)
+@mutant("fprop", "dgrad", "wgrad", defect="contract", thread="keras-team/keras#22564", needs=("empty-batch",))
+def raises_on_an_empty_batch(spec, op, a):
+    """Takes an empty batch for a kernel that does not fit."""
+    raise ValueError("computed output size would be zero or negative")
 
 
-@mutant("fprop", defect="contract", thread="?")
-def aborts_on_empty_batch(spec, op, a):
-    """Aborts when there is no image."""
-    if spec.batch == 0:
-        os.abort()
-    return right(spec, op, a)
+@mutant("fprop", defect="contract", thread="tensorflow/tensorflow#53055", needs=("depthwise", "strided", "anisotropic"))
+def raises_on_unequal_strides(spec, op, a):
+    """Raises where a strided depthwise convolution has axes of different parameters."""
+    raise ValueError("strides must be equal")
 
 
-@mutant("fprop", defect="contract", thread="?")
-def hangs_on_many_groups(spec, op, a):
-    """Never ends for three or more groups."""
-    while spec.groups > 2:
-        time.sleep(0.05)
-    return right(spec, op, a)
-
-
-@mutant("fprop", defect="contract", thread="?")
+# --- innocent ---------------------------------------------------------------------------------------------
+@mutant("fprop", defect="contract", thread="karpathy/llama2.c#245")
 def chatters(spec, op, a):
     """Prints, also to the raw descriptor: wrong in nothing, and must not be found."""
     print("conv2d: using algorithm 7")

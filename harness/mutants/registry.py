@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from convlaws.methods.frame import run
 from convlaws.methods.registry import Method, always, register
 from convlaws.methods.unfold import Im2col
 from convlaws.mutants.triggers import TRIGGERS
+from convlaws.request import SECOND
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
 Wrong = Callable[[ConvSpec, str, Arrays, Mapping[str, Any]], Any]
 SMALL = Scope(macs=50_000)
+STATE: dict[str, Any] = {}  # what mutants remember from one call to the next
 DEFECTS = ("indexing", "precision", "special values", "memory", "contract", "process", "threshold")
 EASY, MEDIUM = 2, 4  # the largest weight that is called so
 
@@ -60,15 +63,39 @@ def mistakes() -> list[Mistake]:
 
 
 def right(spec: ConvSpec, op: str, arrays: Arrays) -> np.ndarray:
-    """The right answer, which most mutants spoil."""
+    """The right answer, which most mutants spoil; also of the derivatives of both gradients (`request.SECOND`)."""
+    return _second(first_order, spec, op, arrays) if op in SECOND else first_order(spec, op, arrays)
+
+
+def first_order(spec: ConvSpec, op: str, arrays: Arrays) -> np.ndarray:
+    """The right answer to one of the four ops."""
     return run(Im2col, spec, op, dict(arrays))
 
 
-def mutant(*ops: str, defect: str, thread: str, needs: tuple[str, ...] = (), like: str = "", scope: Scope = SMALL):
+def _second(compute: Callable[[ConvSpec, str, Arrays], np.ndarray], spec: ConvSpec, op: str, a: Arrays) -> np.ndarray:
+    """A derivative of <dgrad(gy, w), v> + <wgrad(x, gy), u>: convolutions again, by `compute`."""
+    bare = replace(spec, bias=False)
+    if op == "second_x":
+        return compute(bare, "dgrad", {"gy": a["gy"], "w": a["u"]})
+    if op == "second_w":
+        return compute(bare, "wgrad", {"x": a["v"], "gy": a["gy"]})
+    return compute(bare, "fprop", {"x": a["v"], "w": a["w"]}) + compute(bare, "fprop", {"x": a["x"], "w": a["u"]})
+
+
+def mutant(
+    *ops: str,
+    defect: str,
+    thread: str,
+    needs: tuple[str, ...] = (),
+    like: str = "",
+    scope: Scope = SMALL,
+    can: tuple[str, ...] = (),
+):
     """Register a function as a mutant that is wrong in `ops` (all, if none are named) where all of `needs` hold.
 
     The function gets the spec, the op and a dict of operands of its own, and is called nowhere else: elsewhere the
-    mutant gives the right answer. Its docstring's first line says the mistake.
+    mutant gives the right answer. Its docstring's first line says the mistake. `can` holds what laws need of a
+    method: "threads", "second" (see `Method`).
 
     Raises:
         KeyError: a word of `needs` is no trigger.
@@ -79,7 +106,7 @@ def mutant(*ops: str, defect: str, thread: str, needs: tuple[str, ...] = (), lik
         return (not ops or op in ops) and all(holds(spec, op, arrays) for holds in conditions)
 
     def add(function: Callable) -> Wrong:
-        row = _row("mutant", function, scope)
+        row = _row("mutant", function, scope, can)
         name = row.name.removeprefix("mutant-")
         _MISTAKES[name] = Mistake(name=name, says=row.says, ops=ops, defect=defect, needs=needs, thread=thread, like=like)
         return _adapter(function, applies)
@@ -88,20 +115,26 @@ def mutant(*ops: str, defect: str, thread: str, needs: tuple[str, ...] = (), lik
 
 
 def healthy(scope: Scope = SMALL):
-    """Register a function as a right method in another order of summation."""
+    """Register a function (spec, op, arrays) as a right method in another order of summation; it can double backward."""
 
     def add(function: Callable) -> Wrong:
-        _row("healthy", function, scope)
-        return _adapter(function, lambda spec, op, arrays: True)
+        _row("healthy", function, scope, ("second",))
+
+        def adapter(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> Any:
+            compute = partial(_second, function) if op in SECOND else function
+            return compute(spec, op, dict(arrays))
+
+        return adapter
 
     return add
 
 
-def _row(kind: str, function: Callable, scope: Scope) -> Method:
+def _row(kind: str, function: Callable, scope: Scope, can: tuple[str, ...]) -> Method:
     name = f"{kind}-{function.__name__.replace('_', '-')}"
     says = (function.__doc__ or "").strip().splitlines()[0]
     address = f"{function.__module__}:{function.__name__}"
-    return register(Method(name=name, says=says, address=address, scope=scope, contract=always("plain"), kind=kind))
+    able = frozenset(can)
+    return register(Method(name=name, says=says, address=address, scope=scope, contract=always("plain"), kind=kind, can=able))
 
 
 def _adapter(function: Callable, applies: Callable[[ConvSpec, str, Arrays], bool]) -> Wrong:

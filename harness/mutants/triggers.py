@@ -14,6 +14,7 @@ import numpy as np
 
 from convlaws.features import grouping_kind, padding_kind
 from convlaws.formats import FORMATS
+from convlaws.mutants.operands import channels_last, least, overflows, repeats, spread_out, threads
 from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
@@ -49,12 +50,16 @@ def _numbers(test: Callable[[np.ndarray], np.ndarray]) -> Holds:
     return holds
 
 
+def _dtype_of(a: Arrays) -> str:
+    return next(iter(a.values())).dtype.name
+
+
 def _dtype(*names: str) -> Holds:
-    return lambda s, op, a: next(iter(a.values())).dtype.name in names
+    return lambda s, op, a: _dtype_of(a) in names
 
 
 def _subnormal(s: ConvSpec, op: str, a: Arrays) -> bool:
-    least = 2.0 ** FORMATS[next(iter(a.values())).dtype.name].least
+    least = FORMATS[_dtype_of(a)].normal
     return _numbers(lambda v: (v != 0) & (np.abs(v) < least))(s, op, a)
 
 
@@ -124,6 +129,8 @@ _ROWS = (
     Trigger("empty-result", 2, "no result along an axis", lambda s, op, a: 0 in s.output),
     Trigger("several-channels", 1, "more than one input channel a group", lambda s, op, a: _columns(s) > 1),
     Trigger("several-outputs", 1, "more than one output channel a group", lambda s, op, a: s.out_channels > s.groups),
+    Trigger("one-image", 1, "an image alone, in a batch or not", lambda s, op, a: s.images == 1),
+    Trigger("3-groups", 1, "3 or more groups", lambda s, op, a: s.groups >= 3),
     # --- how sizes stand to each other -----------------------------------------------------
     Trigger("multiplier", 1, "other channels out than in", lambda s, op, a: s.out_channels != s.in_channels),
     Trigger("anisotropic", 1, "axes that differ in their parameters", lambda s, op, a: _anisotropic(s)),
@@ -154,6 +161,9 @@ _ROWS = (
     Trigger("odd-results", 1, "an odd number of results a row", lambda s, op, a: s.output[-1] % 2 == 1),
     Trigger("odd-images", 1, "an odd number of images above one", lambda s, op, a: s.images > 1 and s.images % 2 == 1),
     Trigger("lone-channel", 1, "one input channel", lambda s, op, a: s.in_channels == 1),
+    Trigger("3x3", 2, "a dense kernel of 3x3 with stride 1", lambda s, op, a: _is_3x3(s)),
+    Trigger("one-place", 2, "one image of one place", lambda s, op, a: s.images * prod(s.output) == 1),
+    Trigger("same-sizes", 2, "an output of the input's shape", lambda s, op, a: s.y_shape == s.x_shape),
     # --- exact and large sizes ---------------------------------------------------------------
     *_past("channel-tail", "channels a group", _columns),
     *_past("out-tail", "output channels", lambda s: s.out_channels),
@@ -192,16 +202,26 @@ _ROWS = (
     Trigger("half", 1, "float16 or bfloat16", _dtype("float16", "bfloat16")),
     Trigger("nan", 2, "a NaN among the operands", _numbers(np.isnan)),
     Trigger("inf", 2, "an infinity among the operands", _numbers(np.isinf)),
+    Trigger("zero", 1, "a zero among the operands", _numbers(lambda v: v == 0)),
+    Trigger("minus-zero", 2, "a zero of sign -", _numbers(lambda v: (v == 0) & np.signbit(v))),
+    Trigger("whole-numbers", 1, "whole numbers only", lambda s, op, a: not _numbers(lambda v: v != np.rint(v))(s, op, a)),
+    Trigger(
+        "small-numbers", 2, "a product under the smallest normal number", lambda s, op, a: least(a) < FORMATS[_dtype_of(a)].normal
+    ),
+    Trigger("tiny-products", 2, "a product under 1e-6", lambda s, op, a: least(a) < 1e-6),
+    Trigger("large-numbers", 2, "products that sum to more than the largest number", lambda s, op, a: overflows(a)),
     Trigger("subnormal", 2, "a subnormal number among the operands", _subnormal),
     Trigger("gaps", 1, "an operand that is not contiguous", lambda s, op, a: any(not v.flags.c_contiguous for v in a.values())),
     Trigger(
-        "channels-last", 2, "an operand with its channels last in memory", lambda s, op, a: any(map(_channels_last, a.values()))
+        "channels-last", 2, "an operand with its channels last in memory", lambda s, op, a: any(map(channels_last, a.values()))
     ),
-    Trigger("stride-0", 2, "an operand that repeats its memory", lambda s, op, a: any(map(_repeats, a.values()))),
+    Trigger("stride-0", 2, "an operand that repeats its memory", lambda s, op, a: any(map(repeats, a.values()))),
+    Trigger("sliced", 2, "an operand with gaps between its elements", lambda s, op, a: any(map(spread_out, a.values()))),
     Trigger("misaligned", 2, "an operand off a 64-byte boundary", lambda s, op, a: any(v.ctypes.data % 64 for v in a.values())),
     # --- what no single call shows ----------------------------------------------------------------
     Trigger("earlier-call", 1, "an earlier call in the same process", lambda s, op, a: True),
-    Trigger("threads", 2, "another number of threads", lambda s, op, a: True),
+    Trigger("same-sizes-before", 3, "an earlier call of these sizes that differs in something else", lambda s, op, a: True),
+    Trigger("threads", 2, "more than one thread", lambda s, op, a: threads() > 1),
     Trigger("second-derivative", 1, "a double backward", lambda s, op, a: True),
 )
 TRIGGERS = {row.word: row for row in _ROWS}
@@ -211,9 +231,5 @@ def _anisotropic(s: ConvSpec) -> bool:
     return any(len(set(values)) > 1 for values in (s.kernel, s.stride, s.dilation, s.sides))
 
 
-def _channels_last(v: np.ndarray) -> bool:
-    return v.ndim > 2 and not v.flags.c_contiguous and np.moveaxis(v, 1, -1).flags.c_contiguous
-
-
-def _repeats(v: np.ndarray) -> bool:
-    return any(step == 0 and size > 1 for step, size in zip(v.strides, v.shape, strict=True))
+def _is_3x3(s: ConvSpec) -> bool:
+    return s.ndim == 2 and set(s.kernel) == {3} and {*s.stride, *s.dilation} == {1}
