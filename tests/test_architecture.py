@@ -35,7 +35,7 @@ ROOMS = [
     ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
     ["sandbox", "remembering", "examine", "cells", "environments", "targets"],
     ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
-    ["replay", "standing", "recheck", "releases", "console", "junit", "reports"],
+    ["replay", "standing", "recheck", "releases", "console", "junit", "reports", "campaign"],
     ["api", "pytest_plugin", "commands", "cli_options", "cli", "__main__", "catalogues", ""],
 ]
 RANK = {room: (level, place) for level, rooms in enumerate(ROOMS) for place, room in enumerate(rooms)}
