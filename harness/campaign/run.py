@@ -125,6 +125,8 @@ class Campaign:
         if kind == "error":
             raise UsageError(record["message"])
         if kind == "worker":
+            if self.headers.get(worker) == record:
+                return
             self.headers[worker] = record
         if kind in ("shard", "refused", "death") and not self.schedule.is_flying(record["shard"]):
             return  # it came twice
