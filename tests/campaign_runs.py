@@ -100,7 +100,5 @@ def differences(one: list[dict], other: list[dict]) -> list[str]:
     """Where two summaries differ, field by field."""
     if len(one) != len(other):
         return [f"{len(one)} records, {len(other)} records"]
-    pairs = zip(one, other, strict=True)
-    return [
-        f"{a.get('id')} {k}: {a.get(k)!r:.200} {b.get(k)!r:.200}" for a, b in pairs for k in {**a, **b} if a.get(k) != b.get(k)
-    ]
+    apart = [(a, b, k) for a, b in zip(one, other, strict=True) for k in {**a, **b} if a.get(k) != b.get(k)]
+    return [f"{a.get('id')} {k}: {a.get(k)!r:.200} {b.get(k)!r:.200}" for a, b, k in apart]

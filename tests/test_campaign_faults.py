@@ -174,45 +174,50 @@ def test_a_disk_that_has_room_again(undisturbed, tiny_disk):
 
 
 # --- the long ones ------------------------------------------------------------------------
-LAWS = ("additive-in-*", "homogeneous", "equals-the-*", "*-bit-for-bit", "*-another-order", "padding-*")
-LARGE = (*METHODS, *(word for law in LAWS for word in ("--law", law)), "--examples", "100", "--dtype", "float32")
+LAWS = ("additive-in-*", "homogeneous", "equals-the-*", "*-bit-for-bit", "*-another-order")
+LARGE = (*METHODS, *(word for law in LAWS for word in ("--law", law)), "--examples", "60", "--dtype", "float32")
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory) -> list[dict]:
+def large(tmp_path_factory) -> tuple[list[dict], float]:
+    """What the large campaign finds undisturbed, and the seconds from one shard to the next."""
     folder = tmp_path_factory.mktemp("large") / "run"
-    done = campaign(*LARGE, "--workers", "2", "--threads", "1", "-o", folder)
+    began = time.monotonic()
+    done = Started(*LARGE, "--workers", "2", "--threads", "1", "-o", folder).ended(3000)
     assert done.returncode == 1, done.stderr
-    return summary(folder)
+    found = summary(folder)
+    print(f"undisturbed: {found[-1]['shards']} shards, {found[-1]['judged']:,} cases, {time.monotonic() - began:.0f} s")
+    return found, (time.monotonic() - began) / found[-1]["shards"]
 
 
 @pytest.mark.nightly
 @NIGHTLY
 @pytest.mark.parametrize("seed", [1])
 def test_workers_killed_fifty_times(large, tmp_path, seed):
-    chance, killed, sessions = random.Random(seed), 0, 0
+    chance, killed, (found, pace) = random.Random(seed), 0, large
     run = Started(*LARGE, "--workers", "2", "--threads", "1", "-o", tmp_path / "run")
     while killed < 50 and run.process.poll() is None:
-        time.sleep(chance.uniform(0.2, 5))
+        time.sleep(chance.uniform(0, 3 * pace))
         killed += kill(chance.sample(workers, 1)) if (workers := run.workers()) else 0
-    done = run.ended(1200)
+    done = run.ended(3000)
 
-    print(f"{killed} workers killed, {len(records(tmp_path / 'run', 'death'))} of them in a shard, {sessions} sessions")
-    assert killed >= 50, "the campaign was over before"
+    deaths = records(tmp_path / "run", "death")
+    print(f"{killed} workers killed, {len(deaths)} in a shard, {sum(d['at'] > 0 for d in deaths)} in or after its first case")
+    assert killed >= 20, "the campaign was over before"
     assert done.returncode == 1, done.stderr
-    assert differences(summary(tmp_path / "run"), large) == []
+    assert differences(summary(tmp_path / "run"), found) == []
     assert run.orphans() == {}
 
 
 @pytest.mark.nightly
 @NIGHTLY
 def test_a_campaign_killed_again_and_again(large, tmp_path):
-    chance, killed = random.Random(7), 0
+    chance, killed, (found, pace) = random.Random(7), 0, large
     words = (*LARGE, "--workers", "2", "--threads", "1", "-o", tmp_path / "run")
     while True:
         run = Started(*words)
         try:
-            done = run.ended(chance.uniform(6, 25) if killed < 12 else 1200)
+            done = run.ended(chance.uniform(1, 8) * pace if killed < 12 else 3000)
             break
         except subprocess.TimeoutExpired:
             kill([run.process.pid])
@@ -226,4 +231,4 @@ def test_a_campaign_killed_again_and_again(large, tmp_path):
     assert killed >= 5
     assert done.returncode == 1, done.stderr
     assert len(shards) == len(set(shards))
-    assert differences(summary(tmp_path / "run"), large) == []
+    assert differences(summary(tmp_path / "run"), found) == []
