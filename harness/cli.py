@@ -200,7 +200,7 @@ _FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...", typ
 @_FILES
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="OUT.jsonl", help="Where to write them.")
 def merge(files, output) -> None:
-    """Put the findings files of shards, machines and engines into one: nothing is lost, nothing is counted twice."""
+    """Put findings files and folders of campaigns into one file: nothing is lost, nothing is counted twice."""
     from convlaws.commands import merge as command
 
     command.run(files, output)

@@ -34,11 +34,13 @@ class State:
     partial: dict[str, tuple[dict, dict]] = field(default_factory=dict)
     headers: dict[str, dict] = field(default_factory=dict)  # by the id of the environment
     elapsed: float = 0.0
+    over: bool = False  # whether its last session came to its end
 
     def take(self, record: dict[str, Any], header: Mapping[str, Any]) -> list[Finding]:
         """Take in a record of a worker; returns the failures that are to be kept from now on."""
         kind, news = record["kind"], []
         self.elapsed = max(self.elapsed, record.get("elapsed", 0.0))
+        self.over = record.get("over", False) if kind == "session" else self.over
         if kind == "failures":
             self.totals.note((expanded(cell, header["laws"]) for cell in record["cells"]), header)
         elif kind == "shard" and not self.schedule.is_done(record):
@@ -66,13 +68,13 @@ class State:
         return whole
 
 
-def load(folder: Path, plan: CampaignPlan, lanes: list[Lane]) -> State:
-    """The state of the campaign in `folder`.
+def load(folder: Path, plan: CampaignPlan, lanes: list[Lane], into: State | None = None) -> State:
+    """The state of the campaign in `folder`, or that of several parts of it: what two of them have counts once.
 
     Raises:
         UsageError: a file of it is not of this campaign, or cannot be read.
     """
-    state = State(Schedule(plan, lanes))
+    state = into or State(Schedule(plan, lanes))
     for record, header in read(folder):
         if header and header["campaign"] != plan.id:
             raise UsageError(f"{folder} has records of another campaign, {header['campaign']}")
@@ -106,7 +108,7 @@ class Campaign:
     def run(self, crew: Crew, interrupt: Interrupt, budget: float | None) -> None:
         """Until the end; what is in flight then is cut off after its case, and written."""
         self.crew, stopping = crew, False
-        self.records.append(MAIN, {"kind": "session", "elapsed": self.elapsed, "workers": crew.size})
+        self._session(over=False)
         while True:
             if not stopping and (interrupt.pressed or (budget is not None and self.elapsed >= budget)):
                 stopping = True
@@ -118,7 +120,12 @@ class Campaign:
             for worker, record in crew.hear(GLANCE):
                 self._take(worker, record)
             self.notify(self)
-        self.records.append(MAIN, {"kind": "session", "elapsed": self.elapsed, "workers": crew.size}, sync=True)
+        self._session(over=not interrupt.pressed)
+
+    def _session(self, *, over: bool) -> None:
+        assert self.crew is not None
+        told = {"kind": "session", "elapsed": round(self.elapsed, 2), "workers": self.crew.size, "over": over}
+        self.records.append(MAIN, told, sync=True)
 
     def _take(self, worker: int, record: dict[str, Any]) -> None:
         kind = record["kind"]

@@ -91,6 +91,7 @@ def _go(plan: CampaignPlan, folder: Path, shared: Shared | None, o: dict[str, An
         write(folder, done)
     code = _conclude(done, state, interrupt.pressed)
     if shared:
+        shared.save(map(kept, state.totals.new()))  # those of earlier sessions too: it may have been away then
         shared.close()
     return code
 

@@ -10,17 +10,19 @@ from typing import Any
 
 from convlaws.campaign.corpus import NAME as CORPUS
 from convlaws.campaign.corpus import kept, text_of
-from convlaws.campaign.plan import CampaignPlan
+from convlaws.campaign.plan import CampaignPlan, read_plan
 from convlaws.campaign.records import DiskError
-from convlaws.campaign.run import State
-from convlaws.campaign.stages import Lane
+from convlaws.campaign.run import State, load
+from convlaws.campaign.schedule import Schedule
+from convlaws.campaign.stages import Lane, lanes
 from convlaws.campaign.totals import Totals
 from convlaws.census import AXES
 from convlaws.commands.account import counts
 from convlaws.laws import registry as laws
 from convlaws.reports.markdown import markdown
 from convlaws.reports.merging import Run
-from convlaws.results import Finding, Key, Verdict, digest, summary_line, too_few
+from convlaws.reports.shards import Shard, split
+from convlaws.results import SCHEMA, Finding, Key, Verdict, digest, summary_line, too_few
 from convlaws.shares import shares
 
 FINDINGS, SUMMARY = "findings.jsonl", "summary.md"
@@ -112,3 +114,38 @@ def write(folder: Path, done: Run) -> None:
     replaced(folder / SUMMARY, markdown(done.apart()))
     new = [f for f in done.findings if f.verdict.bad and not f.known]
     replaced(folder / CORPUS, text_of(map(kept, new)))
+
+
+def joined(folders: Iterable[Path]) -> tuple[list[Shard], list[str]]:
+    """The campaigns in these folders as runs, the parts of one together; and which are not finished, in words.
+
+    Shards are told apart by their ids, so what several folders have counts once.
+    """
+    by_campaign: dict[str, dict[Path, CampaignPlan]] = {}
+    for folder in dict.fromkeys(folders):
+        plan = read_plan(folder)
+        by_campaign.setdefault(plan.id, {})[folder] = plan
+    found: list[Shard] = []
+    notes: list[str] = []
+    for plans in by_campaign.values():
+        whole = _together(list(plans.values()))
+        laid = lanes(whole)
+        state = State(Schedule(whole, laid))
+        for folder in plans:
+            state.over = False
+            load(folder, whole, laid, state)
+            notes += [] if state.over else [f"{folder}: it did not come to its end; what it had judged until then is here"]
+        done = results(whole, laid, state, state.elapsed, interrupted=False)
+        for summary in done.summaries:
+            found += split(
+                [f for f in done.findings if f.run == summary["run"]], {"kind": "summary", "schema": SCHEMA, **summary}
+            )
+    return found, notes
+
+
+def _together(plans: list[CampaignPlan]) -> CampaignPlan:
+    """The plan of several parts: of all of them, that of the whole."""
+    parts = sorted({plan.part for plan in plans})
+    if len(parts) == 1 or len({n for _, n in parts}) > 1:
+        return plans[0]
+    return replace(plans[0], part=(1, 1) if len(parts) == parts[0][1] else parts[0])
