@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from campaign_runs import campaign, records
+from campaign_runs import Started, campaign, records
 
 from convlaws.campaign.corpus import parsed, read, text_of
 from convlaws.campaign.databases import Shared
@@ -80,11 +80,9 @@ def test_a_campaign_outlives_its_redis(port, tmp_path):
     address = f"redis://127.0.0.1:{port}"
     out = tmp_path / "run"
     words = (*ONE, "--examples", "20", "--database", address, "--workers", "1", "--no-sandbox", "-o", out)
-    from campaign_runs import Started
-
     with redis_server(port, tmp_path):
         run = Started(*words)
-        run.until(lambda: (out / "plan.json").exists())
+        run.until((out / "plan.json").exists)
     done = run.ended()
 
     assert done.returncode == 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from datetime import timedelta
 
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase, GitHubArtifactDatabase, ReadOnlyDatabase
 
@@ -15,6 +16,7 @@ from convlaws.campaign.corpus import Kept, parsed, text_of
 from convlaws.errors import UsageError
 
 PREFIX = "convlaws:"
+KEPT = timedelta(days=365)  # of a line in Redis since it was last seen failing; Hypothesis' eight days are less than a release
 PAUSE = 30.0  # seconds between two tries of a database that is away
 
 
@@ -45,7 +47,7 @@ def _redis(address: str) -> ExampleDatabase:
         client.ping()
     except (redis.RedisError, ValueError) as error:
         raise UsageError(f"{address} does not answer: {error}") from None
-    return RedisExampleDatabase(client, key_prefix=b"convlaws:", listener_channel="convlaws")
+    return RedisExampleDatabase(client, expire_after=KEPT)
 
 
 class Shared:
