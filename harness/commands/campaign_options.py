@@ -34,7 +34,7 @@ def planned(targets: tuple[str, ...], o: dict[str, Any], shared: Shared | None) 
     return CampaignPlan(
         methods=tuple(m.name for m in methods),
         laws=tuple(chosen),
-        narrowed={field: list(o[option]) for option, field in NARROWING.items() if o[option]},
+        narrowed={field: tuple(o[option]) for option, field in NARROWING.items() if o[option]},
         calling={name: o[name] or "" for name in ("signature", "arrays", "contract", "known_as")},
         seed=o["seed"],
         examples=o["examples"],
