@@ -245,7 +245,7 @@ def test_a_shard_judges_no_problem_twice():
         Bare(),
         Ledger([]),
         lambda event: None,
-        lambda case: drawn.append(case),
+        drawn.append,
         set(),
     )
 

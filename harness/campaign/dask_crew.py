@@ -6,6 +6,7 @@ worker that dies itself takes the process with it, and the scheduler gives its s
 
 from __future__ import annotations
 
+import logging
 import queue
 import selectors
 import threading
@@ -22,6 +23,7 @@ from convlaws.errors import UsageError
 
 ANSWERS = 30.0  # seconds for a scheduler to answer
 DEATHS = 1  # of Dask workers under one shard, on a cluster of ours, after which it is not tried again
+CHATTY = ("distributed", "tornado", "asyncio")
 GLANCE = 0.2  # seconds between two looks at who is left
 
 # --- what runs on the cluster -----------------------------------------------------------
@@ -205,6 +207,8 @@ def _connected(address: str, workers: int) -> tuple[Any, Any]:
         import distributed
     except ImportError:
         raise UsageError("--dask needs a package: pip install 'convlaws[dask]'") from None
+    for name in CHATTY:  # what a dying scheduler has to say fills pages; a sentence of ours says it
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         if address != "local":
             return None, distributed.Client(address, timeout=ANSWERS)
