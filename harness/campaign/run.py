@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convlaws.campaign.crew import Crew
+from convlaws.campaign.memory import resident
 from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.records import MAIN, Records, read
 from convlaws.campaign.schedule import Schedule
@@ -140,7 +141,7 @@ class Campaign:
         if kind in ("death", "refused"):
             self._give_up(record)
             return
-        told = {**record, "elapsed": round(self.elapsed, 2)}
+        told = {**record, "elapsed": round(self.elapsed, 2), **({"main_resident": resident()} if kind == "shard" else {})}
         self.records.append(f"worker-{worker}", told, sync=kind == "failures")
         if kind == "shard":
             self._shard(told, self.headers[worker])

@@ -25,6 +25,7 @@ from typing import Any
 
 from convlaws import environment, known
 from convlaws.campaign.judging import judge
+from convlaws.campaign.memory import resident
 from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.shard import Shard, compact
 from convlaws.errors import HarnessError
@@ -36,7 +37,6 @@ from convlaws.workers import running
 
 MOST_MEMORY = 2 << 30  # bytes of this process, after which it is replaced by a fresh one between two shards
 ENDED = 3  # exit status when the campaign went away
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Line:
@@ -84,10 +84,6 @@ def _header(plan: CampaignPlan, number: int) -> dict[str, Any]:
     return {"worker": number, "campaign": plan.id, "environment": environment.facts(gpu=gpu), "laws": told}
 
 
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE if sys.platform == "linux" else 0
-
-
 def main() -> None:
     """Judge until there is nothing more to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -117,10 +113,10 @@ def _serve(plan: CampaignPlan, runner: Any, line: Line, beat: Callable[[int], bo
             line.tell("failures", shard=shard.id, cells=[compact(f) for f in event["failures"]])
 
         try:
-            line.tell(**judge(plan, shard, runner, ledger, tell, beat))
+            line.tell(**judge(plan, shard, runner, ledger, tell, beat), resident=resident())
         except HarnessError as error:
             line.tell("refused", shard=shard.id, message=str(error))
-        if _resident() > MOST_MEMORY:
+        if resident() > MOST_MEMORY:
             return
 
 
