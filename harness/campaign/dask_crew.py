@@ -207,8 +207,8 @@ def _connected(address: str, workers: int) -> tuple[Any, Any]:
         import distributed
     except ImportError:
         raise UsageError("--dask needs a package: pip install 'convlaws[dask]'") from None
-    for name in CHATTY:  # what a dying scheduler has to say fills pages; a sentence of ours says it
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    for name in [*CHATTY, *(n for n in logging.root.manager.loggerDict if n.startswith(CHATTY))]:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # a dying scheduler's last words fill pages; ours are a sentence
     try:
         if address != "local":
             return None, distributed.Client(address, timeout=ANSWERS)
