@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -27,7 +28,7 @@ from convlaws.commands.campaign_progress import progress
 from convlaws.commands.check import INTERRUPTED, SHOWN, exit_code
 from convlaws.commands.warning import warn
 from convlaws.errors import HarnessError, UsageError
-from convlaws.interrupt import deferred
+from convlaws.interrupt import Interrupt, deferred
 from convlaws.reports.merging import Run
 from convlaws.results import Finding, counted
 from convlaws.shares import shares
@@ -84,7 +85,7 @@ def _go(plan: CampaignPlan, folder: Path, shared: Shared | None, o: dict[str, An
             _begin(plan, folder)
         state = load(folder, plan, laid)
         budget = _budget(plan, state, o)
-        with deferred() as interrupt, closing(_crew(plan, o, folder)) as crew, progress(budget, shared) as show:
+        with _ended_politely() as interrupt, closing(_crew(plan, o, folder)) as crew, progress(budget, shared) as show:
             campaign = Campaign(state, records, show, partial(_found, folder, state, shared))
             campaign.run(crew, interrupt, budget)
         done = results(plan, laid, state, campaign.elapsed, interrupted=interrupt.pressed)
@@ -126,6 +127,17 @@ def _found(folder: Path, state: State, shared: Shared | None, news: list[Finding
     replaced(folder / CORPUS, text_of(map(kept, state.totals.new())))
     if shared:
         shared.save(map(kept, news))
+
+
+@contextmanager
+def _ended_politely() -> Iterator[Interrupt]:
+    """Within, Ctrl-C and SIGTERM, by which clusters take machines back, only note themselves."""
+    with deferred() as interrupt:
+        before = signal.signal(signal.SIGTERM, interrupt.press)
+        try:
+            yield interrupt
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
