@@ -132,7 +132,7 @@ class Schedule:
         places.append(record["at"])
         poisoned = record["at"] > 0 and places[-TWICE:] == [record["at"]] * TWICE
         if not poisoned and len(places) < OFTEN and not record.get("final"):
-            course.waiting.appendleft(shard)
+            course.waiting.append(shard)  # behind the others: should it be to blame, they are done first
             return None
         why = f"{shard} ended its worker {len(places)} times, at case {record['at']}: {record['how']}"
         return {"kind": "crashed", **self._whose(shard), "message": why}
