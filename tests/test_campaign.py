@@ -210,7 +210,7 @@ def fallen(schedule: Schedule, at: int):
 
 
 def test_a_shard_that_kills_at_the_same_case_twice_is_given_up(laid):
-    schedule = Schedule(plan(), laid[:1])
+    schedule = Schedule(plan(), [replace(laid[0], jobs=laid[0].jobs[:1])])
 
     assert fallen(schedule, 7) is None
     crashed = fallen(schedule, 7)
@@ -221,7 +221,7 @@ def test_a_shard_that_kills_at_the_same_case_twice_is_given_up(laid):
 
 
 def test_kills_from_outside_are_no_fault_of_the_shard(laid):
-    schedule = Schedule(plan(), laid[:1])
+    schedule = Schedule(plan(), [replace(laid[0], jobs=laid[0].jobs[:1])])
 
     ends = [fallen(schedule, at) for at in [0, 0, 0, *range(1, OFTEN - 3)]]
 

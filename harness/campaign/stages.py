@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 from convlaws.campaign.evidence import Evidence, Key
 from convlaws.campaign.plan import CampaignPlan
@@ -22,13 +23,14 @@ FLOOR = LEAST  # examples of a cell before any has more
 LATER = 60  # of a shard after that: drawing and a fresh process are paid once for all of them
 DOUBLINGS = 5  # stages grow up to 2 ** 5 rounds: few, so that few workers wait for the last shard of one
 HIGHEST = 6  # shares that a cell may have in a stage
+METHODS_A_JOB = 8  # that share their draws: with more, the draws are no longer what costs, and a shard takes long
 ENOUGH = 3  # failures of a cell that are made small; later ones are counted
 LINES = 50  # kept lines in one shard
 
 
 @dataclass(frozen=True)
 class Job:
-    """Up to six laws on one op, each with the methods that it is about: they share their draws."""
+    """Up to six laws on one op, each with up to eight methods that it is about: they share their draws."""
 
     number: int
     op: str
@@ -64,14 +66,14 @@ def _engine(method: Method) -> str:
 
 def _laid(plan: CampaignPlan, name: str, methods: list[Method]) -> Lane:
     """Jobs as a search lays them out: the weighty laws first."""
-    whole = plan.search(methods)
     lane = Lane(name, tuple(m.name for m in methods))
-    ordered = sorted(whole.laws, key=lambda law: -law.weight)
+    hands = [plan.search(methods[start : start + METHODS_A_JOB]) for start in range(0, len(methods), METHODS_A_JOB)]
+    ordered = sorted(hands[0].laws, key=lambda law: -law.weight)
     for start in range(0, len(ordered), LAWS_A_JOB):
-        for op in OPS:
+        for op, hand in product(OPS, hands):
             cells = []
             for law in ordered[start : start + LAWS_A_JOB]:
-                some, refused = whole.job(law, op) if op in law.scope.ops else ([], [])
+                some, refused = hand.job(law, op) if op in law.scope.ops else ([], [])
                 lane.refused += refused
                 if some:
                     cells.append((law.name, tuple(cell.method.name for cell in some)))
