@@ -12,6 +12,7 @@ from findings_made import made
 
 from convlaws.campaign.evidence import Evidence
 from convlaws.campaign.judging import ShardSearch, judge
+from convlaws.campaign.layout import laid_out, text_of
 from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.records import Appended, DiskError, Records, read
 from convlaws.campaign.schedule import OFTEN, Schedule
@@ -67,6 +68,18 @@ def test_time_and_part_do_not_change_what_a_campaign_is_about():
 
 def test_an_engine_is_a_lane(laid):
     assert [(lane.name, lane.methods) for lane in laid] == [("convlaws", ("im2col",)), ("torch", ("torch-gemm",))]
+
+
+def test_a_layout_is_read_as_it_was_made(laid, tmp_path):
+    whole = plan(laws=("threads-do-not-matter", "homogeneous"))
+    fresh, path = lanes(whole), tmp_path / "lanes.json"
+    path.write_text(text_of(whole, fresh))
+
+    assert laid_out(replace(whole, budget=1.0), tmp_path) == fresh
+    assert any(lane.refused for lane in fresh)
+    assert laid_out(plan(), tmp_path) == laid  # that of another campaign is none
+    path.write_text("{")
+    assert laid_out(whole, tmp_path) == fresh
 
 
 # --- stages -------------------------------------------------------------------------------

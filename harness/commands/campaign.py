@@ -18,6 +18,9 @@ from convlaws.campaign.corpus import NAME as CORPUS
 from convlaws.campaign.corpus import kept, text_of
 from convlaws.campaign.crew import Crew, Local
 from convlaws.campaign.databases import Shared
+from convlaws.campaign.layout import NAME as LANES
+from convlaws.campaign.layout import laid_out
+from convlaws.campaign.layout import text_of as text_of_lanes
 from convlaws.campaign.plan import NAME, CampaignPlan, read_plan
 from convlaws.campaign.records import DiskError, Records
 from convlaws.campaign.run import Campaign, State, load
@@ -79,10 +82,11 @@ def _show(plan: CampaignPlan) -> None:
 
 
 def _go(plan: CampaignPlan, folder: Path, shared: Shared | None, o: dict[str, Any]) -> int:
-    laid = lanes(plan)
+    laid = laid_out(plan, folder)
     with _explained(folder), closing(Records(folder)) as records:
         if not o["resume"]:
             _begin(plan, folder)
+            replaced(folder / LANES, text_of_lanes(plan, laid))
         state = load(folder, plan, laid)
         budget = _budget(plan, state, o)
         with _ended_politely() as interrupt, closing(_crew(plan, o, folder)) as crew, progress(budget, shared) as show:

@@ -10,11 +10,12 @@ from typing import Any
 
 from convlaws.campaign.corpus import NAME as CORPUS
 from convlaws.campaign.corpus import kept, text_of
+from convlaws.campaign.layout import laid_out
 from convlaws.campaign.plan import CampaignPlan, read_plan
 from convlaws.campaign.records import DiskError
 from convlaws.campaign.run import State, load
 from convlaws.campaign.schedule import Schedule
-from convlaws.campaign.stages import Lane, lanes
+from convlaws.campaign.stages import Lane
 from convlaws.campaign.totals import Totals
 from convlaws.census import AXES
 from convlaws.commands.account import counts
@@ -129,7 +130,7 @@ def joined(folders: Iterable[Path]) -> tuple[list[Shard], list[str]]:
     notes: list[str] = []
     for plans in by_campaign.values():
         whole = _together(list(plans.values()))
-        laid = lanes(whole)
+        laid = laid_out(whole, next(iter(plans)))
         state = State(Schedule(whole, laid))
         for folder in plans:
             state.over = False
