@@ -410,6 +410,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path):
         (("im2col", "--resume", "/nowhere"), "im2col cannot be said anew"),
         (("--resume", "/nowhere", "--seed", "3"), "--seed cannot be said anew"),
         (("im2col", "--examples", "1", "-o", "/proc/none"), "/proc/none"),
+        (("im2col", "--dask", "local", "--observations", "-o", "x"), "with --dask that is elsewhere"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -43,6 +43,8 @@ ANEW = {"resume", "budget", "workers", "dask", "database", "plan", "observations
 def run(targets: tuple[str, ...], given: list[str], **o: Any) -> int:
     """Plan, judge, write and print; returns the exit code. `given` are the options that the user gave."""
     folder: Path | None = o["resume"] or o["output"]
+    if o["dask"] and o["observations"]:
+        raise UsageError("--observations writes files where the shards are judged: with --dask that is elsewhere")
     shared = Shared(o["database"]) if o["database"] else None
     o["workers"] = o["workers"] or os.cpu_count() or 1
     plan = _resumed(folder, targets, given) if o["resume"] and folder else planned(targets, o, shared)
