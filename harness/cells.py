@@ -24,6 +24,7 @@ BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1
 OWN = 0.25  # of its examples that must be drawn from its own scope; drawing costs as much as judging a few
 TABLES = ("vacuous", "refused", "explained", "avoided", "ran", "holds")  # that go into a finding as they are
 KERNELS = 12  # names of kernels that a cell remembers
+UNSHRUNK = "\n  not shrunk: there was no time left"  # ends the message of a failure as it was drawn
 HOPELESS = 5  # refusals, without an example, after which a cell is left alone
 _LOWEST = {"ratios": -20, "terms": 0}
 
@@ -201,7 +202,7 @@ class Cell:
         found.history, found.evidence = failure.history, failure.outcome.evidence
         found.ran = {failure.outcome.ran: 1} if failure.outcome.ran else {}
         if not failure.shrunk:
-            found.message += "\n  not shrunk: there was no time left"
+            found.message += UNSHRUNK
         return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from convlaws.cli_options import BATCHES, DTYPES, GROUPINGS, LAYOUTS, OPS, PADDINGS, calling, many
+from convlaws.cli_options import Duration, Part, calling, known_as, narrowing
 from convlaws.errors import HarnessError
 
 
@@ -35,14 +35,7 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
-@many("--op", OPS, "op")
-@click.option("--ndim", multiple=True, type=click.IntRange(1, 3), help="Only this number of spatial axes; may be repeated.")
-@many("--dtype", DTYPES, "dtype")
-@many("--layout", LAYOUTS, "memory layout")
-@many("--batch", BATCHES, "kind of batch")
-@many("--padding", PADDINGS, "kind of padding")
-@many("--grouping", GROUPINGS, "kind of grouping")
-@click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law (a name or a glob); may be repeated.")
+@narrowing
 @click.option("--budget", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Draw until this time has passed (default 60).")
 @click.option(
     "--examples", type=click.IntRange(min=1), metavar="N", help="Judge N examples a (method, law, op), however long it takes."
@@ -70,15 +63,45 @@ def cli() -> None:
 )
 @click.option("--report", "report_path", type=click.Path(path_type=Path), metavar="FILE.html", help="Write the page of findings.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that search (default: the CPUs, at most 8).")
-@click.option(
-    "--known-as", default="", metavar="ROW", help="The known findings about this row explain failures of every target too."
-)
+@known_as
 @calling
 def check(targets, **options) -> None:
     """Put the laws to TARGETs: registered names, globs ('torch-*'), or functions (package.module:name, file.py:name)."""
     from convlaws.commands import check as command
 
     raise SystemExit(command.run(targets, **options))
+
+
+@cli.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@narrowing
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where everything goes.")
+@click.option("--resume", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Go on with the campaign in DIR.")
+@click.option("--budget", type=Duration(), metavar="TIME", help="How long, as in 90s, 30m, 2h, 7d (default 10m).")
+@click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Judge N examples a (method, law, op), no more.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Every draw derives from it.")
+@click.option("--plan", is_flag=True, help="Print the plan as JSON, and judge nothing.")
+@click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that judge (default: the CPUs).")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of each worker's libraries (default: CPUs / workers).")
+@click.option("--shard", type=Part(), default="1/1", metavar="I/N", help="Judge the I-th of N parts; 'merge DIR...' joins them.")
+@click.option("--dask", metavar="ADDRESS", help="Judge on a Dask cluster: tcp://HOST:PORT, or local.")
+@click.option("--database", metavar="WHERE", help="Share failing lines: a directory, redis://HOST:PORT, github:OWNER/REPOSITORY.")
+@click.option(
+    "--since",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="An earlier campaign: its failing lines first, more for engines that changed.",
+)
+@click.option("--observations", is_flag=True, help="Record each draw in DIR/observations, for Tyche; old files go.")
+@known_as
+@calling
+@click.pass_context
+def campaign(context, targets, **options) -> None:
+    """Put the laws to TARGETs for hours, on many processes or machines, and lose nothing when they are killed."""
+    from convlaws.commands import campaign as command
+
+    given = [name for name in options if context.get_parameter_source(name).name == "COMMANDLINE"]
+    raise SystemExit(command.run(targets, given, **options))
 
 
 @cli.command()
@@ -212,7 +235,7 @@ _FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...", typ
 @_FILES
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="OUT.jsonl", help="Where to write them.")
 def merge(files, output) -> None:
-    """Put the findings files of shards, machines and engines into one: nothing is lost, nothing is counted twice."""
+    """Put findings files and folders of campaigns into one file: nothing is lost, nothing is counted twice."""
     from convlaws.commands import merge as command
 
     command.run(files, output)

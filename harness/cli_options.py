@@ -10,6 +10,7 @@ LAYOUTS = ("contiguous", "channels_last", "sliced", "expanded")
 BATCHES = ("unbatched", "empty", "one", "many")
 PADDINGS = ("none", "even", "uneven", "same", "valid", "sameupper", "samelower", "negative")
 GROUPINGS = ("one", "some", "depthwise")
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SIGNATURES = ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 
 
@@ -17,6 +18,22 @@ def many(name: str, choices: tuple[str, ...], what: str):
     """An option that narrows the space to some of the choices."""
     return click.option(name, multiple=True, type=click.Choice(choices), help=f"Only this {what}; may be repeated.")
 
+
+# the options that narrow what is judged
+NARROWING = (
+    many("--op", OPS, "op"),
+    click.option("--ndim", multiple=True, type=click.IntRange(1, 3), help="Only this number of spatial axes; may be repeated."),
+    many("--dtype", DTYPES, "dtype"),
+    many("--layout", LAYOUTS, "memory layout"),
+    many("--batch", BATCHES, "kind of batch"),
+    many("--padding", PADDINGS, "kind of padding"),
+    many("--grouping", GROUPINGS, "kind of grouping"),
+    click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law (a name or a glob); may be repeated."),
+)
+
+known_as = click.option(
+    "--known-as", default="", metavar="ROW", help="The known findings about this row explain failures of every target too."
+)
 
 # the options that say how a user's function is called and run
 CALLING = (
@@ -53,7 +70,48 @@ CALLING = (
 
 
 def calling(command):
-    """A command with these options."""
+    """A command with the options of how a function is called and run."""
     for option in CALLING:
         command = option(command)
     return command
+
+
+def narrowing(command):
+    """A command with the options that narrow what is judged."""
+    for option in reversed(NARROWING):
+        command = option(command)
+    return command
+
+
+class Duration(click.ParamType):
+    """A time as people write it: 90s, 30m, 2h, 7d; a bare number is seconds."""
+
+    name = "time"
+
+    def convert(self, value, param, ctx) -> float:
+        """Seconds."""
+        if isinstance(value, float):
+            return value
+        number, unit = (value[:-1], value[-1]) if value[-1:] in UNITS else (value, "s")
+        try:
+            seconds = float(number) * UNITS[unit]
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < float("inf"):
+            self.fail(f"{value!r} is no time: write 90s, 30m, 2h or 7d", param, ctx)
+        return seconds
+
+
+class Part(click.ParamType):
+    """i/n: the i-th of n parts, counted from 1."""
+
+    name = "part"
+
+    def convert(self, value, param, ctx) -> tuple[int, int]:
+        """(i, n)."""
+        if isinstance(value, tuple):
+            return value
+        part, _, parts = value.partition("/")
+        if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+            self.fail(f"{value!r} is no part: the second of four is 2/4", param, ctx)
+        return int(part), int(parts)

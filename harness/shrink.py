@@ -36,10 +36,15 @@ class Court(Protocol):
 
 
 class Shrinker:
-    """Shrinks by Hypothesis: draws the same problems again from the same seed, failing for one kind only."""
+    """Shrinks by Hypothesis: draws the same problems again from the same seed, failing for one kind only.
 
-    def __init__(self, search: Court, allowance: float):
+    It has `allowance` seconds in all, of which one failure may take a few; or, with `tries`, as many tries for each,
+    so that the small line does not depend on the machine's speed.
+    """
+
+    def __init__(self, search: Court, allowance: float, tries: int | None = None, tries_of_a_hang: int | None = None):
         self.search, self.left = search, allowance
+        self.tries, self.tries_of_a_hang = tries, tries_of_a_hang
         self._small: dict[tuple[str, str], list[Problem]] = {}
 
     def shrink(self, cell: Cell, failure: Failure, origin: Origin) -> None:
@@ -60,7 +65,7 @@ class Shrinker:
     def _alone(self, cell: Cell, failure: Failure, origin: Origin) -> None:
         """A failure that a fresh process shows: made small, and kept as it was if the small one needs more."""
         first = failure.problem, failure.outcome
-        seconds = min(EACH_SECONDS, self.left)
+        seconds = min(EACH_SECONDS, self.left) if self.tries is None else self.left
         if not self._adopt(cell, failure) and seconds > 0:
             self._search(cell, failure, origin, seconds)
         if not self._counted(cell, failure) and failure.problem != first[0]:
@@ -98,6 +103,7 @@ class Shrinker:
 
     def _search(self, cell: Cell, failure: Failure, origin: Origin, seconds: float) -> None:
         first, deadline = failure.problem, time.monotonic() + seconds
+        tries = self.tries_of_a_hang if failure.outcome.verdict is Verdict.HUNG else self.tries
         seen: dict[Problem, Outcome | None] = {}
 
         def fails(problem: Problem) -> bool:
@@ -105,7 +111,8 @@ class Shrinker:
                 return False  # drawing goes as it went, up to the first failure
             seen.setdefault(first, failure.outcome)
             if problem not in seen:
-                seen[problem] = self._fails(cell, failure, problem) if time.monotonic() < deadline else None
+                over = time.monotonic() >= deadline or (tries is not None and len(seen) > tries)
+                seen[problem] = None if over else self._fails(cell, failure, problem)
             return seen[problem] is not None
 
         job = f"{cell.job}: shrinking {cell.method.name}"

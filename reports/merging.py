@@ -90,7 +90,7 @@ def _added(group: list[list[Finding]]) -> list[Finding]:
     """The findings of one (method, law, op) in one environment, from the records of each run."""
     if len(group) == 1:
         return group[0]
-    tallies = _tallies([records[0] for records in group])
+    tallies = tallies_of([records[0] for records in group])
     every = [f for records in group for f in records]
     bad: dict[str, Finding] = {}
     for f in (f for f in every if f.verdict.bad):
@@ -119,7 +119,7 @@ def _verdict(every: list[Finding], tallies: dict) -> tuple[Verdict, str]:
     return Verdict.VACUOUS, too_few(tallies["examples"], tallies["vacuous"])
 
 
-def _tallies(some: list[Finding]) -> dict:
+def tallies_of(some: list[Finding]) -> dict:
     """The tallies of several runs, added."""
     numbers = {name: sum(getattr(f, name) for f in some) for name in ("examples", "failed", "drawn", "seconds")}
     counts = {name: _summed(getattr(f, name) for f in some) for name in ("vacuous", "refused", "explained", "avoided", "ran")}

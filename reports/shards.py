@@ -44,8 +44,8 @@ def _furthest(some: list[Finding]) -> list[Finding]:
     return list({f.problem if f.verdict.bad else "": f for f in some if f.drawn == most}.values())
 
 
-def shards(paths: Iterable[Place]) -> tuple[list[Shard], list[str]]:
-    """The runs that these files hold, each once, and what is missing in words.
+def shards(paths: Iterable[Place], more: Iterable[Shard] = ()) -> tuple[list[Shard], list[str]]:
+    """The runs that these files hold, and `more` that are known already, each once; and what is missing in words.
 
     Raises:
         UsageError: a file cannot be read.
@@ -53,19 +53,25 @@ def shards(paths: Iterable[Place]) -> tuple[list[Shard], list[str]]:
     """
     found: dict[str, Shard] = {}
     notes = []
+    for part in more:
+        _join(found, part)
     for path in dict.fromkeys(map(Path, paths)):
         ended: dict[str, bool] = {}
         for part in _parts(path):
-            shard = found.setdefault(part.run, Shard(part.run, part.environment))
-            for key, records in part.cells.items():
-                shard.take(key, records)
-            if part.summary:
-                shard.conclude(part.summary)
+            _join(found, part)
             ended[part.run] = ended.get(part.run, False) or bool(part.summary and not part.summary.get("unfinished"))
         if not ended:
             notes.append(f"{path} is empty: the run that wrote it was ended before it had found anything")
         notes += [f"{path}: {KILLED}" for done in ended.values() if not done]
     return list(found.values()), notes
+
+
+def _join(found: dict[str, Shard], part: Shard) -> None:
+    shard = found.setdefault(part.run, Shard(part.run, part.environment))
+    for key, records in part.cells.items():
+        shard.take(key, records)
+    if part.summary:
+        shard.conclude(part.summary)
 
 
 def _parts(path: Path) -> Iterator[Shard]:
@@ -75,10 +81,10 @@ def _parts(path: Path) -> Iterator[Shard]:
         if isinstance(record, Finding):
             pending.append(record)
         else:
-            yield from _split(pending, record)
+            yield from split(pending, record)
             pending = []
     if pending:
-        yield from _split(pending, None)
+        yield from split(pending, None)
 
 
 def _records(path: Path) -> Iterator[Finding | dict]:
@@ -104,7 +110,7 @@ def _record(line: str) -> Finding | dict:
     return record
 
 
-def _split(findings: list[Finding], summary: dict | None) -> Iterator[Shard]:
+def split(findings: list[Finding], summary: dict | None) -> Iterator[Shard]:
     """Findings that stand before a summary, by their run; those that name none are the summary's, or a run of their own."""
     own, place = str((summary or {}).get("run") or ""), ""
     if summary and isinstance(facts := summary.get("environment"), dict):

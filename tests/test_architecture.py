@@ -41,7 +41,7 @@ ROOMS = [
     ["methods", "engines", "operators", "mutants", "laws", "known", "reproducer_text", "reproducer"],
     ["sandbox", "remembering", "examine", "cells", "admitted", "environments", "targets", "timing", "rounds"],
     ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
-    ["replay", "standing", "recheck", "releases", "console", "ranking", "junit", "reports"],
+    ["replay", "standing", "recheck", "releases", "console", "ranking", "junit", "reports", "campaign"],
     ["api", "pytest_plugin", "commands", "cli_options", "cli", "__main__", ""],
 ]
 RANK = {room: (level, place) for level, rooms in enumerate(ROOMS) for place, room in enumerate(rooms)}

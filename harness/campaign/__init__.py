@@ -1,0 +1,1 @@
+"""Campaigns: hours of checking on many processes and machines, of which nothing is lost."""

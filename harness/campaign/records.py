@@ -1,0 +1,163 @@
+"""The records of a campaign: one append-only file a worker, JSON lines, of which a kill costs the line in the making at most."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from convlaws.errors import SchemaError, UsageError
+from convlaws.results import SCHEMA, dump, load
+
+FOLDER = "records"
+MAIN = "main"  # the file of the campaign itself: deaths, crashes, sessions
+SYNC = 1.0  # seconds that a power cut may cost; a kill costs nothing of what was written
+
+
+TAIL = 16 << 20  # bytes at the end of a file in which its last whole line is; one takes 20 to 100 kB
+
+
+class DiskError(UsageError):
+    """The records cannot be written any more."""
+
+
+def whole(data: bytes) -> int:
+    """How many bytes of a file are whole lines that are records; a kill or a power cut spoils the end only."""
+    end = data.rfind(b"\n") + 1
+    start = data.rfind(b"\n", 0, max(end - 1, 0)) + 1
+    with suppress(SchemaError, UnicodeDecodeError):
+        if end:
+            load(data[start:end].decode("utf-8"))
+        return end
+    return start
+
+
+class Appended:
+    """One file of records."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        size = os.fstat(self.fd).st_size
+        start = max(0, size - TAIL)
+        self.size = start + whole(os.pread(self.fd, TAIL, start))
+        os.ftruncate(self.fd, self.size)  # what was being written when it ended
+        self.synced = time.monotonic()
+
+    def append(self, record: dict[str, Any], *, sync: bool = False) -> None:
+        """Add a line, all or nothing.
+
+        Raises:
+            OSError: it could not be written; the file is as it was.
+        """
+        line = f"{dump(record)}\n".encode()
+        try:
+            written = 0
+            while written < len(line):
+                written += os.pwrite(self.fd, line[written:], self.size + written)
+            if sync or time.monotonic() - self.synced > SYNC:
+                os.fsync(self.fd)
+                self.synced = time.monotonic()
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self.fd, self.size)
+            raise
+        self.size += len(line)
+
+    def close(self) -> None:
+        """Put it on the disk."""
+        with suppress(OSError):
+            os.fsync(self.fd)
+        os.close(self.fd)
+
+
+class Records:
+    """All files of records of a campaign that goes on; only one process may have them.
+
+    Raises:
+        UsageError: another process has them, or the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.files: dict[str, Appended] = {}
+        try:
+            (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+            self.lock = os.open(folder / FOLDER, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for path in files(folder):  # cut off what a kill left half-written
+                self._file(path.stem)
+        except BlockingIOError:
+            raise UsageError(f"another campaign is at work in {folder}") from None
+        except OSError as error:
+            raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
+
+    def _file(self, name: str) -> Appended:
+        if name not in self.files:
+            self.files[name] = Appended(self.folder / FOLDER / f"{name}.jsonl")
+        return self.files[name]
+
+    def append(self, name: str, record: dict[str, Any], *, sync: bool = False) -> None:
+        """Add a record to a file.
+
+        Raises:
+            DiskError: there is no room; all that was written before stays.
+        """
+        try:
+            self._file(name).append({"schema": SCHEMA, **record}, sync=sync)
+        except OSError as error:
+            raise DiskError(f"{self.folder} cannot be written to any more: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Put all on the disk, and let others have them."""
+        for file in self.files.values():
+            file.close()
+        self.files.clear()
+        os.close(self.lock)
+
+
+def files(folder: Path) -> list[Path]:
+    """The files of records, in order."""
+    return sorted((folder / FOLDER).glob("*.jsonl"))
+
+
+def read(folder: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """(record, header of its file) of all that is whole.
+
+    Raises:
+        UsageError: a file cannot be read.
+        SchemaError: a line that is not the last is no record; the message has FILE:LINE.
+    """
+    for path in files(folder):
+        header: dict[str, Any] = {}
+        for record in _lines(path):
+            if record["kind"] == "worker":
+                header = record
+            else:
+                yield record, header
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open("rb") as file:
+            last = b""
+            for number, line in enumerate(file, 1):
+                if last:
+                    yield _record(path, number - 1, last)
+                last = line
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    if last and whole(last):
+        yield json.loads(last)
+
+
+def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        return load(line.decode("utf-8"))
+    except (SchemaError, UnicodeDecodeError) as error:
+        raise SchemaError(f"{path}:{number}: {error}") from None

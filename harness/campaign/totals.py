@@ -1,0 +1,173 @@
+"""What a campaign has found so far: the records of its shards, added up as they come, in whatever order.
+
+Memory is taken by (method, law, op) and by failures that differ, not by records, so it stays flat for days.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from convlaws.campaign.shard import findings_of
+from convlaws.cells import UNSHRUNK
+from convlaws.errors import LineError, SpecError
+from convlaws.features import features, said
+from convlaws.problem import Problem
+from convlaws.reports.merging import tallies_of
+from convlaws.results import LEAST, Finding, Key, Verdict, by_cell, counted, too_few
+
+Sort = tuple[str, ...]
+
+
+def kind_of(finding: Finding) -> Sort:
+    """What failures have in common that count once: the id of the known finding, or the shrunk signature.
+
+    That is how it failed, and which features its small line has: two small lines with the same ones show the same mistake.
+    """
+    if finding.known:
+        return ("known", finding.known, finding.signature)
+    try:
+        marks = features(Problem.parse(finding.problem))
+    except (LineError, SpecError):
+        return (finding.signature, finding.problem)
+    return (finding.signature, *(f"{name} {said(value)}" for name, value in marks.items()))
+
+
+def _size(finding: Finding) -> tuple[int, int, str]:
+    return (len(finding.history), len(finding.problem), finding.problem)
+
+
+@dataclass
+class Total:
+    """The sum of one (method, law, op) in one environment; `latest` is the finding of the shard that sorts last."""
+
+    tally: Finding
+    latest: Finding
+    order: Sort
+    asked: int = 0
+    kept: bool = False
+    refused: bool = True
+    worst: float = 0.0
+    small: dict[Sort, Finding] = field(default_factory=dict)
+    raw: dict[Sort, Finding] = field(default_factory=dict)
+
+    def add(self, records: list[Finding], order: Sort, *, first: bool) -> list[Finding]:
+        """Take in what a shard found; returns the failures that are new here, or smaller than before."""
+        one = records[0]
+        self.asked ^= zlib.crc32(" ".join((*order, one.asked)).encode())
+        if not first:
+            self.tally = replace(self.tally, **tallies_of([self.tally, one]))
+        if order >= self.order:
+            self.latest, self.order = one, order
+        self.kept |= one.verdict is Verdict.KEPT
+        self.refused &= one.verdict is Verdict.REFUSED
+        self.worst = max([self.worst, *(f.worst_ratio for f in records if not f.verdict.bad)])
+        return [f for f in records if f.verdict.bad and self._fail(f)]
+
+    def _fail(self, f: Finding) -> bool:
+        raw = UNSHRUNK in f.message and not f.known
+        table, key = (self.raw, (f.signature,)) if raw else (self.small, kind_of(f))
+        seen = table.get(key, f)
+        best = min(seen, f, key=_size)
+        news = not raw and not f.known and table.get(key, None) is not best
+        table[key] = replace(best, flaky=max(seen.flaky, f.flaky)) if seen.flaky != f.flaky else best
+        return news
+
+    def signatures(self) -> set[str]:
+        """How it failed, in all ways."""
+        return {f.signature for f in (*self.small.values(), *self.raw.values())}
+
+    def findings(self) -> list[Finding]:
+        """A finding for each kind of failure, or one that says that there is none."""
+        tallies = {**tallies_of([self.tally]), "asked": f"{self.asked:08x}"}
+        shrunk = {f.signature for f in self.small.values()}
+        bad = [*self.small.values(), *(f for f in self.raw.values() if f.signature not in shrunk)]
+        if bad:
+            ran = {id(f): f.ran for f in bad}
+            return [replace(f, **{**tallies, "ran": ran[id(f)]}) for f in sorted(bad, key=_size)]
+        verdict, message = self._verdict()
+        return [replace(self.latest, verdict=verdict, message=message, worst_ratio=self.worst, **tallies)]
+
+    def _verdict(self) -> tuple[Verdict, str]:
+        examples, vacuous = self.tally.examples, self.tally.vacuous
+        if self.refused:
+            return Verdict.REFUSED, self.latest.message
+        if examples < LEAST and not self.kept:
+            return Verdict.VACUOUS, too_few(examples, vacuous)
+        return Verdict.KEPT, "" if examples >= LEAST else f"on {counted(examples, 'example')} only"
+
+
+@dataclass
+class Totals:
+    """The sums of a campaign, by environment.
+
+    `judged`, `shards` and `seconds` are of shards that were judged to their end; `failures` are those
+    of attempts that were cut off, and count only if no whole shard shows them.
+    """
+
+    cells: dict[tuple[str, Key], Total] = field(default_factory=dict)
+    coverage: dict[str, dict[str, Any]] = field(default_factory=dict)
+    judged: int = 0
+    shards: int = 0
+    seconds: float = 0.0
+    failures: dict[tuple[str, Key, str], Finding] = field(default_factory=dict)
+
+    def add(self, record: Mapping[str, Any], header: Mapping[str, Any]) -> list[Finding]:
+        """Take in the record of a shard; returns the failures that are to be kept from now on."""
+        place = header["environment"]["id"]
+        self.judged += record["judged"]
+        self.shards += 1
+        self.seconds += record["seconds"]
+        order = (f"{record['seed']:010}", record["shard"])
+        news: list[Finding] = []
+        for key, records in by_cell(findings_of(record, header["laws"])).items():
+            first = (place, key) not in self.cells
+            total = self.cells.setdefault((place, key), Total(records[0], records[0], order))
+            news += total.add(records, order, first=first)
+        self.coverage[place] = summed(self.coverage.get(place, {}), record["coverage"])
+        return news
+
+    def copy(self) -> Totals:
+        """Another one with the same sums."""
+        return deepcopy(self)
+
+    def note(self, findings: Iterable[Finding], header: Mapping[str, Any]) -> None:
+        """Take in failures of an attempt that may never come to its end."""
+        place = header["environment"]["id"]
+        for f in findings:
+            key = (place, (f.method, f.law, f.op), f.signature)
+            self.failures[key] = min(self.failures.get(key, f), f, key=_size)
+
+    def places(self) -> list[str]:
+        """The ids of the environments in which anything was judged."""
+        return list(dict.fromkeys([place for place, _ in self.cells] + [place for place, _, _ in self.failures]))
+
+    def findings(self, place: str, order: Mapping[Key, int]) -> list[Finding]:
+        """All that was found in one environment, in the given order of the (method, law, op)."""
+        by_key = {key: total.findings() for (where, key), total in self.cells.items() if where == place}
+        for (where, key, signature), f in self.failures.items():
+            total = self.cells.get((where, key))
+            if where == place and not (total and signature in total.signatures()):
+                known = [g for g in by_key.get(key, []) if g.verdict.bad]
+                by_key[key] = [*known, f]
+        keys = sorted(by_key, key=lambda key: (order.get(key, len(order)), key))
+        return [f for key in keys for f in by_key[key]]
+
+    def new(self) -> Iterator[Finding]:
+        """The failures that no known finding explains, each kind once."""
+        for place in self.places():
+            yield from (f for f in self.findings(place, {}) if f.verdict.bad and not f.known)
+
+
+def summed(one: Any, other: Any) -> Any:
+    """Two coverage records as one: numbers are added, hexadecimal sets united, tables joined."""
+    if isinstance(one, dict):
+        return {k: summed(one[k], other[k]) if k in one and k in other else one.get(k, other.get(k)) for k in {**one, **other}}
+    if isinstance(one, str):
+        return f"{int(one, 16) | int(other, 16):x}"
+    if isinstance(one, list):
+        return [summed(a, b) for a, b in zip(one, other, strict=True)]
+    return one + other

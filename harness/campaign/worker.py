@@ -1,0 +1,124 @@
+"""A worker's process: takes shards as JSON lines on its standard input, and tells what it finds on its standard output.
+
+    {"do": "plan", "plan": {...}, "number": 0, "beat": FD, "observations": FOLDER, "cores": [...]}
+    {"do": "shard", "shard": {...}}
+    {"do": "stop"}                                             finish the case, and tell what there is
+
+It answers with the records that go into the campaign's files: its header, failures as they are found, the
+shard. The end of its input is the end of its campaign: it leaves at once, and so do its children.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import queue
+import signal
+import struct
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from convlaws import environment, known
+from convlaws.campaign.judging import judge
+from convlaws.campaign.memory import resident
+from convlaws.campaign.plan import CampaignPlan
+from convlaws.campaign.shard import Shard, compact
+from convlaws.errors import HarnessError
+from convlaws.laws import registry as laws
+from convlaws.methods.registry import ON_GPU
+from convlaws.observations import recording
+from convlaws.results import SCHEMA, dump
+from convlaws.workers import running
+
+MOST_MEMORY = 2 << 30  # bytes of this process, after which it is replaced by a fresh one between two shards
+ENDED = 3  # exit status when the campaign went away
+
+
+class Line:
+    """The connection to the campaign: what it asks for, whether it wants an end, and where answers go."""
+
+    def __init__(self) -> None:
+        self.out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)  # whatever prints here must not look like an answer
+        self.asked: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.stopping = False
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            message = json.loads(line)
+            if message["do"] == "stop":
+                self.stopping = True
+            self.asked.put(message)
+        os._exit(ENDED)  # nobody is left to tell anything
+
+    def tell(self, kind: str, **record: Any) -> None:
+        """Send a record."""
+        try:
+            self.out.write(f"{dump({'kind': kind, 'schema': SCHEMA, **record})}\n")
+            self.out.flush()
+        except OSError:
+            os._exit(ENDED)
+
+
+def _beating(fd: int, line: Line) -> Callable[[int], bool]:
+    """What notes the case in flight where the campaign sees it, even if this process dies in it."""
+    page = mmap.mmap(fd, 8)
+
+    def beat(number: int) -> bool:
+        struct.pack_into("Q", page, 0, number)
+        return line.stopping
+
+    return beat
+
+
+def _header(plan: CampaignPlan, number: int) -> dict[str, Any]:
+    chosen = laws.find(plan.laws)
+    told = {law.name: {"says": law.says, "family": law.family, "specific": law.specific} for law in chosen}
+    gpu = any(m.kind in ON_GPU for m in plan.resolved())
+    return {"worker": number, "campaign": plan.id, "environment": environment.facts(gpu=gpu), "laws": told}
+
+
+def main() -> None:
+    """Judge until there is nothing more to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    line = Line()
+    hello = line.asked.get()
+    if hello["cores"]:
+        os.sched_setaffinity(0, hello["cores"])  # its children inherit it: what reads no variable counts its cores
+    try:
+        plan = CampaignPlan.of(hello["plan"])
+        beat = _beating(hello["beat"], line)
+        line.tell("worker", **_header(plan, hello["number"]))
+        folder = Path(hello["observations"]) if hello["observations"] else None
+        setting = replace(plan.setting, observations=folder)
+        with running(setting) as runner, recording(folder, hello["number"]):
+            _serve(plan, runner, line, beat)
+    except HarnessError as error:
+        line.tell("error", message=str(error))
+
+
+def _serve(plan: CampaignPlan, runner: Any, line: Line, beat: Callable[[int], bool]) -> None:
+    ledger = known.load()
+    while (message := line.asked.get())["do"] == "shard":
+        shard = Shard.of(message["shard"])
+        beat(0)
+
+        def tell(event: dict, shard: Shard = shard) -> None:
+            line.tell("failures", shard=shard.id, cells=[compact(f) for f in event["failures"]])
+
+        try:
+            line.tell(**judge(plan, shard, runner, ledger, tell, beat), resident=resident())
+        except HarnessError as error:
+            line.tell("refused", shard=shard.id, message=str(error))
+        if resident() > MOST_MEMORY:
+            return
+
+
+if __name__ == "__main__":
+    main()
