@@ -44,13 +44,14 @@ class Origin:
 
 @dataclass
 class Failure:
-    """The first problem that showed a failure of one kind, and how it looks."""
+    """The first problem that showed a failure of one kind, and how it looks; `tries` counts the cases run to make it small."""
 
     problem: Problem
     outcome: Outcome
     known: str = ""
     flaky: str = ""
     shrunk: bool = False
+    tries: int = 0
     before: list[str] = field(default_factory=list)  # what ran in the same process before it
     history: list[str] = field(default_factory=list)  # what has to run before it
 
