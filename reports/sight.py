@@ -100,7 +100,7 @@ class Sight:
     @property
     def kills(self) -> Counter[str]:
         """How many mutants each law kills."""
-        return Counter({law["law"]: 0 for law in self.laws}) + Counter(law for m in self.counted for law in m.laws)
+        return Counter(law for m in self.counted for law in m.laws)
 
     @property
     def blind(self) -> list[str]:

@@ -29,13 +29,14 @@ ROOMS = [
         "environment",
         "run_files",
         "shares",
+        "simplest",
     ]
     + ["differences"],
     ["strategies"],
     ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
     ["sandbox", "remembering", "examine", "cells", "environments", "targets"],
     ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
-    ["replay", "standing", "recheck", "releases", "console", "junit", "reports"],
+    ["replay", "standing", "recheck", "releases", "console", "junit", "sight", "reports"],
     ["api", "pytest_plugin", "commands", "cli_options", "cli", "__main__", "catalogues", ""],
 ]
 RANK = {room: (level, place) for level, rooms in enumerate(ROOMS) for place, room in enumerate(rooms)}
@@ -45,6 +46,7 @@ STRANGERS = [  # pairs that the order alone would allow
     ("laws", "mutants", "a law gets its method as an argument and cannot pick one"),
     ("reports", "examine", "a report is made from a file, years later, without the methods"),
     ("reports", "search", "a report is made from a file, years later, without the methods"),
+    ("reports", "sight", "a report is made from a file, years later, without the methods"),
 ]
 HEAVY = {
     "torch",
