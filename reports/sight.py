@@ -53,7 +53,7 @@ class Runs:
 
 @dataclass(frozen=True)
 class Seen:
-    """A mutant: what it is, which laws kill it, how each judge fared; `shown` is the first quest that found it."""
+    """A mutant: what it is, which laws kill it, how each judge fared; `shown` is the quest whose find was made small."""
 
     about: dict
     laws: list[str]
@@ -142,8 +142,10 @@ def _seen(about: dict, records: Callable[[str], list[dict]], rank: dict[str, int
     quests = records("quest")
     laws = {law for r in records("kills") for law in r["laws"]} | {law for r in quests for law in (r["law"], *r["breaks"]) if law}
     runs = {kind: Runs(some, 1 if kind == "opinfo" else run["budgets"]["seeds"]) for kind in JUDGES if (some := records(kind))}
-    shown: dict[str, Any] = next((r for r in quests if r["found"]), {})
-    return Seen(about, sorted(laws), runs, _sharpest(laws, rank), shown, _sharpest(shown.get("breaks") or {shown.get("law")}, rank))
+    shown: dict[str, Any] = next((r for r in quests if r["line"]), {})
+    return Seen(
+        about, sorted(laws), runs, _sharpest(laws, rank), shown, _sharpest(shown.get("breaks") or {shown.get("law")}, rank)
+    )
 
 
 def _sharpest(laws: Iterable[str | None], rank: dict[str, int]) -> str:

@@ -52,7 +52,7 @@ def _lines(sight: Sight) -> list[str]:
     intro = (
         "The first failure of the first seed that has one, made small. Fields: those that differ from the simplest problem "
         "(`n1c1k1_x1_r1`, fprop, float32, contiguous, integers, seed 0). Tries: cases run to make it small. `+n` stands for lines that "
-        "have to run before it in the same process. Repeat one with `convlaws repeat \"LINE\" mutant-NAME`."
+        'have to run before it in the same process. Repeat one with `convlaws repeat "LINE" mutant-NAME`.'
     )
     return ["## What they shrink to", intro, table(SHRUNK, [_line(m) for m in sight.guilty if m.shown])]
 

@@ -15,7 +15,10 @@ _THREAD = re.compile(r"([\w.-]+/[\w.-]+)#(\d+)")
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table of Markdown; numbers of a column stand right."""
     body = [[cell(value) for value in row] for row in rows]
-    right = [all(isinstance(value, str) and re.fullmatch(r"[\d.,/%]*|-", value) for value in column) for column in zip(*body, strict=True)]
+    right = [
+        all(isinstance(value, str) and re.fullmatch(r"[\d.,/%]*|-", value) for value in column)
+        for column in zip(*body, strict=True)
+    ]
     rule = ["--:" if r else "---" for r in right or [False] * len(head)]
     return "\n".join("| " + " | ".join(row) + " |" for row in [list(head), rule, *body])
 
@@ -59,7 +62,9 @@ def share(part: int, whole: int) -> str:
 def machine(sight: Sight) -> str:
     """On what all of this was run, in a sentence."""
     run, budgets = sight.run["environment"], sight.run["budgets"]
-    versions = ", ".join(f"{name} {run['versions'][name]}" for name in ("torch", "numpy", "hypothesis") if name in run["versions"])
+    versions = ", ".join(
+        f"{name} {run['versions'][name]}" for name in ("torch", "numpy", "hypothesis") if name in run["versions"]
+    )
     return (
         f"Run with Python {run['python']}, {versions} on {run['cpu']} ({run['cpus']} CPUs), each search on one core; "
         f"{budgets['seeds']} seeds; at most {budgets['easy']:g} s for an easy mutant, {budgets['medium']:g} s for a medium and "

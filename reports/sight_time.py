@@ -33,7 +33,11 @@ def page(sight: Sight) -> str:
 
 def _totals(compared: Sequence[Seen]) -> str:
     rows = [
-        (word, str(len(some)), *(f"{sum(m.runs[j].found for m in some)} ({share(sum(m.runs[j].found for m in some), len(some))})" for j in JUDGES))
+        (
+            word,
+            str(len(some)),
+            *(f"{sum(m.runs[j].found for m in some)} ({share(sum(m.runs[j].found for m in some), len(some))})" for j in JUDGES),
+        )
         for word, some in by_difficulty(compared)
     ]
     return table(("difficulty", "mutants", *JUDGES.values()), rows)
@@ -49,7 +53,9 @@ def _sentences(compared: Sequence[Seen]) -> list[str]:
     for judge in [j for j in JUDGES if j != "quest"]:
         quicker = [m.name for m in compared if m.runs[judge].seconds < m.runs["quest"].seconds]
         both = sum(m.runs[judge].found and m.runs["quest"].found for m in compared)
-        found.append(f"{JUDGES[judge].capitalize() if judge == 'uniform' else JUDGES[judge]}: quicker than convlaws on {len(quicker)} (both find {both}): {_names(quicker)}")
+        found.append(
+            f"{JUDGES[judge].capitalize() if judge == 'uniform' else JUDGES[judge]}: quicker than convlaws on {len(quicker)} (both find {both}): {_names(quicker)}"
+        )
     return found
 
 

@@ -25,7 +25,9 @@ from convlaws.sight.work import work
 DATA = "mutants.jsonl"
 
 
-def run(patterns: tuple[str, ...], *, docs: Path | None, work_path: Path, quick: bool, baselines: bool, workers: int | None) -> int:
+def run(
+    patterns: tuple[str, ...], *, docs: Path | None, work_path: Path, quick: bool, baselines: bool, workers: int | None
+) -> int:
     """Hunt the mutants, write what was seen, and say what should not be; 1 if there is something."""
     warn()
     chosen, budgets = _chosen(patterns), QUICK if quick else Budgets()

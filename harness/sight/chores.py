@@ -32,7 +32,7 @@ class Budgets:
     easy: float = 20.0
     medium: float = 20.0
     hard: float = 60.0
-    laws: float = 8.0
+    laws: float = 4.0
     healthy: float = 10.0
     seeds: int = 3
 
@@ -42,44 +42,48 @@ QUICK = Budgets(easy=8.0, medium=8.0, hard=8.0, laws=1.5, healthy=3.0, seeds=1)
 
 @dataclass(frozen=True)
 class Chore:
-    """One piece: what is done (a key of DOING), to which methods, from which seed on, for how long."""
+    """One piece: what is done (a key of DOING), to which methods, with how many seeds, for how long each."""
 
     kind: str
     names: tuple[str, ...]
-    seed: int
+    seeds: int
     seconds: float
     state: str = ""  # stands for what the names meant: a mutant that says something else now is done again
 
     @property
     def key(self) -> str:
         """What tells it from every other chore."""
-        return json.dumps([self.kind, self.names, self.seed, self.seconds, self.state])
+        return json.dumps([self.kind, self.names, self.seeds, self.seconds, self.state])
 
     def do(self, runner: Runner) -> list[Record]:
         """Its records."""
-        return [{"kind": self.kind, "seed": self.seed, "budget": self.seconds, **record} for record in DOING[self.kind](self, runner)]
+        return [{"kind": self.kind, "seed": 0, "budget": self.seconds, **record} for record in DOING[self.kind](self, runner)]
 
 
 def _quest(chore: Chore, runner: Runner) -> Iterator[Record]:
-    found = hunt(get(f"mutant-{chore.names[0]}"), runner, chore.seed, chore.seconds)
-    yield {"mutant": chore.names[0], **asdict(found)}
+    """One a seed; the first failure is made small."""
+    name, shrunk = chore.names[0], False
+    for seed in range(chore.seeds):
+        found = hunt(get(f"mutant-{name}"), runner, seed, chore.seconds, shrinks=not shrunk)
+        shrunk = shrunk or found.found
+        yield {"mutant": name, "seed": seed, **asdict(found)}
 
 
 def _kills(chore: Chore, runner: Runner) -> Iterator[Record]:
-    killed = kills([get(f"mutant-{name}") for name in chore.names], runner, chore.seed, chore.seconds)
+    killed = kills([get(f"mutant-{name}") for name in chore.names], runner, 0, chore.seconds)
     for name in chore.names:
         yield {"mutant": name, "laws": {law: line for (method, law), line in killed.items() if method == f"mutant-{name}"}}
 
 
 def _baseline(chore: Chore, runner: Runner) -> Iterator[Record]:
-    """By seeds 0, 1, ... until most of `chore.seed` agree that nothing is found: then the median is known."""
+    """One a seed, until most seeds agree that nothing is found: then the median is known."""
     name, missed = chore.names[0], 0
     method, questions = get(f"mutant-{name}"), BASELINES[chore.kind]
-    for seed in range(chore.seed):
+    for seed in range(chore.seeds):
         asked = ask(method, questions(method, seed), runner, chore.seconds, right=get(RIGHT))
         yield {"mutant": name, "seed": seed, **asdict(asked)}
         missed += not asked.found
-        if missed > chore.seed // 2:
+        if missed > chore.seeds // 2:
             return
 
 
@@ -87,12 +91,18 @@ def _healthy(chore: Chore, runner: Runner) -> Iterator[Record]:
     """Alarms on a method that is right: of the laws, and of each baseline that can be had."""
     method = get(chore.names[0])
     runner.refresh()
-    search = Search(Plan([method], laws(), seed=chore.seed, budget=chore.seconds), runner)
+    search = Search(Plan([method], laws(), seed=0, budget=chore.seconds), runner)
     alarms = [f for f in search.run() if f.verdict.bad]
     lines = [f"{f.law}: {f.problem}" for f in alarms]
-    yield {"method": method.name, "judge": "laws", "examples": search.judged, "alarms": sum(f.failed for f in alarms), "lines": lines}
+    yield {
+        "method": method.name,
+        "judge": "laws",
+        "examples": search.judged,
+        "alarms": sum(f.failed for f in alarms),
+        "lines": lines,
+    }
     for judge, questions in baselines().items():
-        asked = ask(method, questions(method, chore.seed), runner, chore.seconds)
+        asked = ask(method, questions(method, 0), runner, chore.seconds)
         yield {"method": method.name, "judge": judge, "examples": asked.examples, "alarms": asked.alarms, "lines": []}
 
 
@@ -120,17 +130,21 @@ def chores(chosen: list[Mistake], budgets: Budgets, *, compared: bool) -> list[C
     found = [_group(some, budgets) for some in _groups(chosen)]
     for mistake in chosen:
         seconds, state = getattr(budgets, mistake.difficulty), state_of(mistake)
-        found += [Chore("quest", (mistake.name,), seed, seconds, state) for seed in range(budgets.seeds)]
+        found.append(Chore("quest", (mistake.name,), budgets.seeds, seconds, state))
         if compared:
-            found += [Chore(name, (mistake.name,), 1 if name == "opinfo" else budgets.seeds, seconds, state) for name in baselines()]
+            found += [
+                Chore(name, (mistake.name,), 1 if name == "opinfo" else budgets.seeds, seconds, state) for name in baselines()
+            ]
     if compared:
-        found += [Chore("healthy", (method.name,), 0, budgets.healthy) for method in rows("healthy", "method") if not method.absent]
+        found += [
+            Chore("healthy", (method.name,), 1, budgets.healthy) for method in rows("healthy", "method") if not method.absent
+        ]
     return found
 
 
 def _group(some: list[Mistake], budgets: Budgets) -> Chore:
     state = digest(" ".join(map(state_of, some)))
-    return Chore("kills", tuple(m.name for m in some), 0, budgets.laws * len(some), state)
+    return Chore("kills", tuple(m.name for m in some), 1, budgets.laws * len(some), state)
 
 
 def _groups(chosen: list[Mistake]) -> list[list[Mistake]]:

@@ -26,7 +26,9 @@ def records(path: Path, chores: Sequence[Chore], chosen: Sequence[Mistake], budg
     found += [{"kind": "law", "law": w.name, "family": w.family, "specific": w.specific} for w in laws()]
     found += [_mutant(mistake) for mistake in chosen]
     done = [record for line in lines(path) if line["chore"] in keys for record in line["records"]]
-    return found + sorted(map(_short, done), key=lambda r: (r["kind"], r.get("mutant") or r["method"], r["seed"], r.get("judge", "")))
+    return found + sorted(
+        map(_short, done), key=lambda r: (r["kind"], r.get("mutant") or r["method"], r["seed"], r.get("judge", ""))
+    )
 
 
 def _mutant(mistake: Mistake) -> Record:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from convlaws.cells import Cell, Failure, Origin
 from convlaws.examine import Outcome
@@ -37,7 +37,7 @@ class Quest:
     """How a hunt ended. A case is a problem put to the mutant under a law; `seconds` are those of the wall.
 
     `line` is what the first failing problem was shrunk to, `apart` its fields that differ from the simplest value,
-    `tries` the cases run for that, `before` the lines that have to run first, `breaks` (of seed 0) the laws that the line breaks.
+    `tries` the cases run for that, `before` the lines that have to run first, `breaks` the laws that the line breaks.
     """
 
     found: bool
@@ -56,9 +56,14 @@ class Quest:
 
 
 class Hunt(Search):
-    """A search that ends at its first failure, and then makes that one small."""
+    """A search that ends at its first failure, and makes that one small if it `shrinks`."""
 
     caught: Catch | None = None
+    shrinks = False
+
+    def _shrink(self) -> None:
+        if self.shrinks:
+            super()._shrink()
 
     def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
         super()._record(cell, problem, outcome, origin)
@@ -68,29 +73,34 @@ class Hunt(Search):
             raise _StopError
 
 
-def hunt(method: Method, runner: Runner, seed: int, seconds: float) -> Quest:
-    """Search for a failure of `method` until one shows or the seconds are over; the clock starts at the first draw."""
+def hunt(method: Method, runner: Runner, seed: int, seconds: float, *, shrinks: bool = False) -> Quest:
+    """Search for a failure of `method` until one shows or the seconds are over; the clock starts at the first draw.
+
+    With `shrinks`, it is then made small, and put to every law.
+    """
     runner.refresh()  # what another mutant left in the process is not this one's
     search = Hunt(Plan([method], laws(), seed=seed, budget=seconds), runner)
+    search.shrinks = shrinks
     search.run()
     caught = search.caught
     if caught is None:
         return Quest(False, search.judged, min(time.monotonic() - search.started, seconds))
-    failure = caught.failure
-    return Quest(
-        found=True,
-        examples=caught.examples,
-        seconds=round(caught.seconds, 4),
-        law=caught.cell.law.name,
-        verdict=str(failure.outcome.verdict),
-        signature=failure.outcome.signature,
-        first=caught.first,
+    failure, outcome = caught.failure, caught.failure.outcome
+    plain = Quest(True, caught.examples, round(caught.seconds, 4), caught.cell.law.name, str(outcome.verdict), outcome.signature)
+    plain.first = caught.first
+    return _small(plain, method, failure, runner) if shrinks else plain
+
+
+def _small(quest: Quest, method: Method, failure: Failure, runner: Runner) -> Quest:
+    """The quest, with what its failure became when it was made small."""
+    return replace(
+        quest,
         line=str(failure.problem),
         apart=list(apart(failure.problem)),
         tries=failure.tries,
         before=failure.history,
         flaky=failure.flaky,
-        breaks=_broken_by(method, failure, runner) if seed == 0 else [],
+        breaks=_broken_by(method, failure, runner),
     )
 
 
