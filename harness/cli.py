@@ -176,8 +176,8 @@ def list_(what, as_json) -> None:
     "--docs", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write the records and the pages there."
 )
 @click.option(
-    "--work", "work_path", type=click.Path(path_type=Path, dir_okay=False), default=Path("build/mutants.jsonl"), show_default=True,
-    metavar="FILE", help="Where each result is kept at once; a run that was killed goes on from it.",
+    "--work", "work_path", type=click.Path(path_type=Path, dir_okay=False), default=Path("build/mutants.jsonl"),
+    show_default=True, metavar="FILE", help="Where each result is kept at once; a run that was killed goes on from it.",
 )  # fmt: skip
 @click.option("--baselines", is_flag=True, help="Also hunt with uniform random problems and with PyTorch's own sample inputs.")
 @click.option("--quick", is_flag=True, help="One seed and short budgets.")

@@ -1,4 +1,4 @@
-"""Chores: the pieces of work of which the table of mutants is made; each gives records, and can be done anywhere, in any order."""
+"""Chores: the pieces of work that the table of mutants is made of; each gives records, and can be done in any order."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from convlaws.results import digest
 from convlaws.search import Search
 from convlaws.sight import opinfo, uniform
 from convlaws.sight.kills import kills
-from convlaws.sight.question import ask
 from convlaws.sight.quest import hunt
+from convlaws.sight.question import ask
 
 Record = dict
 SOLITARY = ("memory", "process")  # defects that may hurt who shares a process with them

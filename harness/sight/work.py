@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import multiprocessing as mp
 import os
+import signal
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -19,11 +21,16 @@ from convlaws.sight.quest import hunt
 
 TIME_LIMIT = 2.0  # seconds a call: problems of mutants are small, and a hang costs this much at every try
 WARM_SECONDS = 3.0
+PR_SET_PDEATHSIG = 1
 _HERE: dict[str, Sandbox] = {}
 
 
 def _settle(places: Any, cores: list[int], compared: bool) -> None:
-    """A worker's start: a core of its own for it and its children, strategies and libraries loaded, so that no clock sees that."""
+    """A worker's start: a core of its own for it and its children, strategies and libraries loaded, so that no clock sees that.
+
+    It ends with the process that started it, which may be killed: nobody else would tell it to.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     with places.get_lock():
         place, places.value = places.value, places.value + 1
     os.sched_setaffinity(0, {cores[place % len(cores)]})
