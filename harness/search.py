@@ -69,6 +69,7 @@ class Search:
         self.peers = tuple(m.name for m in rows() if "peer" in m.can)
         self.started = time.monotonic()
         self.judged = 0
+        self.cases: dict[str, int] = {}  # by method
         self.patient = patient
         self.interrupt = Interrupt()
         self.shrinker = Shrinker(self, allowance=20 + 0.4 * (plan.budget or 600))
@@ -180,6 +181,7 @@ class Search:
             cell.avoid(region)
             return
         outcome = self.examine(cell, problem)
+        self.cases[cell.method.name] = self.cases.get(cell.method.name, 0) + 1
         self.allowance.charge(cell, outcome.seconds, self.serving)
         saw(cell.method.name, cell.law.name, outcome.verdict, outcome.signature)
         self._record(cell, problem, outcome, origin)
@@ -192,6 +194,8 @@ class Search:
         if cell.law.name == DEFINITION and outcome.verdict in (Verdict.KEPT, Verdict.BROKEN):
             cell.hold(problem.dtype, holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers))
         failure = cell.add(problem, outcome, known, own=origin.scope == cell.scope)
+        if failure:
+            failure.after, failure.after_seconds = self.cases[cell.method.name], self.allowance.spent[cell.method.name]
         if failure and known:
             failure.shrunk = True  # its entry has the small line already
         elif failure:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from convlaws.reports.sight import Seen, Sight
-from convlaws.reports.sight_text import NOTE, share, table, thread
+from convlaws.reports.sight_text import NOTE, prose, share, table, thread
 
 HEAD = ("bug", "where", "what", "triggers", "mutant", "law", "problem line")
 
@@ -41,9 +41,12 @@ def page(bugs: Sequence[Bug], sight: Sight) -> str:
     parts = [
         "# Atlas of convolution bugs",
         NOTE,
-        f"{len(bugs)} bugs that were reported in public, by what was wrong. {len(covered)} of them ({share(len(covered), len(bugs))}) have a "
-        f"mutant that is wrong in the same way; of {len(shown)} such a mutant is found. The line is what the mutant shrinks to, "
-        "the law the most specific one that this line breaks. A mutant models the mistake and its triggers, not the code in which it was made.",
+        prose(
+            f"""{len(bugs)} bugs that were reported in public, by what was wrong. {len(covered)} of them
+            ({share(len(covered), len(bugs))}) have a mutant that is wrong in the same way; of {len(shown)} it is
+            found. The line is what the mutant shrinks to, the law the most specific one that this line breaks. A mutant models
+            the mistake and its triggers, not the code in which it was made."""
+        ),
     ]
     for defect in dict.fromkeys(bug.defect for bug in bugs):
         some = [bug for bug in covered if bug.defect == defect]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convlaws.reports.sight import Seen, Sight
-from convlaws.reports.sight_text import NOTE, by_difficulty, machine, number, share, table, thread
+from convlaws.reports.sight_text import NOTE, by_difficulty, machine, number, prose, share, table, thread
 
 HEAD = ("mutant", "what it does", "defect", "difficulty", "modelled on", "laws", "the most specific", "seeds", "cases", "seconds")
 SHRUNK = ("mutant", "shrunk to", "breaks there", "fields", "tries")
@@ -24,18 +24,20 @@ def _opening(sight: Sight) -> list[str]:
     return [
         "# Mutants, and the laws that kill them",
         NOTE,
-        f"A mutant is a convolution that is wrong on purpose, in one way. {said}How hard it is to find follows from what a problem must "
-        "have for the mistake to show (`harness/mutants/triggers.py`), before anything was searched. Found means: all laws together "
-        "found it within its budget, in most of the seeds, in a search that was told nothing about it.",
+        prose(
+            f"""A mutant is a convolution that is wrong on purpose, in one way. {said}How hard it is to find follows from what a
+            problem must have for the mistake to show (`harness/mutants/triggers.py`), before anything was searched. Found
+            means: all laws together found it within its budget, in most of the seeds, in a search that was told nothing of it."""
+        ),
         table(("difficulty", "mutants", "found", "share"), rows),
         machine(sight),
     ]
 
 
 def _mutants(sight: Sight) -> list[str]:
-    intro = (
-        "Laws: how many of them kill it, each asked until it did, some seconds a mutant. Seeds: in how many it was found. Cases (a "
-        "problem under a law) and seconds until the first failure are medians over the seeds."
+    intro = prose(
+        """Laws: how many of them kill it, each asked until it did, some seconds a mutant. Seeds: in how many it was found.
+        Cases (a problem under a law) and seconds until the first failure are medians over the seeds."""
     )
     return ["## The mutants", intro, table(HEAD, map(_row, sight.guilty))]
 
@@ -49,10 +51,10 @@ def _row(m: Seen) -> tuple[str, ...]:
 
 
 def _lines(sight: Sight) -> list[str]:
-    intro = (
-        "The first failure of the first seed that has one, made small. Fields: those that differ from the simplest problem "
-        "(`n1c1k1_x1_r1`, fprop, float32, contiguous, integers, seed 0). Tries: cases run to make it small. `+n` stands for lines that "
-        'have to run before it in the same process. Repeat one with `convlaws repeat "LINE" mutant-NAME`.'
+    intro = prose(
+        """The failure that the first seed came upon, made small. Fields: those that differ from the simplest problem
+        (`n1c1k1_x1_r1`, fprop, float32, contiguous, integers, seed 0). Tries: cases run to make it small. `+n` stands for lines
+        that have to run before it in the same process. Repeat one with `convlaws repeat "LINE" mutant-NAME`."""
     )
     return ["## What they shrink to", intro, table(SHRUNK, [_line(m) for m in sight.guilty if m.shown])]
 

@@ -23,6 +23,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [list(head), rule, *body])
 
 
+def prose(text: str) -> str:
+    """A paragraph, written over several lines."""
+    return " ".join(text.split())
+
+
 def cell(value: object) -> str:
     """A value as it stands in a cell."""
     return str(value).replace("|", "\\|").replace("\n", " ")

@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from convlaws.reports.sight import JUDGES, Runs, Seen, Sight
 from convlaws.reports.sight_text import NOTE, by_difficulty, machine, number, share, table
 
-HOW = """- **convlaws**: `convlaws check mutant-NAME` with all laws, until the first failure. Cases are problems put to one law.
-- **uniform random**: configurations drawn uniformly (at most 4 groups of 4 channels, extents to 16, kernels to 5, stride and dilation
-  to 3, padding to 3), standard normal numbers, contiguous, dtypes in turn, compared by `torch.testing.assert_close` with its default
-  tolerances. It is given more than such a loop usually has: every kind of padding, op and size field that the mutant's scope has.
-- **PyTorch's samples**: those of the OpInfo of its six convolutions, in four dtypes, contiguous and not, output and all gradients (in
-  float64 the second derivatives too, where there are any); rtol and atol 1e-3 in float32 and float64, as `test_compare_cpu` has them, the
-  defaults of `assert_close` in the half types. They are finite: without a find they end before the budget does. One seed.
+HOW = """\
+- **convlaws**: `convlaws check mutant-NAME` with all laws, until the first failure. Asked: problems, each under one law.
+- **uniform random**: configurations drawn uniformly (at most 4 groups of 4 channels, extents to 16, kernels to 5, stride and
+  dilation to 3, padding to 3), standard normal numbers, contiguous, dtypes in turn, compared by `torch.testing.assert_close` with
+  its default tolerances. It is given more than such a loop usually has: every op, size field and kind of padding that the
+  mutant's scope has.
+- **PyTorch's samples**: those of the OpInfo of its six convolutions, in four dtypes, contiguous and not, output and all gradients
+  (in float64 the second derivatives too, where there are any); rtol and atol 1e-3 in float32 and float64, as `test_compare_cpu`
+  has them, the defaults of `assert_close` in the half types. They are finite: without a find they end before the budget does.
+  One seed.
 
-The reference of both baselines is torch in float64, rounded once. All three ask through the same sandbox, in which a call that raises, dies or
-takes over 2 s is a failure like a wrong number: without one, a crash would end the baseline's process, which tells as much. An alarm of a
-baseline that the right method (`im2col`) raises on the same question is no find: it counts among the false alarms below. The clock starts
-when libraries are loaded, runs on one core, and drawing and references are on it."""
+The reference of both baselines is torch in float64, rounded once. All three ask through the same sandbox, in which a call that
+raises, dies or takes over 2 s is a failure like a wrong number: without it a crash would end the baseline, which tells as much.
+An alarm of a baseline that the right method (`im2col`) raises on the same question too is no find: it counts among the
+false alarms below. The clock starts when libraries are loaded and runs on one core; drawing and references are on it."""
 
 
 def page(sight: Sight) -> str:
@@ -53,9 +56,8 @@ def _sentences(compared: Sequence[Seen]) -> list[str]:
     for judge in [j for j in JUDGES if j != "quest"]:
         quicker = [m.name for m in compared if m.runs[judge].seconds < m.runs["quest"].seconds]
         both = sum(m.runs[judge].found and m.runs["quest"].found for m in compared)
-        found.append(
-            f"{JUDGES[judge].capitalize() if judge == 'uniform' else JUDGES[judge]}: quicker than convlaws on {len(quicker)} (both find {both}): {_names(quicker)}"
-        )
+        title = JUDGES[judge][0].upper() + JUDGES[judge][1:]
+        found.append(f"{title}: quicker than convlaws on {len(quicker)} (both find {both}): {_names(quicker)}")
     return found
 
 
@@ -70,7 +72,7 @@ def _healthy(sight: Sight) -> list[str]:
         by.setdefault(record["method"], {})[record["judge"]] = record
     rows = [(f"`{name}`", *(_alarms(some.get(judge)) for judge in ("laws", "uniform", "opinfo"))) for name, some in by.items()]
     sums = [_summed([some.get(judge) for some in by.values()]) for judge in ("laws", "uniform", "opinfo")]
-    said = "Alarms on methods that are right, of so many cases or questions; each had the same seconds, PyTorch's samples end earlier."
+    said = "Alarms on right methods, of so many cases or questions; each had the same seconds, PyTorch's samples may end earlier."
     return ["## False alarms", said, table(("right method", *JUDGES.values()), [*rows, ("all", *sums)])]
 
 
