@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 from hypothesis import Phase
@@ -68,8 +68,7 @@ class Search:
         self.oracle = Oracle()
         self.peers = tuple(m.name for m in rows() if "peer" in m.can)
         self.started = time.monotonic()
-        self.judged = 0
-        self.cases: dict[str, int] = {}  # by method
+        self.judged, self.cases = 0, Counter[str]()  # cases by method, those of shrinking left out
         self.patient = patient
         self.interrupt = Interrupt()
         self.shrinker = Shrinker(self, allowance=20 + 0.4 * (plan.budget or 600))
@@ -181,7 +180,7 @@ class Search:
             cell.avoid(region)
             return
         outcome = self.examine(cell, problem)
-        self.cases[cell.method.name] = self.cases.get(cell.method.name, 0) + 1
+        self.cases[cell.method.name] += 1
         self.allowance.charge(cell, outcome.seconds, self.serving)
         saw(cell.method.name, cell.law.name, outcome.verdict, outcome.signature)
         self._record(cell, problem, outcome, origin)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from convlaws.reports.sight import Seen, Sight
-from convlaws.reports.sight_text import NOTE, prose, share, table, thread
+from convlaws.reports.sight_text import NOTE, prose, revealed, share, table, thread
 
 HEAD = ("bug", "where", "what", "triggers", "mutant", "law", "problem line")
 
@@ -65,4 +65,4 @@ def _rows(bug: Bug, sight: Sight) -> list[tuple[str, ...]]:
 
 
 def _seen(m: Seen) -> tuple[str, str]:
-    return (f"`{m.sharpest}`", f"`{m.shown['line']}`") if m.shown else ("not found", "")
+    return (revealed(m, m.sharpest), f"`{m.shown['line']}`") if m.shown else ("not found", "")

@@ -68,6 +68,12 @@ class Seen:
         return self.about["mutant"]
 
     @property
+    def ended(self) -> str:
+        """Such as 'crashed (SIGSEGV)', which any law sees; '' where a law is broken."""
+        verdict = self.shown.get("verdict", "")
+        return f"{verdict} ({self.shown['signature']})" if verdict not in ("", "broken") else ""
+
+    @property
     def found(self) -> bool:
         """Whether the laws found it in most seeds."""
         return "quest" in self.runs and self.runs["quest"].found

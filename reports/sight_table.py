@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convlaws.reports.sight import Seen, Sight
-from convlaws.reports.sight_text import NOTE, by_difficulty, machine, number, prose, share, table, thread
+from convlaws.reports.sight_text import NOTE, by_difficulty, machine, number, prose, revealed, share, table, thread
 
 HEAD = ("mutant", "what it does", "defect", "difficulty", "modelled on", "laws", "the most specific", "seeds", "cases", "seconds")
 SHRUNK = ("mutant", "shrunk to", "breaks there", "fields", "tries")
@@ -47,7 +47,7 @@ def _row(m: Seen) -> tuple[str, ...]:
     name = f"`{m.name}`" + (f" (like `{about['like']}`)" if about["like"] else "")
     times = (quest.times, number(quest.examples), number(quest.seconds)) if quest else ("", "", "")
     what = (about["says"], about["defect"], about["difficulty"], thread(about["thread"]))
-    return (name, *what, str(len(m.laws)), f"`{m.specific}`" if m.specific else "none", *times)
+    return (name, *what, str(len(m.laws)), revealed(m, m.specific), *times)
 
 
 def _lines(sight: Sight) -> list[str]:
@@ -63,7 +63,13 @@ def _line(m: Seen) -> tuple[str, ...]:
     shown = m.shown
     before = f" +{len(shown['before'])}" if shown["before"] else ""
     flaky = f" (repeats {shown['flaky']})" if shown["flaky"] else ""
-    return (f"`{m.name}`", f"`{shown['line']}`{before}{flaky}", f"`{m.sharpest}`", str(len(shown["apart"])), str(shown["tries"]))
+    return (
+        f"`{m.name}`",
+        f"`{shown['line']}`{before}{flaky}",
+        revealed(m, m.sharpest),
+        str(len(shown["apart"])),
+        str(shown["tries"]),
+    )
 
 
 def _laws(sight: Sight) -> list[str]:

@@ -77,6 +77,11 @@ def machine(sight: Sight) -> str:
     )
 
 
+def revealed(m: Seen, law: str) -> str:
+    """What tells of a mutant: a law, or how its process ended, which every law comes upon."""
+    return m.ended or (f"`{law}`" if law else "none")
+
+
 def by_difficulty(mutants: Sequence[Seen]) -> list[tuple[str, list[Seen]]]:
     """(difficulty, its mutants), and all of them last."""
     apart = [(word, [m for m in mutants if m.about["difficulty"] == word]) for word in DIFFICULTIES]
