@@ -89,5 +89,5 @@ def test_the_simplest_problem_is_apart_in_nothing_and_every_field_counts_once():
     far = Problem.parse("n2c4k6_x9x9_r3x3_s2x2_p1x1_d2x2_g2_b wgrad float16 sliced normal seed=7")
 
     assert apart(SIMPLEST) == ()
-    assert len(apart(far)) == len(set(apart(far))) == 15
+    assert len(apart(far)) == len(set(apart(far))) == 16
     assert Failure(SIMPLEST, None).tries == 0
