@@ -19,11 +19,13 @@ import pytest
 from convlaws.commands.mutants import DATA, pages
 from convlaws.errors import SchemaError
 from convlaws.formats import FORMATS
+from convlaws.laws import registry
 from convlaws.methods.registry import get
 from convlaws.mutants.registry import mistakes
 from convlaws.mutants.survivors import INNOCENT, REASONS
 from convlaws.oracle import answer, floats
 from convlaws.problem import Problem
+from convlaws.replay import repeated
 from convlaws.reports.atlas import Bug, models
 from convlaws.reports.sight import read_sight
 from convlaws.sandbox.client import Sandbox
@@ -65,13 +67,19 @@ def test_a_hunt_of_a_right_method_ends_with_its_time_and_finds_nothing(box):
 
 
 def test_each_law_is_asked_until_it_kills(box):
-    methods = [get(name) for name in ("mutant-flipped-kernel", "mutant-second-image-is-the-first", "im2col")]
+    methods = [get(name) for name in ("mutant-flipped-kernel", "mutant-second-image-is-the-first")]
+    asked = registry.find(["equals-the-definition", "additive-in-w"])
 
-    killed = kills(methods, box, 0, 8.0)
+    killed = kills(methods, box, 0, 60.0, asked)  # it ends as soon as the last pair is killed
 
-    assert ("mutant-flipped-kernel", "equals-the-definition") in killed
-    assert ("mutant-second-image-is-the-first", "equals-the-definition") in killed
-    assert not [pair for pair in killed if pair[0] == "im2col"]
+    assert killed.keys() == {(m.name, law.name) for m in methods for law in asked}
+    for (method, law), line in killed.items():
+        outcomes = repeated(get(method), registry.find([law]), [Problem.parse(line)], box)
+        assert [str(outcome.verdict) for _, outcome in outcomes] == ["broken"], line
+
+
+def test_no_law_kills_a_right_method(box):
+    assert kills([get("im2col")], box, 0, 2.0) == {}
 
 
 # --- the baselines ------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from itertools import count
 
 from convlaws.cells import Cell, Origin
 from convlaws.examine import Outcome
-from convlaws.laws.registry import laws
+from convlaws.laws.registry import Law, laws
 from convlaws.methods.registry import Method
 from convlaws.plan import Plan
 from convlaws.problem import Problem
@@ -51,10 +51,10 @@ class Tally(Search):
         self.waiting.clear()
 
 
-def kills(methods: list[Method], runner: Runner, seed: int, seconds: float) -> dict[Pair, str]:
-    """The problem on which each (method, law) first failed, in `seconds` for all of them together."""
+def kills(methods: list[Method], runner: Runner, seed: int, seconds: float, asked: list[Law] | None = None) -> dict[Pair, str]:
+    """The problem that each (method, law) first failed on, in `seconds` for all together; all laws, unless some are `asked`."""
     runner.refresh()
-    search = Tally(Plan(methods, laws(), seed=seed, budget=seconds), runner)
+    search = Tally(Plan(methods, asked or laws(), seed=seed, budget=seconds), runner)
     with hurried(runner):
         search.run()
     return search.killed
