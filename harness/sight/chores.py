@@ -32,7 +32,7 @@ class Budgets:
     easy: float = 20.0
     medium: float = 20.0
     hard: float = 60.0
-    laws: float = 4.0
+    laws: float = 3.0
     healthy: float = 10.0
     seeds: int = 3
 
