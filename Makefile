@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 BUDGET ?= 240
 REPORT := build/report
 GPU_BUDGET ?= 300
+BENCH ?= bench_calls.Quick|bench_harness|judging.Judging
 GALLERY := reports/gallery
 GPU_LIMITS = --memory-limit 16384 --time-limit 60 --budget $(GPU_BUDGET)
 ENGINES := 'jax*' 'onnx*' 'openvino*' 'opencv*' 'ncnn*' 'mlx*' 'mnn*'
 ON_GPU = PYTHONPATH=build/site $(PYTHON)
 
-.PHONY: verify mutants gallery test lint gpu clean
+.PHONY: verify mutants gallery test lint bench gpu clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -45,6 +46,12 @@ lint: $(VENV)/installed
 	@# the import name is mapped (harness -> convlaws), which a type checker does not follow: show it a tree of links
 	@mkdir -p .types && ln -sfn ../harness .types/convlaws
 	$(BIN)/mypy
+
+# The quick set, each benchmark once, filed under the commit that is checked out; what failed, ends with 2. BENCH=. is everything: hours
+bench: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	$(BIN)/asv machine --yes
+	$(BIN)/asv run --quick --python=same --set-commit-hash $$(git rev-parse HEAD) --bench '$(BENCH)' --show-stderr
 
 # On a machine with a GPU and a torch for it; nothing is installed, as torch and its CUDA are gigabytes. All laws for torch's rows
 # and for cuDNN's first ten plans of each class, the definition alone for its other plans.

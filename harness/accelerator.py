@@ -20,7 +20,7 @@ print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "cudnn
 """
 
 
-def _told(command: list[str]) -> str:
+def heard(command: list[str]) -> str:
     """What a command prints; '' if it is not there, fails, or is not done in time."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
@@ -31,7 +31,7 @@ def _told(command: list[str]) -> str:
 
 def device() -> dict[str, str]:
     """What nvidia-smi says of the first GPU; empty if there is none."""
-    lines = _told(["nvidia-smi", f"--query-gpu={','.join(QUERY)}", "--format=csv,noheader"]).splitlines()
+    lines = heard(["nvidia-smi", f"--query-gpu={','.join(QUERY)}", "--format=csv,noheader"]).splitlines()
     return described(lines[0]) if lines else {}
 
 
@@ -46,7 +46,7 @@ def described(line: str) -> dict[str, str]:
 
 def libraries() -> dict[str, object]:
     """The versions of torch, and of the CUDA and cuDNN that it uses; empty if there is no torch."""
-    told = _told([sys.executable, "-c", TORCH])
+    told = heard([sys.executable, "-c", TORCH])
     return json.loads(told.splitlines()[-1]) if told else {}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 
@@ -16,9 +16,9 @@ Named = tuple[str, Problem]
 
 
 def read_problems(path: str | PathLike[str]) -> list[Named]:
-    """(name, problem) of each line; a line without a name is its own.
+    """(name, problem) of each line: `n1c4k6_x8x5_r3x3 wgrad  # name`; a line without a name is its own.
 
-    Blank lines and lines from # on are skipped. Options of benchdnn (`--dir`, `--dt`, `--mb`) hold for
+    Blank lines and lines that begin with # are skipped. Options of benchdnn (`--dir`, `--dt`, `--mb`) hold for
     the descriptors after them, on the same line or below, until `--reset`. A descriptor without
     `--dir` is fprop without bias: it is there for its sizes.
 
@@ -30,13 +30,18 @@ def read_problems(path: str | PathLike[str]) -> list[Named]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
         raise UsageError(f"{path} cannot be read: {reason}") from error
+    return parse_problems(lines, str(path))
+
+
+def parse_problems(lines: Iterable[str], where: str) -> list[Named]:
+    """The same of lines that are read already; `where` they are from is for messages."""
     found: list[Named] = []
     options: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         try:
             found += _of_line(line.strip(), options)
         except HarnessError as error:
-            raise UsageError(f"{path}:{number}: {error}") from error
+            raise UsageError(f"{where}:{number}: {error}") from error
     return found
 
 
@@ -44,8 +49,9 @@ def _of_line(line: str, options: dict[str, str]) -> Iterator[Named]:
     if not line or line.startswith("#"):
         return
     if not line.startswith("--") and not _is_descriptor(line):
-        problem = Problem.parse(line.partition("#")[0])
-        yield str(problem), problem
+        text, _, name = line.partition("#")
+        problem = Problem.parse(text)
+        yield name.strip() or str(problem), problem
         return
     for word in _words(line):
         if word.startswith("--"):

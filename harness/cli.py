@@ -109,6 +109,37 @@ def bisect(lines, **options) -> None:
 
 
 @cli.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option(
+    "--methods",
+    multiple=True,
+    metavar="NAMES",
+    help="Names, globs or functions of yours, with commas between them; may be repeated. Default: all that are installed.",
+)
+@click.option("--input", metavar="SIZES", help="The shape of a model's input, as 1x3x224x224.")
+@many("--op", OPS, "op")
+@many("--dtype", DTYPES, "dtype")
+@many("--layout", LAYOUTS, "memory layout")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPUs that each method may use.")
+@click.option(
+    "--budget", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Time calls for so long in all (default: 5 a problem)."
+)
+@click.option("--all", is_flag=True, help="Of several problems too, show every method and not the first five.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE", help="Write the timings as JSON lines.")
+@click.option("--report", "report_path", type=click.Path(path_type=Path), metavar="FILE.html", help="Write them as a page.")
+@calling
+def compare(targets, **options) -> None:
+    """Which one should I use? Times every method that can do TARGET, verified, and ranks them.
+
+    A TARGET is a problem line, a catalogue ('convlaws list catalogues'), a file of lines, or a torch model (package.module:Model,
+    file.py:Model), each of whose convolutions is timed with the input that it gets.
+    """
+    from convlaws.commands import compare as command
+
+    raise SystemExit(command.run(targets, **options))
+
+
+@cli.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--check", "check_", is_flag=True, help="Run the exact lines of each on what is installed: does it still show?")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
@@ -151,16 +182,20 @@ def diff(old, new, **options) -> None:
     help="Also say what changed since this earlier file; may be repeated.",
 )
 @click.option("--speed", type=click.Path(path_type=Path), metavar="PATH", help="Results of asv: .asv/results, or one file of it.")
-def report(files, output, since, speed) -> None:
+@click.option(
+    "--times", type=click.Path(path_type=Path), metavar="FILE", help="What 'compare --json' wrote: which one should I use?"
+)
+def report(files, output, since, speed, times) -> None:
     """Make one self-contained HTML page of findings files."""
     from convlaws.commands import report as command
 
-    command.run(files, output, since, speed)
+    command.run(files, output, since, speed, times)
 
 
 @cli.command("list")
 @click.argument(
-    "what", type=click.Choice(("methods", "engines", "compiled", "cuda", "cudnn", "laws", "contracts", "mutants", "known"))
+    "what",
+    type=click.Choice(("methods", "engines", "compiled", "cuda", "cudnn", "laws", "contracts", "mutants", "known", "catalogues")),
 )
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
 def list_(what, as_json) -> None:
@@ -230,8 +265,9 @@ def summary(files, form, since) -> None:
 
 
 @cli.command()
-def schema() -> None:
-    """Print the JSON Schema of a findings file's records."""
+@click.argument("what", type=click.Choice(("findings", "timings")), default="findings")
+def schema(what) -> None:
+    """Print the JSON Schema of the records of a findings file, or of the timings of 'compare --json'."""
     from importlib import resources
 
-    click.echo(resources.files("convlaws.reports").joinpath("findings.schema.json").read_text(encoding="utf-8"), nl=False)
+    click.echo(resources.files("convlaws.reports").joinpath(f"{what}.schema.json").read_text(encoding="utf-8"), nl=False)

@@ -24,14 +24,14 @@ from convlaws.methods.registry import Method, get
 from convlaws.oracle import Answer, answer, floats
 from convlaws.problem import RESULT, Problem, shape_of
 from convlaws.remembering import Runner, live
-from convlaws.request import SECOND, Ending, Reply, Request
+from convlaws.request import SECOND, Call, Ending, Reply, Request
 from convlaws.results import Verdict
 from convlaws.scope import ability
 from convlaws.spec import ConvSpec
 
 Operands = Mapping[str, np.ndarray]
 _SECOND_SHAPE = dict(zip(SECOND, ("x", "w", "y"), strict=True))
-_VERDICT = {
+ENDED = {  # how a call may end beside an answer, as a verdict
     Ending.RAISED: Verdict.CRASHED,
     Ending.DIED: Verdict.CRASHED,
     Ending.GREEDY: Verdict.CRASHED,
@@ -117,8 +117,9 @@ class Asking:
         return self.method.contract(spec, op, self.problem.dtype)
 
     def __call__(self, spec: ConvSpec, op: str, operands: Operands, **how: Any) -> Approx:
-        reply = self.reply(spec, op, operands, **how)
-        return _approx(reply, *self.definition(spec, op, operands))
+        found = _approx(self.reply(spec, op, operands, **how), *self.definition(spec, op, operands))
+        places = np.arange(found.value.size).reshape(found.value.shape)
+        return replace(found, call=Call(spec, op, operands, {"layout": self.problem.layout, **how}), places=places)
 
     def definition(self, spec: ConvSpec, op: str, operands: Operands) -> tuple[Answer, Interval]:
         return self.oracle(spec, op, operands, self._contract(spec, op))
@@ -134,7 +135,7 @@ class Asking:
             name = self.method.name
             raise UsageError(said if said.startswith(name) else f"{name}: {said}")
         if reply.ending is not Ending.ANSWERED:
-            raise _EndedError(Outcome(_VERDICT[reply.ending], reply.message, reply.signature))
+            raise _EndedError(Outcome(ENDED[reply.ending], reply.message, reply.signature))
         result = _SECOND_SHAPE.get(op) or RESULT[op]
         if wrong := misfit(reply.output, shape_of(spec, result), request.dtype):
             kind, sentence = wrong

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,8 @@ class Request:
     `layout` says how x, w, gy are laid out for the method, `shift` by how many elements they are
     misaligned, `guard` what surrounds them in memory. `threads` is the number that the
     library may use. `note` asks which kernel runs even where the library tells only at a price.
+    `measure` asks the child to measure the call, and not only to make it: {"seconds": s} how long it takes, in
+    about s seconds of calls, {"memory": True} by how much the process grows in one.
     """
 
     spec: ConvSpec
@@ -33,6 +36,7 @@ class Request:
     guard: str = "nan"
     threads: int = 1
     note: bool = False
+    measure: Mapping[str, Any] | None = None
 
 
 class Ending(enum.StrEnum):
@@ -54,7 +58,8 @@ class Reply:
     `signature` tells failures apart that should be shrunk apart (an exception's type, a signal's
     name). `touched` names the operands whose memory the call changed, `aliased` says that
     the output lies in the operands' memory, `stale` that the output of the call before changed. `ran` names what
-    really ran, where the library tells: a kernel, an algorithm.
+    really ran, where the library tells: a kernel, an algorithm. `measured` is what the request's `measure` asks for
+    (see `engines.stopwatch`); the output is then that of the last call.
     """
 
     ending: Ending
@@ -66,3 +71,25 @@ class Reply:
     stale: bool = False
     ran: str = ""
     seconds: float = 0.0
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """What a law asked for; two calls of the same, on the same numbers, are equal."""
+
+    spec: ConvSpec
+    op: str
+    operands: Mapping[str, np.ndarray]
+    how: Mapping[str, Any]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Call) or (self.spec, self.op, self.how) != (other.spec, other.op, other.how):
+            return False
+        return all(_alike(a, other.operands[role]) for role, a in self.operands.items())
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return one is other or (one.dtype == other.dtype and one.tobytes() == other.tobytes())

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from convlaws.reports import accuracy, coverage, held, surroundings, verdicts
 from convlaws.reports.cards import Card, anchors, cards, grouped
+from convlaws.reports.choice import choice
 from convlaws.reports.judge import judge
 from convlaws.reports.ledger import ledger
 from convlaws.reports.matrix import failed, matrix, sheets
@@ -23,6 +24,7 @@ from convlaws.reports.repeating import Repeating, passed_on
 from convlaws.reports.speed import Speed
 from convlaws.reports.states import LOOKS, is_mutant
 from convlaws.results import Finding
+from convlaws.timings import Times
 
 TEMPLATES = Path(__file__).parent / "templates"
 # the bar of all states where no style sheet is read
@@ -40,23 +42,29 @@ INKS = {
 
 @dataclass(frozen=True)
 class Beside:
-    """What a page shows besides its findings: an earlier run, asv's results, sentences of known findings by id."""
+    """What a page shows besides its findings: an earlier run, asv's results, sentences of known findings by id, timings."""
 
     before: Run | None = None
     speed: Speed | None = None
     known: Mapping[str, str] = field(default_factory=dict)
+    times: Times | None = None
 
 
 def render(run: Run, beside: Beside | None = None) -> str:
     """The page of a run as HTML text."""
-    return _template().render(**_context(run, beside or Beside()), **_script())
+    return _template("page.html").render(**_context(run, beside or Beside()), **_script())
+
+
+def standalone(times: Times) -> str:
+    """The page of timings alone."""
+    return _template("choice_page.html").render(choice=choice(times))
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     loader = FileSystemLoader(TEMPLATES)
     found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return found.get_template("page.html")
+    return found.get_template(name)
 
 
 def _script() -> dict:
@@ -111,6 +119,7 @@ def _lower(run: Run, about: Sequence[Finding], findings: Sequence[Finding], wher
         "tried": coverage.tried(about),
         "sample": ledger(run.summaries) or coverage.sample(about),
         "judge": judge(findings, where, run.summaries),
+        "choice": choice(beside.times) if beside.times else None,
         "speed": beside.speed,
         "runs": len(run.summaries),
         "environment": surroundings.rows(run.summaries),

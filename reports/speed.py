@@ -38,14 +38,20 @@ class Point:
 class Series:
     """One benchmark with one set of parameters on one machine, over time."""
 
-    name: str
+    benchmark: str
+    params: str
     machine: str
     points: list[Point]
     latest: str
     change: str
     regressed: bool
     unsure: bool  # slower, but within the uncertainty of the measurement
-    picture: Markup
+    picture: Markup  # empty for a single point
+
+    @property
+    def name(self) -> str:
+        """Benchmark and parameters."""
+        return f"{self.benchmark}({self.params})" if self.params else self.benchmark
 
 
 @dataclass(frozen=True)
@@ -123,16 +129,17 @@ def _series(key: tuple[str, tuple[str, ...], str], points: list[Point], names: d
     slower = len(before) >= LEAST and last.value > SLOWER * usual
     regressed = slower and last.low > max(p.high for p in before[-LEAST:])
     change = f"{100 * (last.value / usual - 1):+.0f} %" if before else "first"
-    title = f"{plain(name)}({', '.join(params)})" if params else plain(name)
+    title = f"{plain(name)} {', '.join(params)}".strip()
     return Series(
-        title,
+        plain(name),
+        ", ".join(params),
         machine,
         points,
         _amount(last.value, names.get(name, {})),
         change,
         regressed,
         slower and not regressed,
-        _line(points, title, regressed),
+        _line(points, title, regressed) if before else Markup(),
     )
 
 
@@ -160,13 +167,15 @@ def _relative(points: dict, names: dict[str, dict]) -> list[tuple[str, list[tupl
     """By benchmark and its other parameters, each method's latest time over the fastest one's."""
     rows: dict[tuple[str, str], dict[str, float]] = {}
     for (name, params, machine), found in points.items():
-        at = _method_at(names.get(name, {}), len(params))
-        if at is not None:
+        about = names.get(name, {})
+        at = _method_at(about, len(params))
+        if at is not None and about.get("unit", "seconds") == "seconds":
             others = ", ".join(p for i, p in enumerate(params) if i != at)
             last = sorted(found, key=lambda p: p.date)[-1].value
             rows.setdefault((f"{plain(name)} {others}".strip(), machine), {})[params[at]] = last
     several = [(f"{what} on {machine}" if machine else what, times) for (what, machine), times in rows.items() if len(times) > 1]
-    return [(what, [(m, f"{t / min(times.values()):.2f}") for m, t in times.items()]) for what, times in several]
+    ordered = [(what, sorted(times.items(), key=lambda item: item[1])) for what, times in several]
+    return [(what, [(m, f"{t / times[0][1]:.2f}") for m, t in times]) for what, times in ordered]
 
 
 def _method_at(about: dict, count: int) -> int | None:

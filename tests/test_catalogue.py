@@ -81,7 +81,7 @@ def test_blanks_and_comments_are_skipped_and_names_kept(tmp_path):
     found = _read(tmp_path, text)
 
     assert [name for name, _ in found] == [
-        "n1c1k1_x5_r3_s1_p0_d1_g1 wgrad float32 contiguous integers seed=0",
+        "ours",
         "a name:1*2",
         "bare",
     ]

@@ -54,6 +54,12 @@ def _known() -> list[dict]:
     ]
 
 
+def _catalogues() -> list[dict]:
+    from convlaws.catalogues import catalogue, names, says
+
+    return [{"name": n, "says": says(n), "problems": len(catalogue(n))} for n in names()]
+
+
 _TABLES = {
     "methods": lambda: _methods("method"),
     "engines": lambda: _methods("engine"),
@@ -64,10 +70,11 @@ _TABLES = {
     "laws": _laws,
     "contracts": _contracts,
     "known": _known,
+    "catalogues": _catalogues,
 }
 
 
-_NOTES = {"refuses": "does only", "only": "about only", "beyond": "and beyond what torch has"}
+_NOTES = {"refuses": "does only", "only": "about only", "beyond": "and beyond what torch has", "problems": "problems"}
 
 
 def run(what: str, as_json: bool) -> None:

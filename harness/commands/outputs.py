@@ -13,19 +13,21 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from convlaws.errors import UsageError
 from convlaws.reports.markdown import LIMIT, ROOM, markdown
 from convlaws.results import Finding, Key, by_cell
 
+Record = TypeVar("Record")
 Render = Callable[[list[Finding], bool], str]
 REST = 10  # times as long as writing took, until it is written again
 
 
-class Part:
+class Part(Generic[Record]):
     """One file in the making. A place that is no regular file (/dev/stdout, a pipe) is written to at the end only."""
 
-    def __init__(self, path: Path, render: Render):
+    def __init__(self, path: Path, render: Callable[[list[Record], bool], str]):
         self.direct = path.exists() and not path.is_file()
         # a link stays a link: what it points to is replaced
         self.path, self.render, self.made = path if self.direct else path.resolve(), render, False
@@ -48,9 +50,9 @@ class Part:
             break
         return part
 
-    def write(self, findings: list[Finding], *, done: bool = False) -> None:
-        """Put these findings there, all or nothing; `done` moves the file to its place."""
-        text = self.render(findings, done)
+    def write(self, records: list[Record], *, done: bool = False) -> None:
+        """Put these records there, all or nothing; `done` moves the file to its place."""
+        text = self.render(records, done)
         if not text and not done:  # it is made at the end only
             return
         if self.direct:
@@ -103,7 +105,7 @@ class Outputs:
     """All files of a run, and the findings that they are made of; a thread of its own writes."""
 
     def __init__(self, wanted: dict[Path, Render]):
-        self.parts: list[Part] = []
+        self.parts: list[Part[Finding]] = []
         try:
             self.parts += (Part(path, render) for path, render in wanted.items())
         except UsageError:

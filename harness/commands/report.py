@@ -12,19 +12,20 @@ from convlaws.errors import UsageError
 from convlaws.reports.merging import Run, merged
 from convlaws.reports.page import Beside, render
 from convlaws.reports.speed import read_speed
+from convlaws.timings import read_times
 
 
-def run(files: Sequence[Path], output: Path, since: Sequence[Path], speed: Path | None) -> None:
+def run(files: Sequence[Path], output: Path, since: Sequence[Path], speed: Path | None, times: Path | None = None) -> None:
     """Write the page of these findings files, and say where it is."""
     before = merged(since) if since else None
-    write(output, page(merged(files), before, speed))
+    write(output, page(merged(files), before, speed, times))
     click.echo(f"wrote {output}")
 
 
-def page(found: Run, before: Run | None = None, speed: Path | None = None) -> str:
+def page(found: Run, before: Run | None = None, speed: Path | None = None, times: Path | None = None) -> str:
     """The page of a run; what this convlaws knows of known findings comes from its own ledger."""
     sentences = {entry.id: f"{entry.sentence} {entry.thread}".strip() for entry in known.load().entries}
-    return render(found, Beside(before, read_speed(speed) if speed else None, sentences))
+    return render(found, Beside(before, read_speed(speed) if speed else None, sentences, read_times(times) if times else None))
 
 
 def write(path: Path, text: str) -> None:

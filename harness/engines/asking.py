@@ -11,12 +11,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from convlaws.engines.declaration import Declaration, declared_by, from_json
 from convlaws.engines.loading import LOCAL, find
-from convlaws.errors import UsageError
+from convlaws.errors import HarnessError, UsageError
 
 PATIENCE = 120.0  # seconds for a user's file to be imported
 _HEARD: dict[tuple[str, str, int], Declaration] = {}
@@ -33,7 +35,7 @@ def declared(address: str) -> Declaration:
         return declared_by(LOCAL[name])
     key = _key(address)
     if key not in _HEARD:
-        _HEARD[key] = Declaration() if _is_plain(place, name) else _ask(address)
+        _HEARD[key] = Declaration() if _is_plain(place, name) else from_json(ask(__name__, address))
     return _HEARD[key]
 
 
@@ -61,20 +63,25 @@ def _is_plain(place: str, name: str) -> bool:
     return len(bound) == 1 and bound[0] in tree.body and isinstance(bound[0], ast.FunctionDef) and not bound[0].decorator_list
 
 
-def _ask(address: str) -> Declaration:
+def ask(module: str, address: str, *words: str) -> dict[str, Any]:
+    """What the process `python -m module address words` tells of somebody's code (see `tell`).
+
+    Raises:
+        UsageError: it says what is wrong, dies, or takes too long.
+    """
     # -P: the working folder must not come first on the path, as it does not in the sandbox
-    command = [sys.executable, "-P", "-m", __name__, address]
+    command = [sys.executable, "-P", "-m", module, address, *words]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired:
-        raise UsageError(f"{address} cannot be opened: its import took more than {PATIENCE:g} s") from None
+        raise UsageError(f"{address} cannot be opened: it took more than {PATIENCE:g} s") from None
     try:
         told = json.loads(done.stdout)
     except ValueError:
         raise UsageError(f"{address} cannot be opened: {_death(done)}") from None
     if "wrong" in told:
         raise UsageError(told["wrong"])
-    return from_json(told)
+    return told
 
 
 def _death(done: subprocess.CompletedProcess[bytes]) -> str:
@@ -84,13 +91,13 @@ def _death(done: subprocess.CompletedProcess[bytes]) -> str:
     return f"the process that imports it {ended}" + (f"; its last output: {last[0][-200:]}" if last else "")
 
 
-def _tell(address: str) -> None:
-    """Write what `address` declares to the standard output; what the file itself prints goes to the other."""
+def tell(find_out: Callable[[], dict[str, Any]]) -> None:
+    """Write what is found out to the standard output, and end; what the code itself prints goes to the other."""
     answer = os.dup(1)
     os.dup2(2, 1)
     try:
-        told = declared_by(find(address)).as_json()
-    except UsageError as error:
+        told = find_out()
+    except HarnessError as error:
         told = {"wrong": str(error)}
     with open(answer, "w", encoding="utf-8") as file:
         json.dump(told, file)
@@ -98,4 +105,4 @@ def _tell(address: str) -> None:
 
 
 if __name__ == "__main__":
-    _tell(sys.argv[1])
+    tell(lambda: declared_by(find(sys.argv[1])).as_json())

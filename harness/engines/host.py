@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from convlaws.engines import noting, tensors, user
+from convlaws.engines import noting, stopwatch, tensors, user
 from convlaws.errors import UsageError
 from convlaws.methods import frame, registry
 from convlaws.spec import ConvSpec
@@ -36,9 +37,10 @@ class Call(Protocol):
     arrays: Mapping[str, np.ndarray]
 
 
-__all__ = ["noting", "open_target", "preload", "set_threads", "target_of"]
+__all__ = ["measured", "noting", "open_target", "preload", "set_threads", "target_of"]
 Answer = tuple[np.ndarray, str]
 Compute = Callable[[ConvSpec, str, dict[str, np.ndarray]], np.ndarray]
+Ready = Callable[[ConvSpec, str, dict[str, np.ndarray]], AbstractContextManager[Callable[[], np.ndarray]]]
 OURS = (user.__file__, tensors.__file__)  # files of ours that a message never points to as the code under test
 PRELOADED = ("torch", "torch.fx.experimental.symbolic_shapes", "scipy.fft", "scipy.sparse", "scipy.signal", "scipy.linalg")
 
@@ -86,12 +88,40 @@ def open_target(target: Mapping[str, Any]) -> Callable[[Call], Answer]:
     return answered
 
 
+def measured(
+    target: Mapping[str, Any], opened: Callable[[Call], Answer], call: Call, how: Mapping[str, Any]
+) -> tuple[Answer, dict[str, Any]]:
+    """The answer to a call, and what was measured of it (see `stopwatch`).
+
+    What is timed is what a user pays again and again. A row whose module has `READY` (by the name of its code a
+    generator function that yields the call) is prepared beforehand: a session is built there, a graph recorded.
+    Memory is that of one whole call.
+    """
+    ready = None if how.get("memory") else _ready(target)
+    if ready is None:
+        return stopwatch.measured(lambda: opened(call), how)
+    arrays = {role: frame.bits_to_array(raw, call.dtype) for role, raw in call.arrays.items()}
+    with ready(ConvSpec.parse(call.spec), call.op, arrays) as run:
+        result, found = stopwatch.measured(run, how)
+        return _packed(result), found
+
+
+def _ready(target: Mapping[str, Any]) -> Ready | None:
+    if "row" not in target:
+        return None
+    row = registry.get(target["row"])
+    module, _, name = row.address.partition(":")
+    prepare = getattr(import_module(module), "READY", {}).get(name)
+    return contextmanager(lambda spec, op, arrays: prepare(spec, op, arrays, row.options)) if prepare else None
+
+
 def _packed(result: np.ndarray) -> Answer:
     name = result.dtype.name
     return (result.view(np.uint16), name) if name == "bfloat16" else (result, name)
 
 
-def _open_row(target: Mapping[str, Any]) -> Compute:
+def open_row(target: Mapping[str, Any]) -> Compute:
+    """(spec, op, arrays) -> array, by a row of the table."""
     row = registry.get(target["row"])
     code = attribute(row.address)
     if isinstance(code, type):
@@ -108,4 +138,4 @@ def attribute(address: str) -> Any:
     return found
 
 
-_OPENERS: dict[str, Callable[[Mapping[str, Any]], Compute]] = {"row": _open_row, "function": user.opened}
+_OPENERS: dict[str, Callable[[Mapping[str, Any]], Compute]] = {"row": open_row, "function": user.opened}

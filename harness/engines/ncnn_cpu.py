@@ -8,7 +8,8 @@ may run; which one did, it does not tell.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -128,11 +129,13 @@ def _cloned(array: np.ndarray) -> Any:
 # --- the adapters ----------------------------------------------------------------------
 def one(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any], mat: Callable[..., Any] = _cloned) -> np.ndarray:
     """One image; the weights are the network's."""
-    x = arrays["x"]
-    net = _network(spec, ("x",), _stored(spec, arrays), options)
+    return _of_one(_network(spec, ("x",), _stored(spec, arrays), options), spec, arrays["x"], mat)
+
+
+def _of_one(net: Any, spec: ConvSpec, x: np.ndarray, mat: Callable[..., Any]) -> np.ndarray:
     bits = x.view(np.uint16) if x.dtype.name == "bfloat16" else x
-    given = mat(bits if spec.batch is None else bits[0])
-    result = np.array(_run(net, {"x": given}, AS_IT_IS if x.dtype.itemsize == 2 else 0))  # a copy: its memory goes with the net
+    y = _run(net, {"x": mat(bits if spec.batch is None else bits[0])}, AS_IT_IS if x.dtype.itemsize == 2 else 0)
+    result = np.array(y)  # a copy: its memory goes with the net
     if result.itemsize > x.itemsize:
         raise Refusal(f"ncnn's {_kind(spec)} has no 16-bit storage: its answer is float32")
     return _shaped(spec, result.view(x.dtype))
@@ -141,6 +144,13 @@ def one(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any], mat
 def shared(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
     """The same on the memory of the caller's array."""
     return one(spec, op, arrays, options, _shared)
+
+
+def _ready(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> Iterator[Callable[[], np.ndarray]]:
+    yield partial(_of_one, _network(spec, ("x",), _stored(spec, arrays), options), spec, arrays["x"], _cloned)
+
+
+READY = {"one": _ready}
 
 
 def fed(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
@@ -224,18 +234,9 @@ _row("ncnn", "ncnn, Convolution and ConvolutionDepthWise, without Winograd", SCO
 _row("ncnn-direct", "ncnn without Winograd and without sgemm", SCOPE, use_sgemm_convolution=False)
 _row("ncnn-unpacked", "ncnn without packed layouts", SCOPE, use_packing_layout=False)
 _row("ncnn-fed", "ncnn, weights as inputs", Scope(transposed=(False,), ndim=(1, 2), **CONTIGUOUS), code="fed")
-_row(
-    "ncnn-batch",
-    "ncnn, batches of images",
-    Scope(transposed=(False,), **{**CONTIGUOUS, "batch": ("one", "many")}),
-    code="batched",
-)
+_row("ncnn-batch", "ncnn, batches of images", BATCH, code="batched")
 _row("ncnn-shared", "ncnn on the memory of a NumPy array", SHARED, code="shared")
 _row("ncnn-bf16", "ncnn with bfloat16 storage", BFLOAT16, contract="storage", use_bf16_storage=True, use_packing_layout=False)
-_row(
-    "ncnn-transpose",
-    "ncnn, Deconvolution and DeconvolutionDepthWise",
-    Scope(transposed=(True,), padding=("none", "even", "uneven"), **CONTIGUOUS),
-)
+_row("ncnn-transpose", "ncnn, Deconvolution and DeconvolutionDepthWise", TRANSPOSED)
 for _tiles, _contract in zip(TILES, ("winograd2", "winograd4-any", "winograd6-any"), strict=True):
     _winograd_row(_tiles, _contract)

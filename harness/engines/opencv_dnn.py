@@ -7,7 +7,7 @@ float32; an extent of 0 means "not known" to them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,21 +38,45 @@ def forward(spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options: 
     """cv2.dnn.readNetFromONNX, then Net.forward, on one thread."""
     import cv2
 
-    cv2.setNumThreads(1)
-    inputs = tuple(arrays) if options["fed"] else ("x",)
-    text = model(spec, "float32", arrays, fed=inputs, shaped=options["shaped"])
     try:
-        net = cv2.dnn.readNetFromONNX(np.frombuffer(text, np.uint8))
-        net.enableWinograd(options["winograd"])
-        for role in inputs:
-            net.setInput(cv2.Mat(arrays[role]), role)  # of three axes, OpenCV 4 would take the last for an image's colours
-        y = net.forward()
+        net, inputs = _net(spec, arrays, options)
+        y = _run(net, inputs, arrays)
     except cv2.error as error:
         if error.code == cv2.Error.StsNotImplemented or any(words in str(error) for words in REFUSALS):
             raise Refusal(str(error)) from None
         raise
     noting.ran(", ".join(net.getLayerTypes()))
     return y
+
+
+def _net(spec: ConvSpec, arrays: Mapping[str, np.ndarray], options: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
+    """The net, and the roles that are its inputs."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    inputs = tuple(arrays) if options["fed"] else ("x",)
+    text = model(spec, "float32", arrays, fed=inputs, shaped=options["shaped"])
+    net = cv2.dnn.readNetFromONNX(np.frombuffer(text, np.uint8))
+    net.enableWinograd(options["winograd"])
+    return net, inputs
+
+
+def _run(net: Any, inputs: tuple[str, ...], arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    import cv2
+
+    for role in inputs:
+        net.setInput(cv2.Mat(arrays[role]), role)  # of three axes, OpenCV 4 would take the last for an image's colours
+    return net.forward()
+
+
+def _ready(
+    spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options: Mapping[str, Any]
+) -> Iterator[Callable[[], np.ndarray]]:
+    net, inputs = _net(spec, arrays, options)
+    yield lambda: _run(net, inputs, arrays)
+
+
+READY = {"forward": _ready}
 
 
 # --- the rows ---------------------------------------------------------------------------

@@ -6,7 +6,7 @@ the plugin computes it in float32.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
@@ -107,6 +107,15 @@ def held(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) ->
     dtype = arrays["x"].dtype.name
     constants = {role: a for role, a in arrays.items() if role != "x"}
     return _run(_compiled(spec, dtype, constants, options), spec, {"x": arrays["x"]})
+
+
+def _ready(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> Iterator[Callable[[], np.ndarray]]:
+    constants = {role: a for role, a in arrays.items() if role != "x"}
+    compiled = _compiled(spec, arrays["x"].dtype.name, constants, options)
+    yield lambda: _run(compiled, spec, {"x": arrays["x"]})
+
+
+READY = {"held": _ready}
 
 
 def fed(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:

@@ -58,6 +58,18 @@ def derived(forward: Forward, spec: ConvSpec, op: str, tensors: Mapping[str, Any
     return torch.autograd.grad(y, leaves[RESULT[op]], tensors["gy"])[0]
 
 
+def prepared(forward: Forward, spec: ConvSpec, op: str, tensors: Mapping[str, Any]) -> Callable[[], Any]:
+    """A function that computes `op` again and again; of a gradient, the forward pass is recorded once, here."""
+    import torch
+
+    x, w, b = _operands(spec, tensors)
+    if op == "fprop":
+        return lambda: forward(x, w, b)
+    leaves = {role: t.requires_grad_() for role, t in zip("xwb", (x, w, b), strict=True) if t is not None}
+    y, by = forward(x, w, b), leaves[RESULT[op]]
+    return lambda: torch.autograd.grad(y, by, tensors["gy"], retain_graph=True)[0]
+
+
 def _operands(spec: ConvSpec, tensors: Mapping[str, Any]) -> list[Any]:
     import torch
 

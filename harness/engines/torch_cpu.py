@@ -8,14 +8,15 @@ here: on a valid problem it is a finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from convlaws.engines.onednn import named
-from convlaws.engines.tensors import Forward, derived, to_array, to_tensor
+from convlaws.engines.tensors import Forward, derived, prepared, to_array, to_tensor
 from convlaws.methods.registry import Method, Package, always, register
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
@@ -71,14 +72,17 @@ def _switched(options: Mapping[str, Any]) -> Iterator[None]:
     import torch
     from torch.backends import mkldnn, nnpack
 
-    torch.use_deterministic_algorithms(options.get("deterministic", False))  # it also fills fresh memory with NaN
+    deterministic = options.get("deterministic", False)
+    if deterministic:  # never said without need: it imports Inductor, 1.4 s
+        torch.use_deterministic_algorithms(True)  # it also fills fresh memory with NaN
     nnpack.set_flags(options.get("nnpack", True))
     before, mkldnn.enabled = mkldnn.enabled, options.get("onednn", True)
     try:
         yield
     finally:
         mkldnn.enabled = before
-        torch.use_deterministic_algorithms(False)
+        if deterministic:
+            torch.use_deterministic_algorithms(False)
         nnpack.set_flags(True)
 
 
@@ -108,6 +112,10 @@ def functional(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, An
 
 def channels_last(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
     """The same on memory that torch itself calls channels_last; it arrives so, and nothing is copied."""
+    return _answered(_last_forward(spec), spec, op, arrays, options)
+
+
+def _last_forward(spec: ConvSpec) -> Forward:
     import torch
 
     form = {2: torch.channels_last, 3: torch.channels_last_3d}[spec.ndim]
@@ -116,7 +124,7 @@ def channels_last(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str,
     def forward(x, w, b):
         return convolve(x.contiguous(memory_format=form), w.contiguous(memory_format=form), b)
 
-    return _answered(forward, spec, op, arrays, options)
+    return forward
 
 
 def module(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
@@ -127,6 +135,18 @@ def module(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) 
 def _answered(forward, spec, op, arrays, options) -> np.ndarray:
     with _switched(options), named():
         return to_array(derived(forward, spec, op, {role: to_tensor(a) for role, a in arrays.items()}))
+
+
+def _ready(
+    made: Callable[[ConvSpec], Forward], spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]
+) -> Iterator[Callable[[], np.ndarray]]:
+    with _switched(options):
+        run = prepared(made(spec), spec, op, {role: to_tensor(a) for role, a in arrays.items()})
+        yield lambda: to_array(run())
+
+
+FORWARDS = {"functional": functional_forward, "channels_last": _last_forward, "module": module_forward}
+READY = {code: partial(_ready, made) for code, made in FORWARDS.items()}
 
 
 # --- the rows -------------------------------------------------------------------------

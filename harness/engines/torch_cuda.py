@@ -44,7 +44,7 @@ def alive() -> None:
     torch.ones(1, device=DEVICE).item()
 
 
-def _switches(options: Mapping[str, Any]) -> AbstractContextManager:
+def switched(options: Mapping[str, Any]) -> AbstractContextManager:
     """cuDNN's switches for one call; TF32 is off unless asked for, also in the matrix products of torch's own kernels."""
     from torch.backends import cuda, cudnn
 
@@ -79,7 +79,7 @@ def _answered(forward, spec: ConvSpec, op: str, arrays: Arrays, options: Mapping
 def on_device(forward, spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any], device: str) -> np.ndarray:
     """The call on guarded copies of the operands in the memory of `device`."""
     operands = Operands({role: to_tensor(a) for role, a in arrays.items()}, device)
-    with _switches(options):
+    with switched(options):
         answer = to_array(derived(forward, spec, op, operands.tensors))
     operands.reject_if_touched()
     noting.ran(_said(options))

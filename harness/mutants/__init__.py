@@ -7,7 +7,20 @@ A package that adds laws uses them to show that its laws see something:
 []
 """
 
-from convlaws.mutants import behaviour, beyond, healthy, indexing, numerics
+from convlaws.mutants import (
+    axes,
+    behaviour,
+    beyond,
+    gradients,
+    groups,
+    healthy,
+    indexing,
+    numerics,
+    padding,
+    tails,
+    thresholds,
+    transposed,
+)
 from convlaws.mutants.registry import DEFECTS, Mistake, mistakes, mutant, right
 from convlaws.mutants.triggers import TRIGGERS, Trigger
 
@@ -16,12 +29,19 @@ __all__ = [
     "TRIGGERS",
     "Mistake",
     "Trigger",
+    "axes",
     "behaviour",
     "beyond",
+    "gradients",
+    "groups",
     "healthy",
     "indexing",
     "mistakes",
     "mutant",
     "numerics",
+    "padding",
     "right",
+    "tails",
+    "thresholds",
+    "transposed",
 ]

@@ -55,7 +55,8 @@ class Bare:
             self._segment = Segment(plan.size, shared=False)
             worker.attach(self._segment.map)
         sketch = self._segment.write(plan, request)
-        asked = {"target": json.dumps(target, sort_keys=True), "threads": request.threads, "note": request.note}
+        how = {"threads": request.threads, "note": request.note, "measure": request.measure}
+        asked = {"target": json.dumps(target, sort_keys=True), **how}
         message = worker.answer({**asked, **json.loads(f"{{{plan.words}}}")}, lambda: None)
         if message.get("signature") == "KeyboardInterrupt":
             raise KeyboardInterrupt

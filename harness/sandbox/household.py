@@ -150,7 +150,7 @@ class Household:
         sketch = segment.write(plan, request)
         child.hush()
         size = segment.size if fresh else 0
-        how = f'"threads":{request.threads},"note":{json.dumps(request.note)}'
+        how = f'"threads":{request.threads},"note":{json.dumps(request.note)},"measure":{json.dumps(request.measure)}'
         head = f'{{"id":{self._calls},"segment":{size},{how},"target":{json.dumps(key)},'
         child.link.send(head + plan.words + "}", (segment.fd,) if fresh else ())
         segment.drop_fd()

@@ -126,11 +126,19 @@ class Worker:
             notes = getattr(self.host, "noting", None)
             if notes:
                 notes.begin(message.get("note", False))
-            result, tag = self.opened[key](call)
+            result, tag, measured = self._called(key, call, message.get("measure"))
             delivered = self._deliver(key, result, tag, *message["output"])
-            return {**delivered, "ran": notes.noted()} if notes else delivered
+            return {**delivered, **measured, "ran": notes.noted()} if notes else delivered
         except BaseException as error:  # sys.exit and KeyboardInterrupt are the method's doing too
             return self._failure(error, "raised")
+
+    def _called(self, key: str, call: Call, measure: dict[str, Any] | None) -> tuple[np.ndarray, str, dict[str, Any]]:
+        """The result, its tag, and what was measured if the request asks for it."""
+        if not measure:
+            return *self.opened[key](call), {}
+        self.whole[:: mmap.PAGESIZE].max()  # the operands' pages are here before the call is looked at
+        (result, tag), found = self.host.measured(json.loads(key), self.opened[key], call, measure)
+        return result, tag, {"measured": found}
 
     def _prepare(self, key: str, threads: int, announce: Callable[[], None]) -> None:
         if threads != self.threads:

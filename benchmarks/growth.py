@@ -1,0 +1,158 @@
+"""Growth exponents: how time and memory of each method grow with one size, out of the sweeps.
+
+    python -m benchmarks.growth                     # measures: a few minutes
+    python -m benchmarks.growth --asv .asv/results  # what `asv run --bench bench_calls.Sweeps` measured
+    python -m benchmarks.growth --sweep channels --docs docs/performance.md
+
+The slope of log(value) over log(size) by least squares, with its 95 % interval (Student's t) when the points
+were independent. Only the upper half of the sizes at which a method was measured counts, four if there are: below,
+what a call costs at any size hides the growth. A slope whose interval is wide
+is no power: caches, or another algorithm from some size on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from .peak import LEAST as LEAST_BYTES
+from .saved import saved
+from .study_table import put
+
+BEGIN, END = "<!-- growth: begin -->", "<!-- growth: end -->"
+LEAST, ENOUGH = 3, 4  # points of a fit: two have no spread, of three the interval is wide
+PATIENCE = 0.05  # seconds for the calls of one point
+DEAREST = 2.0  # seconds of a call, beyond which larger sizes are not tried
+Points = Mapping[float, float]  # size -> seconds or bytes
+
+
+class Exponent(NamedTuple):
+    """A slope, and how far from it its 95 % interval goes."""
+
+    slope: float
+    margin: float
+
+    def __str__(self) -> str:
+        return f"{self.slope:.2f} ± {self.margin:.2f}"
+
+
+def exponent(points: Points) -> Exponent | None:
+    """That of value ~ size^slope over the upper half of the sizes; None for fewer than three of them.
+
+    >>> str(exponent({n: 5e-6 * n**2 for n in (1, 2, 4, 8, 16, 32)}))
+    '2.00 ± 0.00'
+    """
+    from scipy import stats
+
+    sizes = sorted(points)
+    sizes = sizes[min(len(sizes) // 2, max(0, len(sizes) - ENOUGH)) :]
+    if len(sizes) < LEAST:
+        return None
+    fit = stats.linregress([math.log(s) for s in sizes], [math.log(points[s]) for s in sizes])
+    return Exponent(float(fit.slope), float(stats.t.ppf(0.975, len(sizes) - 2) * fit.stderr))
+
+
+def sweeps(only: str) -> dict[str, dict[float, object]]:
+    """{"channels": {size: problem}, ...} whose names contain `only`."""
+    from .problems import SWEEPS
+
+    found: dict[str, dict[float, object]] = defaultdict(dict)
+    for name, problem in SWEEPS.items():
+        size = name.rpartition("=")[2]
+        found[_variable(name)][float(size)] = problem
+    return {variable: points for variable, points in found.items() if only in variable}
+
+
+def _variable(name: str) -> str:
+    return name.partition(" ")[0].removeprefix("sweep-")
+
+
+def measured(only: str) -> Iterator[tuple[str, str, Points, Points]]:
+    """(variable, method, seconds, bytes) of every method on every sweep, in this process, each answer judged."""
+    from convlaws.methods.registry import rows
+
+    for variable, points in sweeps(only).items():
+        for row in rows():
+            seconds, taken = {}, {}
+            for size, problem in sorted(points.items()):
+                found = _point(problem, row)
+                if found is None:
+                    continue
+                seconds[size] = found[0]
+                taken |= {size: found[1]} if found[1] > LEAST_BYTES else {}
+                if found[0] > DEAREST:
+                    break
+            yield variable, row.name, seconds, taken
+
+
+def _point(problem: object, row: object) -> tuple[float, float] | None:
+    """(seconds, bytes) of a call: the least of several, as what comes between only adds; None if it is refused."""
+    from .peak import peak_bytes
+    from .verified import Verified
+
+    try:
+        verified = Verified(problem, row)
+        verified.call()
+        verified.verify()
+        taken = peak_bytes(verified.call)
+    except NotImplementedError:
+        return None
+    least, until = math.inf, time.perf_counter() + PATIENCE
+    while least == math.inf or time.perf_counter() < until:
+        started = time.perf_counter()
+        verified.call()
+        least = min(least, time.perf_counter() - started)
+    verified.verify()
+    return least, taken
+
+
+def of_asv(results: Path, only: str) -> Iterator[tuple[str, str, Points, Points]]:
+    """The same out of asv's result files: of the newest that has a value."""
+    found: dict[tuple[str, str], tuple[dict, dict]] = defaultdict(lambda: ({}, {}))
+    for (benchmark, *params), value in saved(results).items():
+        kind = {"bench_calls.Sweeps.time_call": 0, "bench_calls.Sweeps.track_peak_bytes": 1}.get(benchmark)
+        if kind is not None and only in _variable(params[0]):
+            name, method = params
+            if kind == 0 or value > LEAST_BYTES:
+                found[_variable(name), method][kind][float(name.rpartition("=")[2])] = value
+    yield from ((variable, method, *points) for (variable, method), points in sorted(found.items()))
+
+
+def table(found: Sequence[tuple[str, str, Points, Points]]) -> str:
+    """Markdown: a row a method, for each variable the exponents of time and memory; '' where there are too few sizes."""
+    variables = list(dict.fromkeys(variable for variable, *_ in found))
+    cells = {(method, variable): (exponent(s), exponent(b)) for variable, method, s, b in found}
+    heads = [f"{variable}: {what}" for variable in variables for what in ("time", "memory")]
+    lines = ["| method | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
+    for method in dict.fromkeys(method for _, method, *_ in found):
+        row = [str(e or "") for v in variables for e in cells.get((method, v), (None, None))]
+        if any(row):
+            lines.append(f"| `{method}` | " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--asv", type=Path, help="read asv's results instead of measuring")
+    parser.add_argument(
+        "--sweep", default="", help="only sweeps whose name has this in it: batch, channels, extent, groups, kernel"
+    )
+    parser.add_argument("--docs", type=Path, help="a file with the two markers between which the table goes")
+    given = parser.parse_args()
+    text = table(list(of_asv(given.asv, given.sweep) if given.asv else measured(given.sweep)))
+    load = " ".join(f"{v:.1f}" for v in os.getloadavg())
+    print(text := f"{time.strftime('%Y-%m-%d')}, one thread, load average at the end {load}.\n\n{text}")
+    if given.docs:
+        put(given.docs, text, (BEGIN, END))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,33 @@
+"""What asv saved: the values in its result files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+Key = tuple[str, ...]  # a benchmark and its parameters
+
+
+def saved(results: Path, commit: str = "") -> dict[Key, float]:
+    """The values below a folder of results, of the newest file that has one; those of `commit`, if it is given.
+
+    Skipped (nan) and failed (null) ones have no value, and zero is none that could be divided by.
+    """
+    records = [json.loads(file.read_text()) for file in results.rglob(f"{commit[:8]}*.json") if file.name not in _OTHERS]
+    found: dict[Key, float] = {}
+    for record in sorted((r for r in records if "results" in r), key=lambda r: r.get("date", 0)):
+        found |= dict(_values(record))
+    return found
+
+
+_OTHERS = ("machine.json", "benchmarks.json")
+
+
+def _values(record: dict) -> Iterator[tuple[Key, float]]:
+    for name, row in record["results"].items():
+        entry = dict(zip(record["result_columns"], row, strict=False))  # asv leaves out columns at the end
+        for chosen, value in zip(product(*entry.get("params") or []), entry["result"] or [], strict=False):
+            if isinstance(value, float | int) and value > 0:
+                yield (name, *(c.strip("'") for c in chosen)), value

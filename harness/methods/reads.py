@@ -1,0 +1,109 @@
+"""Which element of x each tap of each result reads, an axis at a time, and where that repeats.
+
+The matrix of a convolution is separable in this: what a result reads is the product of what its
+position reads on each axis. So a table an axis says all, and a run of positions that read alike,
+each a step further, says it once.
+"""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import NamedTuple
+
+import numpy as np
+
+from convlaws.methods.frame import Array
+from convlaws.spec import ConvSpec
+
+NOTHING = -1  # what a tap over padding or between spaced elements reads
+
+
+class Read(NamedTuple):
+    """What one position reads, in ascending order: `taps` are those that read something, and `starts` says
+    where in them another element begins, if some element is read by several taps (None: each by one)."""
+
+    taps: Array
+    elements: Array
+    starts: Array | None
+
+
+class Run(NamedTuple):
+    """`times` the same reads, each time `step` elements further."""
+
+    reads: tuple[Read, ...]
+    times: int
+    step: int
+
+
+def table(spec: ConvSpec, axis: int, positions: Array) -> Array:
+    """(positions, kernel): the element of x that a tap of a result at a position of `axis` reads, or NOTHING."""
+    tap = np.arange(spec.kernel[axis]) * spec.dilation[axis]
+    low, stride, extent = spec.sides[axis][0], spec.stride[axis], spec.extent[axis]
+    if spec.transposed:
+        return _spaced(positions[:, None] + low - tap, stride, extent)
+    return _COPIED[spec.padding_mode](positions[:, None] * stride + tap - low, spec.input_dilation[axis], extent)
+
+
+def _spaced(at: Array, step: int, extent: int) -> Array:
+    """The element at a place, where elements are `step` apart and all else is zeros."""
+    return np.where((at % step == 0) & (at >= 0) & (at < extent * step), at // step, NOTHING)
+
+
+# a place on the padded axis, counted from the first element -> the element that is there
+_COPIED = {
+    "zeros": _spaced,
+    "circular": lambda at, _, extent: at % extent,
+    "replicate": lambda at, _, extent: at.clip(0, extent - 1),
+    "reflect": lambda at, _, extent: extent - 1 - np.abs(extent - 1 - np.abs(at)),
+}
+
+
+class _Inner(NamedTuple):
+    """The positions whose taps all lie within the image: `first` to `last` - 1.
+
+    After `period` of them the same is read again, `step` elements further.
+    """
+
+    first: int
+    last: int
+    period: int
+    step: int
+
+
+def _inner(spec: ConvSpec, axis: int) -> _Inner:
+    reach, low, stride = spec.reach[axis], spec.sides[axis][0], spec.stride[axis]
+    if spec.transposed:
+        first, last, period, step = reach - 1 - low, (spec.extent[axis] - 1) * stride - low + 1, stride, 1
+    else:
+        first, last = -(-low // stride), (spec.spaced[axis] - reach + low) // stride + 1
+        shared = gcd(stride, spec.input_dilation[axis])
+        period, step = spec.input_dilation[axis] // shared, stride // shared
+    first = min(max(first, 0), spec.output[axis])
+    return _Inner(first, max(first, min(last, spec.output[axis])), period, step)
+
+
+def _read(row: Array) -> Read:
+    taps = (row != NOTHING).nonzero()[0]
+    elements = row[taps]
+    if not (elements[1:] > elements[:-1]).all():
+        order = elements.argsort(kind="stable")
+        taps, elements = taps[order], elements[order]
+        found, starts = np.unique(elements, return_index=True)
+        return Read(taps, found, None if len(found) == len(taps) else starts)
+    return Read(taps, elements, None)
+
+
+def runs(spec: ConvSpec, axis: int) -> list[Run]:
+    """The reads of all positions of `axis`, in order.
+
+    >>> [run.times for run in runs(ConvSpec.parse("n1c1k1_x9_r3_p1"), 0)]
+    [1, 7, 1]
+    """
+    inner = _inner(spec, axis)
+    count = (inner.last - inner.first) // inner.period
+    width = inner.period if count else 0
+    first, behind = inner.first, inner.first + width * count
+    listed = np.append(np.arange(first + width), np.arange(behind, spec.output[axis]))  # the others read the same again
+    reads = tuple(map(_read, table(spec, axis, listed)))
+    before, after = ([Run((read,), 1, 0) for read in some] for some in (reads[:first], reads[first + width :]))
+    return before + [Run(reads[first : first + width], count, inner.step)] * (count > 0) + after
