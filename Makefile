@@ -11,7 +11,7 @@ GPU_LIMITS = --memory-limit 16384 --time-limit 60 --budget $(GPU_BUDGET)
 ENGINES := 'jax*' 'onnx*' 'openvino*' 'opencv*' 'ncnn*' 'mlx*' 'mnn*'
 ON_GPU = PYTHONPATH=build/site $(PYTHON)
 
-.PHONY: verify gallery test lint bench gpu clean
+.PHONY: verify mutants gallery test lint bench gpu clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +32,10 @@ gallery: $(VENV)/installed
 	-$(BIN)/convlaws check 'mutant-*' --budget $(BUDGET) --json $(REPORT)/mutants.jsonl --report reports/gallery/mutants.html
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[page]'
 	$(BIN)/python reports/gallery/pictures.py
+
+# what docs/ says of the mutants: the laws that kill them, the time to find them beside two baselines, the atlas
+mutants: $(VENV)/installed
+	$(BIN)/convlaws mutants --baselines --docs docs
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2

@@ -52,13 +52,20 @@ class Origin:
 
 @dataclass
 class Failure:
-    """The first problem that showed a failure of one kind, and how it looks."""
+    """The first problem that showed a failure of one kind, and how it looks.
+
+    `after` and `after_seconds` say when it came: after how many cases of its method, and how long these took. `tries` counts
+    the cases run to make it small.
+    """
 
     problem: Problem
     outcome: Outcome
     known: str = ""
     flaky: str = ""
     shrunk: bool = False
+    tries: int = 0
+    after: int = 0
+    after_seconds: float = 0.0
     before: list[str] = field(default_factory=list)  # what ran in the same process before it
     history: list[str] = field(default_factory=list)  # what has to run before it
 
@@ -200,6 +207,7 @@ class Cell:
         found.worst_ratio = ratio if np.isfinite(ratio) else 0.0
         found.signature, found.known, found.flaky = failure.outcome.signature, failure.known, failure.flaky
         found.history, found.evidence = failure.history, failure.outcome.evidence
+        found.after, found.after_seconds, found.tries = failure.after, round(failure.after_seconds, 4), failure.tries
         found.ran = {failure.outcome.ran: 1} if failure.outcome.ran else {}
         if not failure.shrunk:
             found.message += UNSHRUNK

@@ -50,6 +50,8 @@ class Finding:
     known finding, `explained` counts the failing cases that it explains, `avoided` the problems not asked for its sake.
     `failed` counts the failing ones of the examples, `asked` is a checksum of all drawn problems in their order.
     All failures of one (method, law, op) carry the same tallies: they were drawn together.
+    A failure came `after` so many cases of its method (that one included, under any law), which took `after_seconds`; `tries`
+    cases were run to make it small.
     `run` is the id of the run that judged it, `environment` of the versions and the machine that it
     was judged on; a run with the same seed and targets, there, would judge the same again.
     """
@@ -72,6 +74,9 @@ class Finding:
     known: str = ""
     flaky: str = ""
     history: list[str] = field(default_factory=list)
+    after: int = 0
+    after_seconds: float = 0.0
+    tries: int = 0
     failed: int = 0
     drawn: int = 0
     asked: str = ""

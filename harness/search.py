@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 from convlaws.admitted import admitted
@@ -68,7 +68,7 @@ class Search:
         self.oracle = Oracle()
         self.peers = tuple(m.name for m in rows() if "peer" in m.can)
         self.started = time.monotonic()
-        self.judged = 0
+        self.judged, self.cases = 0, Counter[str]()  # cases by method, those of shrinking left out
         self.patient = patient
         self.interrupt = Interrupt()
         self.shrinker = Shrinker(self, allowance=20 + 0.4 * (plan.budget or 600))
@@ -187,6 +187,7 @@ class Search:
             self.census.see(cell.method.name, problem, Verdict.REFUSED)
             return
         outcome = self.examine(cell, problem)
+        self.cases[cell.method.name] += 1
         self.allowance.charge(cell, outcome.seconds, self.serving)
         saw(cell.method.name, cell.law.name, outcome.verdict, outcome.signature)
         self._record(cell, problem, outcome, origin)
@@ -198,6 +199,8 @@ class Search:
         if cell.law.name == DEFINITION and outcome.verdict in (Verdict.KEPT, Verdict.BROKEN):
             cell.hold(problem.dtype, self._holding(cell, problem, outcome))
         failure = cell.add(problem, outcome, known, own=origin.scope == cell.scope)
+        if failure:
+            failure.after, failure.after_seconds = self.cases[cell.method.name], self.allowance.spent[cell.method.name]
         if failure and known:
             failure.shrunk = True  # its entry has the small line already
         elif failure:

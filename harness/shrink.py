@@ -88,6 +88,7 @@ class Shrinker:
         """The outcome of `problem` if it fails in the same way."""
         if cell.scope.refuses(problem) or self.search.ledger.avoids(cell.method, cell.law.name, problem):
             return None
+        failure.tries += 1
         outcome = self.search.examine(cell, problem, fresh=True)
         if not outcome.verdict.bad or outcome.signature != failure.outcome.signature:
             return None
@@ -138,6 +139,7 @@ class Shrinker:
             for start in range(0, len(before), step):
                 shorter = before[:start] + before[start + step :]
                 trials += 1
+                failure.tries += 1
                 if shorter and self._repeats(cell, failure, shorter):
                     before = shorter
                     break

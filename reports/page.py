@@ -118,7 +118,7 @@ def _lower(run: Run, about: Sequence[Finding], findings: Sequence[Finding], wher
         "held": held.table(about),
         "tried": coverage.tried(about),
         "sample": ledger(run.summaries) or coverage.sample(about),
-        "judge": judge(findings, where),
+        "judge": judge(findings, where, run.summaries),
         "choice": choice(beside.times) if beside.times else None,
         "speed": beside.speed,
         "runs": len(run.summaries),

@@ -35,13 +35,14 @@ ROOMS = [
         "environment",
         "run_files",
         "shares",
+        "simplest",
     ]
     + ["differences"],
     ["strategies"],
     ["methods", "engines", "operators", "mutants", "laws", "known", "reproducer_text", "reproducer"],
     ["sandbox", "remembering", "examine", "cells", "admitted", "environments", "targets", "timing", "rounds"],
     ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
-    ["replay", "standing", "recheck", "releases", "console", "ranking", "junit", "reports", "campaign"],
+    ["replay", "standing", "recheck", "releases", "console", "ranking", "junit", "sight", "reports", "campaign"],
     ["api", "pytest_plugin", "commands", "cli_options", "cli", "__main__", ""],
 ]
 RANK = {room: (level, place) for level, rooms in enumerate(ROOMS) for place, room in enumerate(rooms)}
@@ -51,6 +52,7 @@ STRANGERS = [  # pairs that the order alone would allow
     ("laws", "mutants", "a law gets its method as an argument and cannot pick one"),
     ("reports", "examine", "a report is made from a file, years later, without the methods"),
     ("reports", "search", "a report is made from a file, years later, without the methods"),
+    ("reports", "sight", "a report is made from a file, years later, without the methods"),
 ]
 HEAVY = {
     "torch",

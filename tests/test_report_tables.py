@@ -127,3 +127,16 @@ def test_what_a_summary_lacks_is_said_to_be_missing():
     assert rows["duration"] == ["not in this file", "4 s"]
     assert rows["cpu"] == ["not in this file", "Zen"]
     assert rows["ended early"] == ["not in this file", "interrupted"]
+
+
+def test_a_mutant_is_shown_with_what_it_is_and_when_it_was_found():
+    late = finding(method="mutant-m", law="additive-in-x", problem="long line", after=70, after_seconds=2.5, tries=4)
+    soon = finding(method="mutant-m", law="homogeneous", problem="line", after=7, after_seconds=0.25, tries=9)
+    told = [{"mutants": {"mutant-m": {"defect": "indexing", "difficulty": "hard", "says": "x" * 999}, "mutant-n": "no facts"}}]
+
+    kill = judge([late, soon], {}, told).kills[0]
+
+    assert (kill.about["defect"], kill.about["difficulty"]) == ("indexing", "hard")
+    assert (kill.after, kill.seconds, kill.line, kill.tries) == ("7", "0.25", "line", "9")
+    assert len(kill.about["says"]) < 400
+    assert judge([late], {}).kills[0].about["difficulty"] == ""

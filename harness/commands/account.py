@@ -9,6 +9,7 @@ from convlaws import environment
 from convlaws.census import AXES
 from convlaws.commands.identity import run_id
 from convlaws.methods.registry import ON_GPU
+from convlaws.mutants.registry import mistakes
 from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.results import Finding, Verdict, summary_line
@@ -47,6 +48,7 @@ class Account:
         self.environment = environment.facts(gpu=any(m.kind in ON_GPU for m in plan.methods))
         self.run = run_id(plan, workers, problems, self.environment["id"])
         self.seed, self.judged = plan.seed, judged
+        self.mutants = _mutants(plan)
         self.absent: list[Standing] = []
         self.ended: float | None = None
 
@@ -74,6 +76,7 @@ class Account:
             "lost": self.judged.lost,
             "unfinished": not done,
             "coverage": {"axes": AXES, "methods": self.judged.census},
+            **({"mutants": self.mutants} if self.mutants else {}),
             **counts(findings),
         }
 
@@ -83,6 +86,15 @@ class Account:
             f.run, f.environment = self.run, self.environment["id"]
         lines = [*(f.to_line() for f in findings), summary_line(**self.facts(findings, done))]
         return "".join(f"{line}\n" for line in lines)
+
+
+def _mutants(plan: Plan) -> dict[str, dict]:
+    """What each mutant of the plan is."""
+    names = {m.name for m in plan.methods if m.kind == "mutant"}
+    chosen = (m for m in mistakes() if f"mutant-{m.name}" in names)
+    return {
+        f"mutant-{m.name}": {"defect": m.defect, "difficulty": m.difficulty, "thread": m.thread, "says": m.says} for m in chosen
+    }
 
 
 def counts(findings: list[Finding]) -> dict:

@@ -188,7 +188,7 @@ class Household:
         """The reply if the child is over a limit, or has ended without closing its socket."""
         resident = child.resident()
         if resident is None:
-            return self._mourn()
+            return None if child.spoke() else self._mourn()
         if resident > self.limits.memory:
             message = f"{resident >> 20} MiB of memory are resident, the limit is {self.limits.memory >> 20}"
             return self._lose(Ending.GREEDY, message, "memory")

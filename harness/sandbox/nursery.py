@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -106,6 +107,10 @@ class Child:
         """The end of what it wrote, in printable characters; empty if it wrote nothing."""
         last = os.pread(self.log, 4 * TAIL, max(0, self.written() - 4 * TAIL))
         return printable(last.decode(errors="backslashreplace").strip()[-TAIL:])
+
+    def spoke(self) -> bool:
+        """Whether something of it is still to be read; a child that is seen dead may have answered just before."""
+        return bool(select.select([self.link.sock], [], [], 0)[0])
 
     def close(self) -> None:
         """Give back the descriptors and the memory."""
