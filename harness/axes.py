@@ -41,8 +41,8 @@ def axes(problem: Problem) -> list[Axis]:
         s = problem.spec
         columns = (s.extent, s.kernel, s.stride, s.dilation, s.input_dilation, s.reach, s.sides, s.output, s.output_padding)
         kept["_axes"] = [
-            Axis(x, r, st, d, i, reach, *side, y, extra, s.transposed)
-            for x, r, st, d, i, reach, side, y, extra in zip(*columns, strict=True)
+            Axis(x, r, st, d, i, reach, low, high, y, extra, s.transposed)
+            for x, r, st, d, i, reach, (low, high), y, extra in zip(*columns, strict=True)
         ]
     return kept["_axes"]
 

@@ -31,6 +31,7 @@ AXES = {name: [said(value) for value in getattr(WHOLE, name)] for name in featur
 AXES |= dict.fromkeys(RELATIONS, _NO_YES)
 # what leaves a result without elements or of zeros: to be kept then is no evidence
 NOTHING = frozenset({("batch", "empty"), ("empty", "yes")})
+_EMPTY = frozenset({("one_tap", "yes", "kernel_over_input", "yes"), ("padding", "valid", "kernel_over_input", "yes")})
 ENDS = ("judged", "refused", "vacuous", "crashed")
 _PLACES = places(AXES)
 _ENDS = {
@@ -38,6 +39,11 @@ _ENDS = {
     Verdict.VACUOUS: ("vacuous",),
     **dict.fromkeys((Verdict.CRASHED, Verdict.HUNG), ("judged", "crashed")),
 }
+
+
+def evident(pair: tuple[str, str, str, str]) -> bool:
+    """Whether problems with this pair leave something to compare."""
+    return pair[:2] not in NOTHING and pair[2:] not in NOTHING and pair not in _EMPTY
 
 
 def values(problem: Problem) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-from convlaws.census import ENDS, NOTHING, places
+from convlaws.census import ENDS, evident, places
 from convlaws.reports.coverage import Ended, Row, Sample, laid, worded
 from convlaws.reports.plain import plain
 
@@ -51,7 +51,7 @@ def _pairs(bits: Mapping[Pair, int], text: str) -> set[Pair]:
 
 def _evident(pairs: set[Pair]) -> set[Pair]:
     """Without those of which to be kept is no evidence."""
-    return {p for p in pairs if p[:2] not in NOTHING and p[2:] not in NOTHING}
+    return set(filter(evident, pairs))
 
 
 def ledger(summaries: Sequence[dict[str, Any]]) -> Sample | None:
