@@ -16,9 +16,13 @@ _PUBLIC = {
     "Verdict": "convlaws.results",
     "check": "convlaws.api",
     "declares": "convlaws.engines.declaration",
+    "dense_matrix": "convlaws.methods.matrices",
+    "differentiable": "convlaws.operators",
     "law_table": "convlaws.pytest_plugin",
+    "linear_operator": "convlaws.operators",
+    "sparse_matrix": "convlaws.methods.matrices",
 }
-__all__ = ["ConvSpec", "Finding", "Known", "Problem", "Refusal", "Scope", "Verdict", "check", "declares", "law_table"]
+__all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from convlaws.methods.registry import Method
 from convlaws.problem import Problem
 from convlaws.results import LEAST, Finding, Verdict, counted, too_few
 from convlaws.scope import Scope
+from convlaws.strategies.dealing import wishes
+from convlaws.strategies.wishes import Wish
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
 OWN = 0.25  # of its examples that must be drawn from its own scope; drawing costs as much as judging a few
@@ -27,19 +30,23 @@ _LOWEST = {"ratios": -20, "terms": 0}
 
 def histogram(values: np.ndarray, kind: str) -> np.ndarray:
     """Counts by binary order of magnitude: bin 0 holds zeros and all below, the last all above."""
-    with np.errstate(divide="ignore"):
-        order = np.where(values > 0, np.floor(np.log2(np.where(values > 0, values, 1))), -np.inf)
-    bins = np.clip(order - _LOWEST[kind] + 1, 0, BINS - 1).astype(int)
+    _, exponent = np.frexp(values)  # of 1 it is 1
+    bins = np.where(values > 0, np.clip(exponent - _LOWEST[kind], 0, BINS - 1), 0)
     return np.bincount(bins, minlength=BINS)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a problem was drawn: the same scope, seed and count draw it again."""
+    """Where a problem was drawn: the same scope, seed, count and place (in the lists of wishes) draw it again."""
 
     scope: Scope
     seed: int
     count: int
+    place: float
+
+    def wishes(self) -> list[Wish]:
+        """What some of the draws are asked for."""
+        return wishes(self.scope, self.place, self.count, Random(self.seed))
 
 
 @dataclass

@@ -1,14 +1,16 @@
-"""Census: which values of the discrete features, and which pairs of them, the judged problems had."""
+"""Census: which values of the discrete axes, and which pairs of them, problems had, and how they ended."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations, product
 from typing import Any
 
+from convlaws.axes import RELATIONS
 from convlaws.features import features, said
 from convlaws.problem import Problem
+from convlaws.results import Verdict
 from convlaws.scope import WHOLE
 
 Axes = Mapping[str, list[str]]
@@ -24,47 +26,94 @@ def places(axes: Axes) -> dict[tuple[str, str, str, str], int]:
     return {pair: bit for bit, pair in enumerate(pairs)}
 
 
+_NO_YES = [said(value) for value in (False, True)]
 AXES = {name: [said(value) for value in getattr(WHOLE, name)] for name in features(Problem.parse("n1c1k1_x1_r1"))}
+AXES |= dict.fromkeys(RELATIONS, _NO_YES)
+# what leaves a result without elements or of zeros: to be kept then is no evidence
+NOTHING = frozenset({("batch", "empty"), ("empty", "yes")})
+ENDS = ("judged", "refused", "vacuous", "crashed")
 _PLACES = places(AXES)
+_ENDS = {
+    Verdict.REFUSED: ("refused",),
+    Verdict.VACUOUS: ("vacuous",),
+    **dict.fromkeys((Verdict.CRASHED, Verdict.HUNG), ("judged", "crashed")),
+}
 
 
-def _values(problem: Problem) -> dict[str, str]:
-    return {name: said(value) for name, value in features(problem).items()}
+def values(problem: Problem) -> dict[str, str]:
+    """The value of each axis, in words; worked out once a problem."""
+    kept = vars(problem)
+    if "_values" not in kept:
+        told = {name: said(value) for name, value in features(problem).items()}
+        kept["_values"] = told | {name: said(bool(holds(problem))) for name, holds in RELATIONS.items()}
+    return kept["_values"]
+
+
+def bits(pairs: Iterable[tuple[str, str, str, str]]) -> int:
+    """Some pairs as one number."""
+    return sum(1 << place for place in {_PLACES[pair] for pair in pairs})
 
 
 def _bits(problem: Problem) -> int:
-    """The pairs that a problem has, one bit each; worked out once a problem."""
     kept = vars(problem)
     if "_pairs" not in kept:
-        pairs = combinations(_values(problem).items(), 2)
-        kept["_pairs"] = sum(1 << _PLACES[a, x, b, y] for (a, x), (b, y) in pairs)
+        kept["_pairs"] = bits((a, x, b, y) for (a, x), (b, y) in combinations(values(problem).items(), 2))
     return kept["_pairs"]
 
 
-class Census:
-    """For each method: how many problems it was judged on, their values, and the pairs that they had."""
+class Tally:
+    """The problems of one method that ended in one way: how many, their values, their pairs."""
 
     def __init__(self) -> None:
-        self._last: dict[str, Problem] = {}
-        self._problems: Counter[str] = Counter()
-        self._values: dict[str, Counter[tuple[str, str]]] = {}
-        self._pairs: dict[str, int] = {}
+        self.problems = 0
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.pairs = 0
 
-    def see(self, method: str, problem: Problem) -> None:
-        """Count a judged problem; all laws that judge it one after the other count it once."""
-        if self._last.get(method) is problem:
-            return
-        self._last[method] = problem
-        self._problems[method] += 1
-        self._values.setdefault(method, Counter()).update(_values(problem).items())
-        self._pairs[method] = self._pairs.get(method, 0) | _bits(problem)
+    def add(self, problem: Problem) -> None:
+        """Count a problem."""
+        self.problems += 1
+        self.counts.update(values(problem).items())
+        self.pairs |= _bits(problem)
 
     def record(self) -> dict[str, Any]:
-        """As a run's summary has it, by method: `pairs` is a hexadecimal number whose bits stand in the order of `places`."""
-        return {method: self._of(method, count) for method, count in self._problems.items()}
+        """As a run's summary has it."""
+        by: dict[str, dict[str, int]] = {}
+        for (name, value), number in self.counts.items():
+            by.setdefault(name, {})[value] = number
+        return {"problems": self.problems, "values": by, "pairs": f"{self.pairs:x}"}
 
-    def _of(self, method: str, count: int) -> dict[str, Any]:
-        values: dict[str, dict[str, int]] = {}
-        for (name, value), number in self._values[method].items():
-            values.setdefault(name, {})[value] = number
-        return {"problems": count, "values": values, "pairs": f"{self._pairs[method]:x}"}
+
+class Census:
+    """For each method: the problems that it was put to, and how they ended.
+
+    A problem counts once for each way in which it ended: judged under one law, it may be vacuous under another.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[Problem, set[str]]] = {}
+        self._tallies: dict[str, dict[str, Tally]] = {}
+
+    def see(self, method: str, problem: Problem, verdict: Verdict) -> None:
+        """Count a problem; the laws that judge it one after the other count it once."""
+        last, ends = self._last.get(method, (None, set()))
+        if last is not problem:
+            ends = set()
+            self._last[method] = problem, ends
+        tallies = self._tallies.setdefault(method, {})
+        for end in ("drawn", *_ENDS.get(verdict, ("judged",))):
+            if end not in ends:
+                ends.add(end)
+                tallies.setdefault(end, Tally()).add(problem)
+
+    def record(self, admits: Callable[[str], int] = lambda method: 0) -> dict[str, Any]:
+        """As a run's summary has it, by method: what was judged, beside it under `ended` all else that was counted.
+
+        `pairs` is a hexadecimal number whose bits stand in the order of `places`; `admits` are those that the
+        method's scope admits.
+        """
+        found = {}
+        for method, tallies in self._tallies.items():
+            told = {end: tally.record() for end, tally in tallies.items()}
+            judged = told.pop("judged", None) or Tally().record()
+            found[method] = {**judged, "ended": told, "admits": f"{admits(method):x}"}
+        return found

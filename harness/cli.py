@@ -241,8 +241,9 @@ def summary(files, form, since) -> None:
 
 
 @cli.command()
-def schema() -> None:
-    """Print the JSON Schema of a findings file's records."""
+@click.argument("what", type=click.Choice(("findings", "timings")), default="findings")
+def schema(what) -> None:
+    """Print the JSON Schema of the records of a findings file, or of the timings of 'compare --json'."""
     from importlib import resources
 
-    click.echo(resources.files("convlaws.reports").joinpath("findings.schema.json").read_text(encoding="utf-8"), nl=False)
+    click.echo(resources.files("convlaws.reports").joinpath(f"{what}.schema.json").read_text(encoding="utf-8"), nl=False)

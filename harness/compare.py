@@ -3,76 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import frexp
 
 import numpy as np
 
+from convlaws.approx import Approx, eps
 from convlaws.contracts import Interval
 from convlaws.oracle import Answer
 
 MOST = 0.9  # an example whose results are zero by nine tenths is worth little
-
-
-@dataclass(frozen=True, eq=False)
-class Approx:
-    """A computed array with a bound on its distance from the exact one, element by element.
-
-    Bounds propagate through linear maps; values are float64 or wider, so that
-    combining them costs next to nothing, and that is added to the bound.
-    """
-
-    value: np.ndarray
-    bound: np.ndarray
-    says: str = "result"
-
-    def __add__(self, other: Approx) -> Approx:
-        return self._plus(other.value, other.bound)
-
-    def __sub__(self, other: Approx) -> Approx:
-        return self._plus(-other.value, other.bound)
-
-    def _plus(self, value: np.ndarray, bound: np.ndarray) -> Approx:
-        with np.errstate(invalid="ignore"):
-            total = self.value + value
-            # Knuth's TwoSum: what the addition rounded away
-            part = total - self.value
-            lost = (self.value - (total - part)) + (value - part)
-        rounding = np.where(np.isfinite(total) & (lost != 0), _eps(total) * np.abs(total), 0.0)
-        return Approx(total, (self.bound + bound) * (1 + 4 * _eps(total)) + rounding)
-
-    def __mul__(self, factor: float) -> Approx:
-        product = self.value * factor
-        eps, least = _eps(product), np.finfo(product.dtype).tiny
-        power = abs(frexp(factor)[0]) == 0.5
-        exact = (product / factor == self.value) if power else self.value == 0
-        rounding = np.where(exact | ~np.isfinite(product), 0.0, eps * (np.abs(product) + least))
-        return Approx(product, self.bound * abs(factor) * (1 + 4 * eps) + rounding)
-
-    def moved(self, move) -> Approx:
-        """The same after `move`, a function that only selects, repeats or rearranges elements."""
-        return Approx(move(self.value), move(self.bound))
-
-    def dot(self, weights: np.ndarray) -> Approx:
-        """sum self * weights, in at least float64."""
-        weights = weights.astype(self.value.dtype)
-        size, n, eps = np.abs(self.value * weights).sum(), self.value.size, _eps(self.value)
-        exact = not self.bound.any() and _integral(self.value, weights, size)
-        own = 0.0 if exact else n * eps * (size + np.finfo(self.value.dtype).tiny)
-        bound = (self.bound * np.abs(weights)).sum() * (1 + 2 * n * eps)
-        return Approx(np.atleast_1d((self.value * weights).sum()), np.atleast_1d(bound + own))
-
-    def called(self, says: str) -> Approx:
-        """The same with a name for messages."""
-        return Approx(self.value, self.bound, says)
-
-
-def _eps(a: np.ndarray) -> np.floating:
-    """Twice the unit roundoff of the type that `a` is computed in."""
-    return np.finfo(a.dtype).eps
-
-
-def _integral(a: np.ndarray, b: np.ndarray, size) -> bool:
-    return size < 2.0**53 and bool((a == np.rint(a)).all() and (b == np.rint(b)).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +20,8 @@ class Claim:
     `nan` is 0 where NaN is wrong, 1 where it may stand, 2 where it must;
     `free` marks elements of which nothing can be said. `n` counts the terms of
     each element where that is known,
-    `middle` is the value that errors are counted from (default: halfway), `scale` how large values are.
+    `middle` is the value that errors are counted from (default: halfway), `scale` how large values are;
+    `same`: both sides are one and the same object, or the same call.
     """
 
     got: np.ndarray
@@ -95,6 +34,7 @@ class Claim:
     n: np.ndarray | None = None
     scale: np.ndarray | None = None
     middle: np.ndarray | None = None
+    same: bool = False
 
     @staticmethod
     def of_answer(got: np.ndarray, answer: Answer, allowed: Interval) -> Claim:
@@ -107,24 +47,28 @@ class Claim:
     @staticmethod
     def equal(left: Approx, right: Approx) -> Claim:
         """Two computed arrays that should be one."""
-        slack = (left.bound + right.bound) * (1 + 4 * _eps(right.value))  # the sum is rounded, perhaps down
+        slack = (left.bound + right.bound) * (1 + 4 * eps(right.value))  # the sum is rounded, perhaps down
         with np.errstate(invalid="ignore"):
             low, high = right.value - slack, right.value + slack
         free = ~np.isfinite(slack)  # an overflow that the definition has too; any other Inf or NaN is wrong
         scale = np.abs(right.value)
         free = free if free.any() else None
-        return Claim(left.value, low, high, left.says, right.says, free=free, scale=scale, middle=right.value)
+        same = left.same_as(right)
+        return Claim(left.value, low, high, left.says, right.says, free=free, scale=scale, middle=right.value, same=same)
 
     @staticmethod
     def same_bits(left: np.ndarray, right: np.ndarray, left_says: str, right_says: str) -> Claim:
         """Two arrays of the same values, NaN where NaN: no slack at all."""
         wide = right.astype(np.float64)
-        return Claim(left, wide, wide, left_says, right_says, nan=np.where(np.isnan(wide), 2, 0), scale=np.abs(wide))
+        nan = np.where(np.isnan(wide), 2, 0)
+        return Claim(left, wide, wide, left_says, right_says, nan=nan, scale=np.abs(wide), same=left is right)
 
     def vacuous(self) -> str | None:
         """Why keeping this claim would be worth little, or None."""
         if self.got.size == 0:
             return "the result has no elements"
+        if self.same:
+            return "both sides are the same"
         if self.free is not None and self.free.mean() >= MOST:
             return "partial sums may overflow nearly everywhere"
         if self.scale is None:

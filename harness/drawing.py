@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from random import Random
 from unittest.mock import patch
 
-from hypothesis import HealthCheck, Phase, Verbosity, find, settings
-from hypothesis.errors import NoSuchExample
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis.database import ExampleDatabase, choices_to_bytes
+from hypothesis.errors import Found
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 from hypothesis.strategies import SearchStrategy
@@ -18,6 +20,10 @@ from convlaws.observations import watched
 from convlaws.problem import Problem
 from convlaws.scope import Scope
 from convlaws.strategies import problems
+from convlaws.strategies.specs import MAX_MACS, plan
+from convlaws.strategies.wishes import Wish
+
+DRAWING = (Phase.reuse, Phase.generate)  # what is wished for, then what chance brings
 
 
 class _RefusedError(BaseException):
@@ -33,6 +39,7 @@ def quiet(count: int, *phases: Phase) -> settings:
     return settings(
         max_examples=count,
         database=None,
+        report_multiple_bugs=False,
         deadline=None,
         derandomize=False,
         phases=phases,
@@ -47,6 +54,26 @@ def strategy(scope: Scope) -> SearchStrategy[Problem]:
     return problems(scope)
 
 
+class _Wished(ExampleDatabase):
+    """What is wished for, as a database that Hypothesis begins with; it keeps nothing."""
+
+    def __init__(self, scope: Scope, wishes: Iterable[Wish], seed: int):
+        drawn, random = plan(scope, MAX_MACS), Random(seed)
+        # nothing reads the last 0: what repeats exactly is taken for small already, and not shrunk
+        self._left = [choices_to_bytes([*drawn.granted(wish, random), 0]) for wish in wishes]
+
+    def fetch(self, key: bytes) -> Iterable[bytes]:
+        """All of them, once: the first key that Hypothesis asks for is that of earlier failures."""
+        found, self._left = self._left, []
+        return found
+
+    def save(self, key: bytes, value: bytes) -> None:
+        """Nothing."""
+
+    def delete(self, key: bytes, value: bytes) -> None:
+        """Nothing."""
+
+
 @lru_cache(maxsize=4096)
 def possible(scope: Scope) -> bool:
     """Whether any problem lies in `scope`."""
@@ -57,10 +84,38 @@ def possible(scope: Scope) -> bool:
     return True
 
 
-def draw(scope: Scope, test: Callable[[Problem], bool], seed: int, config: settings, job: str = "") -> Problem | None:
+def _first(scope: Scope, test: Callable[[Problem], bool], random: Random, config: settings) -> Problem | None:
+    """As Hypothesis' `find`, which takes the database away from whoever gives it a seed."""
+    found: list[Problem] = []
+
+    @config
+    @hypothesis.seed(random.getrandbits(64))
+    @given(strategy(scope))
+    def looks(problem: Problem) -> None:
+        if test(problem):
+            found[:] = [problem]
+            raise Found
+
+    try:
+        looks()
+    except Found:
+        return found[0]
+    return None
+
+
+def draw(
+    scope: Scope,
+    test: Callable[[Problem], bool],
+    seed: int,
+    config: settings,
+    job: str = "",
+    *,
+    wishes: Iterable[Wish] = (),
+) -> Problem | None:
     """The first problem that `test` accepts, shrunk if `config` has that phase; None if there is none.
 
-    `job` is what this drawing is for, in observations.
+    The draws begin with those that grant the wishes: they are replayed to Hypothesis as if it had kept them from
+    an earlier run. `job` is what this drawing is for, in observations.
     """
     test = watched(job, test)
 
@@ -75,8 +130,6 @@ def draw(scope: Scope, test: Callable[[Problem], bool], seed: int, config: setti
     no_sources = patch.object(providers, "_get_local_constants", Constants, create=True)
     try:
         with no_sources:
-            return find(strategy(scope), guarded, random=Random(seed), settings=config)
-    except NoSuchExample:
-        return None
+            return _first(scope, guarded, Random(seed), settings(config, database=_Wished(scope, wishes, seed)))
     except _RefusedError as stop:
         raise stop.error from None

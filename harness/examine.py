@@ -24,7 +24,7 @@ from convlaws.methods.registry import Method, get
 from convlaws.oracle import Answer, answer, floats
 from convlaws.problem import RESULT, Problem, shape_of
 from convlaws.remembering import Runner, live
-from convlaws.request import SECOND, Ending, Reply, Request
+from convlaws.request import SECOND, Call, Ending, Reply, Request
 from convlaws.results import Verdict
 from convlaws.scope import ability
 from convlaws.spec import ConvSpec
@@ -117,8 +117,9 @@ class Asking:
         return self.method.contract(spec, op, self.problem.dtype)
 
     def __call__(self, spec: ConvSpec, op: str, operands: Operands, **how: Any) -> Approx:
-        reply = self.reply(spec, op, operands, **how)
-        return _approx(reply, *self.definition(spec, op, operands))
+        found = _approx(self.reply(spec, op, operands, **how), *self.definition(spec, op, operands))
+        places = np.arange(found.value.size).reshape(found.value.shape)
+        return replace(found, call=Call(spec, op, operands, {"layout": self.problem.layout, **how}), places=places)
 
     def definition(self, spec: ConvSpec, op: str, operands: Operands) -> tuple[Answer, Interval]:
         return self.oracle(spec, op, operands, self._contract(spec, op))

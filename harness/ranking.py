@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from textwrap import fill
 
 from convlaws.results import Verdict, counted
 from convlaws.timings import Timing
 
+RESTLESS = 0.3  # a spread from which on the half of all times says that something else ran on these CPUs
 CLOSE = 1.1  # times the fastest that still count as fast
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
@@ -25,8 +27,14 @@ def amount(seconds: float) -> str:
 
 
 def mebibytes(size: int | None) -> str:
-    """A size in MiB; '' if it is not known."""
-    return "" if size is None else f"{size / 2**20:.1f}" if size < 100 << 20 else f"{size >> 20:,}"
+    """A size in MiB, below one of which it is not measured well; '' if it is not known.
+
+    >>> mebibytes(300_000), mebibytes(3 << 20), mebibytes(200 << 20), mebibytes(None)
+    ('<1', '3.0', '200', '')
+    """
+    if size is None:
+        return ""
+    return "<1" if size < 1 << 20 else f"{size / 2**20:.1f}" if size < 100 << 20 else f"{size >> 20:,}"
 
 
 def error(ratio: float | None) -> str:
@@ -86,7 +94,7 @@ def table(timings: Sequence[Timing], *, width: int, most: int | None = None) -> 
 def heading(t: Timing, width: int) -> str:
     """What was timed, and what it needs."""
     name = [] if t.name == t.problem else [t.name]
-    return "\n".join(_cut(text, width) for text in (*name, t.problem.partition(" seed=")[0], needs(t)))
+    return "\n".join(fill(text, width) for text in (*name, t.problem.partition(" seed=")[0], needs(t)))
 
 
 def needs(t: Timing) -> str:
@@ -115,7 +123,8 @@ def _aligned(rows: list[list[str]], width: int, needed: Sequence[int]) -> list[s
     kept = list(range(len(size)))
     while sum(size[i] + 2 for i in kept) > width and any(needed[i] for i in kept):
         kept.remove(max(kept, key=lambda i: needed[i]))
-    return ["  " + "  ".join(f"{row[i]:<{size[i]}}" if i == 0 else f"{row[i]:>{size[i]}}" for i in kept) for row in rows]
+    told = ("  ".join(f"{row[i]:<{size[i]}}" if i == 0 else f"{row[i]:>{size[i]}}" for i in kept) for row in rows)
+    return [f"  {line}".rstrip() for line in told]
 
 
 def refusals(tables: Iterable[Sequence[Timing]], width: int) -> str:
@@ -147,6 +156,17 @@ def together(tables: Sequence[Sequence[Timing]]) -> list[list[str]]:
 def together_text(tables: Sequence[Sequence[Timing]], width: int) -> str:
     """The same as text."""
     return "\n".join(_aligned(together(tables), width, (0, 0, 1, 2, 3)))
+
+
+def unrest(timings: Sequence[Timing]) -> str:
+    """A warning if the times are spread so far that they say more of another load than of the methods; else ''."""
+    spreads = [t.spread for t in timings if t.blocks > 1]
+    if not spreads or median(spreads) < RESTLESS:
+        return ""
+    return (
+        f"these times are unreliable: half of them are spread by {median(spreads):.0%} and more, so something else "
+        "ran on these CPUs; repeat it on a quiet machine"
+    )
 
 
 def _or_last(t: Timing) -> float:

@@ -72,3 +72,24 @@ class Reply:
     ran: str = ""
     seconds: float = 0.0
     measured: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """What a law asked for; two calls of the same, on the same numbers, are equal."""
+
+    spec: ConvSpec
+    op: str
+    operands: Mapping[str, np.ndarray]
+    how: Mapping[str, Any]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Call) or (self.spec, self.op, self.how) != (other.spec, other.op, other.how):
+            return False
+        return all(_alike(a, other.operands[role]) for role, a in self.operands.items())
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return one is other or (one.dtype == other.dtype and one.tobytes() == other.tobytes())

@@ -12,12 +12,11 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from hypothesis import Phase
-
+from convlaws.admitted import admitted
 from convlaws.allowance import Allowance
 from convlaws.cells import Cell, Failure, Origin
 from convlaws.census import Census
-from convlaws.drawing import draw, quiet
+from convlaws.drawing import DRAWING, draw, possible, quiet
 from convlaws.errors import HarnessError
 from convlaws.examine import Oracle, Outcome, examine, holds_under
 from convlaws.interrupt import Interrupt, deferred
@@ -36,6 +35,7 @@ BATCH = 24
 PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
 DEFINITION = "equals-the-definition"  # the law that tells which contracts hold
 LAWS_A_JOB = 6  # that share their draws: drawing costs as much as judging a few cases
+STEP = (5**0.5 - 1) / 2  # multiples of the golden section lie evenly in [0, 1), however many there are
 TRAIL = 256  # how many cases of a method before a failure are remembered
 
 
@@ -94,8 +94,13 @@ class Search:
                 self.waiting.clear()
                 self.notify({"lost": f"the search ended early: {error}"})
             self._shrink()
-            self.notify({"judged": self.judged, "census": self.census.record()})
+            self.notify({"judged": self.judged, "census": self.census.record(self._admits)})
         return self.findings()
+
+    def _admits(self, name: str) -> int:
+        """The pairs that the scope of a method admits, in this plan."""
+        scope = next(m.scope for m in self.plan.methods if m.name == name).meet(self.plan.scope)
+        return admitted(scope) if scope and possible(scope) else 0
 
     def prepare(self) -> None:
         """Lay out the cells: a job is a few laws on one op, which judge the same problems; the weighty first."""
@@ -128,11 +133,11 @@ class Search:
         while number == 0 or self.plan.budget is not None:
             number += 1
             for index, cells in enumerate(self.jobs):
-                self._serve(cells, number)
+                self._serve(cells, number, index)
                 self.notify({**self._progress(number, index), **_told(cells)})
             self._shrink()  # not at once: every cell should have its floor before one failure takes seconds
 
-    def _serve(self, cells: list[Cell], number: int) -> None:
+    def _serve(self, cells: list[Cell], number: int, index: int) -> None:
         """Draw for the cell that lacks most examples until all have their share, or nothing helps."""
         self.serving = cells
         for cell in cells:
@@ -144,7 +149,8 @@ class Search:
             target = max(wanting, key=lambda c: c.lacks)
             before = target.own
             count = int(min(BATCH, target.lacks + 4))
-            self._batch(target, wanting, Origin(target.scope, self._seed(target, number, batch), count))
+            place = ((number * len(self.jobs) + index) * STEP + batch * 2**0.5) % 1
+            self._batch(target, wanting, Origin(target.scope, self._seed(target, number, batch), count, place))
             target.idle = 0 if target.own > before else target.idle + 1
             batch += 1
 
@@ -168,7 +174,7 @@ class Search:
                         self._judge(cell, problem, origin)
             return False
 
-        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, Phase.generate), target.job)
+        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, *DRAWING), target.job, wishes=origin.wishes())
 
     def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
         if not cell.wants or (cell.examples >= cell.goal and origin.scope != cell.scope):
@@ -178,6 +184,7 @@ class Search:
             raise _StopError
         if region := self.ledger.avoids(cell.method, cell.law.name, problem):
             cell.avoid(region)
+            self.census.see(cell.method.name, problem, Verdict.REFUSED)
             return
         outcome = self.examine(cell, problem)
         self.allowance.charge(cell, outcome.seconds, self.serving)
@@ -187,10 +194,9 @@ class Search:
     def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
         trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))
         known = self.explained(cell, problem, outcome) if outcome.verdict.bad else ""
-        if outcome.verdict not in (Verdict.REFUSED, Verdict.VACUOUS):
-            self.census.see(cell.method.name, problem)
+        self.census.see(cell.method.name, problem, outcome.verdict)
         if cell.law.name == DEFINITION and outcome.verdict in (Verdict.KEPT, Verdict.BROKEN):
-            cell.hold(problem.dtype, holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers))
+            cell.hold(problem.dtype, self._holding(cell, problem, outcome))
         failure = cell.add(problem, outcome, known, own=origin.scope == cell.scope)
         if failure and known:
             failure.shrunk = True  # its entry has the small line already
@@ -200,6 +206,12 @@ class Search:
             self.notify(_told([cell]))  # shrinking takes seconds, and may never end
         if cell.last not in trail:
             trail.append(cell.last)
+
+    def _holding(self, cell: Cell, problem: Problem, outcome: Outcome) -> Callable[[str], bool]:
+        """Whether the case ends well under a contract; the one that it was judged by is not asked again."""
+        under = holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers)
+        declared = cell.method.contract(problem.spec, problem.op, problem.dtype)
+        return lambda name: not outcome.verdict.bad if name == declared else under(name)
 
     def _shrink(self) -> None:
         while self.waiting and not self.interrupt.pressed:  # who pressed Ctrl-C does not wait for small lines

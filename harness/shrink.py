@@ -8,7 +8,7 @@ from typing import Protocol
 from hypothesis import Phase
 
 from convlaws.cells import Cell, Failure, Origin
-from convlaws.drawing import draw, quiet
+from convlaws.drawing import DRAWING, draw, quiet
 from convlaws.examine import Outcome
 from convlaws.known import Ledger
 from convlaws.problem import Problem
@@ -109,7 +109,8 @@ class Shrinker:
             return seen[problem] is not None
 
         job = f"{cell.job}: shrinking {cell.method.name}"
-        found = draw(origin.scope, fails, origin.seed, quiet(origin.count + 1, Phase.generate, Phase.shrink), job)
+        config = quiet(origin.count + 1, *DRAWING, Phase.shrink)
+        found = draw(origin.scope, fails, origin.seed, config, job, wishes=origin.wishes())
         if found is not None and (outcome := seen[found]):
             failure.problem, failure.outcome, failure.shrunk = found, outcome, True
             self._small.setdefault((cell.method.name, cell.op), []).append(found)

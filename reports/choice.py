@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from convlaws.ranking import LEGEND, amount, behind, error, failed, mebibytes, needs, together
+from convlaws.ranking import LEGEND, amount, behind, error, failed, mebibytes, needs, together, unrest
 from convlaws.reports.plain import one_line, plain
 from convlaws.results import Verdict
 from convlaws.timings import Times, Timing
@@ -46,6 +46,7 @@ class Choice:
     tables: list[Table]
     together: list[list[str]]
     machine: str
+    unrest: str
     legend: str = LEGEND
     heads: tuple[str, ...] = ("median", "x fastest", "spread", "roofline", "GFLOP/s", "MiB", "error/slack")
 
@@ -62,7 +63,7 @@ def choice(times: Times) -> Choice:
         problems.setdefault((t.name, t.problem), []).append(t)
     groups = [sorted(group, key=lambda t: t.seconds or float("inf")) for group in problems.values()]
     all_of_them = [[plain(cell) for cell in row] for row in together(groups)] if len(groups) > 1 else []
-    return Choice([_table(group) for group in groups], all_of_them, _machine(times.machine))
+    return Choice([_table(group) for group in groups], all_of_them, _machine(times.machine), unrest(times.timings))
 
 
 def _table(timings: Sequence[Timing]) -> Table:

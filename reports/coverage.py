@@ -20,8 +20,10 @@ _WORDS = {
     "dtypes": "dtype",
     "layouts": "layout",
     "fills": "fill",
-    "padding_mode": "padding mode",
-    "output_padding": "output padding",
+    "one_tap": "kernel of one tap",
+    "stride_over_kernel": "stride beyond kernel",
+    "padding_over_kernel": "padding beyond kernel",
+    "kernel_over_input": "kernel beyond input",
 }
 
 
@@ -73,6 +75,24 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A method in a ledger: problems drawn, judged, refused, vacuous, crashed (None: not told); pairs of those admitted."""
+
+    method: str
+    counts: list[int | None]
+    share: str
+    missing: int | None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A ledger by method and by value: (axis, value, the same counts)."""
+
+    methods: list[Row]
+    values_: list[tuple[str, str, list[int]]]
+
+
+@dataclass(frozen=True)
 class Sample:
     """Problems: all that were judged (`ledger`), or those that the findings name (see `sample`)."""
 
@@ -81,7 +101,7 @@ class Sample:
     pairs: list[tuple[str, list[str]]]  # a triangle: feature, and the share of value pairs seen with each earlier feature
     names: list[str]
     pairwise: float
-    methods: Sequence[tuple[str, int, str]] = ()  # of a ledger: method, its problems, its share of all pairs
+    ended: Ended | None = None  # of a ledger
 
 
 def sample(findings: Sequence[Finding]) -> Sample | None:
@@ -100,15 +120,20 @@ def laid(
     whole: Mapping[str, list[str]],
     counts: Mapping[str, Counter[str]],
     met: Mapping[tuple[str, str], tuple[int, int]],
-    methods: Sequence[tuple[str, int, str]] = (),
+    ended: Ended | None = None,
 ) -> Sample:
     """The tables of the page: `counts` of each value of each axis, and `met` (pairs seen, all pairs) of each two axes."""
-    axes = [(_WORDS.get(name, plain(name)), _shares(values, counts[name])) for name, values in whole.items()]
+    axes = [(worded(name), _shares(values, counts[name])) for name, values in whole.items()]
     names = list(whole)
-    triangle = [(_WORDS.get(b, plain(b)), [_per_cent(met[a, b]) for a in names[:i]]) for i, b in enumerate(names) if i]
-    every = sum(total for _, total in met.values())
-    heads = [_WORDS.get(n, plain(n)) for n in names[:-1]]
-    return Sample(size, axes, triangle, heads, sum(n for n, _ in met.values()) / every, methods)
+    triangle = [(worded(b), [_per_cent(met[a, b]) for a in names[:i]]) for i, b in enumerate(names) if i]
+    every = sum(total for _, total in met.values()) or 1
+    heads = [worded(n) for n in names[:-1]]
+    return Sample(size, axes, triangle, heads, sum(n for n, _ in met.values()) / every, ended)
+
+
+def worded(name: str) -> str:
+    """An axis in words."""
+    return _WORDS.get(name, plain(name.replace("_", " ")))
 
 
 def _shares(values: list[str], count: Counter[str]) -> list[Share]:
@@ -124,4 +149,4 @@ def _met(whole: dict[str, list[str]], seen: list[dict[str, str]], a: str, b: str
 
 
 def _per_cent(met: tuple[int, int]) -> str:
-    return f"{100 * met[0] // met[1]}"  # rounded down, so that 100 is all of them
+    return f"{100 * met[0] // met[1]}" if met[1] else "–"  # rounded down, so that 100 is all of them

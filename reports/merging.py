@@ -125,7 +125,6 @@ def _tallies(some: list[Finding]) -> dict:
     counts = {name: _summed(getattr(f, name) for f in some) for name in ("vacuous", "refused", "explained", "avoided", "ran")}
     bins = {name: _stacked([getattr(f, name) for f in some]) for name in ("error_histogram", "terms_histogram")}
     holds = _common([f.holds for f in some])
-    holds = _common([f.holds for f in some])
     return {**numbers, **counts, **bins, "holds": holds, "asked": ""}  # a checksum of draws, which are no one sequence now
 
 

@@ -1,6 +1,7 @@
 """How to draw a problem: Hypothesis strategies, for convlaws' own laws and for other people's tests."""
 
+from convlaws.strategies.corners import Corner, corners
 from convlaws.strategies.problems import problems
 from convlaws.strategies.specs import conv_specs
 
-__all__ = ["conv_specs", "problems"]
+__all__ = ["Corner", "conv_specs", "corners", "problems"]

@@ -11,6 +11,7 @@ from convlaws.strategies.menus import Draft, Menu, Raw
 from convlaws.strategies.sizes import spec_of
 
 OPERAND = 2**15  # elements of the largest array: the oracle then takes about a millisecond
+VAST = 2**17  # of the few that cross 2**16
 
 
 class Limits(NamedTuple):
@@ -18,6 +19,7 @@ class Limits(NamedTuple):
 
     macs: int
     matrix: int
+    operand: int = OPERAND
 
     def exceeded(self, spec: ConvSpec) -> str | None:
         """What is too large, in words."""
@@ -26,13 +28,13 @@ class Limits(NamedTuple):
         if self.matrix and matrix_entries(spec) > self.matrix:
             return f"its matrix has {matrix_entries(spec):,} entries at least, over {self.matrix:,}"
         largest = max(map(prod, (spec.x_shape, spec.w_shape, spec.y_shape)))
-        return f"an array has {largest:,} elements at least, over {OPERAND:,}" if largest > OPERAND else None
+        return f"an array has {largest:,} elements at least, over {self.operand:,}" if largest > self.operand else None
 
 
 # cut in this order: what only repeats first, what changes the code path of a method last
 _CUTS = (
     ("beyond", "images", "inward", "outward", "groups"),
-    ("kernel", "dilation", "low", "high", "output_padding", "input_dilation"),
+    ("kernel", "dilation", "low", "high", "extra", "input_dilation"),
     ("stride",),
 )
 

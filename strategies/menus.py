@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from convlaws.scope import Scope
 
-Pick = Callable[[Sequence], Any]
 Menu = dict[str, tuple[int, ...]]
 Raw = dict[str, list[int]]
+
+
+class Pick(Protocol):
+    """Picks an entry of the table of `name`: a feature, a word, or a number on an axis."""
+
+    def __call__(self, name: str, table: Sequence, axis: int = 0) -> Any: ...
 
 
 class Shape(NamedTuple):
@@ -54,23 +59,48 @@ _SMALL: Menu = {
     "dilation": (1, 2, 2, 2, 3, 4),
     "low": (0, 1, 1, 1, 2, 2, 3, 4, 7),
     "high": (0, 0, 1, 1, 2, 3, 5),
-    "output_padding": (0, 1, 1, 2, 3),
+    "extra": (0, 1, 1, 2, 3),
     "input_dilation": (1, 2, 2, 2, 3, 4),
     "crop_low": (0, 1, 1, 1, 2, 3, 4, 5),
     "crop_high": (0, 0, 1, 1, 2, 3, 5),
     "lack": (0, 0, 1, 1, 2, 3),
     "beyond": (0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13),
 }
-_WIDE = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 23, 24, 25, 31, 32, 33, 48, 64, 65)
+_WIDE = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 22, 23, 24, 25, 26, 31, 32, 33, 34, 48, 63, 64, 65)
 # beyond b there are b + 1 results at stride 1
-_LONG = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 14, 15, 16, 18, 22, 23, 24, 30, 31, 32, 46, 47, 62, 63, 64, 127, 512)
+LONG = (
+    *(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18, 22, 23, 24, 30, 31, 32, 46, 47, 62, 63, 64),
+    *(127, 510, 511, 512, 513),
+)
 # each scale is large in one way only: all large at once would be cut down to all middling
 SCALES: dict[str, Menu] = {
     "small": {},
     "channels": {"inward": _WIDE, "outward": _WIDE, "groups": _WIDE[1:], "beyond": (0, 0, 1, 1, 2, 3, 4)},
-    "space": {"beyond": _LONG, "inward": (1, 2, 3, 4), "outward": (1, 2, 3, 4)},
-    "images": {"images": (2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65), "beyond": (0, 0, 1, 1, 2, 3, 4)},
-    "kernel": {"kernel": (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 16, 17), "inward": (1, 1, 2), "outward": (1, 1, 2)},
+    "space": {"beyond": LONG, "inward": (1, 2, 3, 4), "outward": (1, 2, 3, 4)},
+    "images": {"images": (2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 34, 64, 65), "beyond": (0, 0, 1, 1, 2, 3, 4, 15, 32)},
+    "kernel": {
+        "kernel": (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 16, 17, 31, 63, 64, 65, 127, 128, 129),
+        "low": (0, 1, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 16, 17, 18),
+        "beyond": (0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15),
+        "inward": (1, 1, 2),
+        "outward": (1, 1, 2),
+    },
+    "vast": {
+        "images": (2, 3, 1249, 1250, 1251, 1252, 65535, 65536, 65537, 65538),
+        "outward": (1, 2, 3, 65535, 65536, 65537, 65538),
+        "inward": (1, 1, 2),
+        "kernel": (1, 1, 2, 3),
+        "beyond": (0, 0, 1, 1, 2),
+    },
+    "layers": {
+        "inward": _WIDE,
+        "outward": _WIDE,
+        "groups": _WIDE[1:],
+        "beyond": LONG,
+        "kernel": (1, 2, 3, 3, 4, 5, 7),
+        "dilation": (1, 2, 2, 2, 4, 8, 16, 32),
+        "low": (0, 1, 1, 1, 2, 2, 3, 4, 8, 16, 32),
+    },
 }
 
 # which numbers a spec has: the name in a menu, and how many of them
@@ -84,13 +114,15 @@ _COUNTS: dict[str, Callable[[Shape, Kind], int]] = {
     "dilation": lambda shape, kind: shape.ndim * kind.dilated,
     "low": lambda shape, kind: shape.ndim * (kind.padding in ("even", "uneven")),
     "high": lambda shape, kind: shape.ndim * (kind.padding == "uneven"),
-    "output_padding": lambda shape, kind: shape.ndim * kind.output_padding,
+    "extra": lambda shape, kind: shape.ndim * kind.output_padding,
     "beyond": lambda shape, kind: shape.ndim,
     "input_dilation": lambda shape, kind: shape.ndim * kind.input_dilated,
     "crop_low": lambda shape, kind: shape.ndim * (kind.padding == "negative"),
     "crop_high": lambda shape, kind: shape.ndim * (kind.padding == "negative"),
     "lack": lambda shape, kind: shape.ndim * kind.empty,
 }
+
+NUMBERS = frozenset(_COUNTS)
 
 
 def menu(scope: Scope, grouping: str, scale: str) -> Menu:
@@ -113,4 +145,4 @@ def raw_numbers(pick: Pick, draft: Draft) -> Raw:
     axis in 112 of 120 against 115), provided that the words are drawn before: after, it was 101.
     """
     counts = {name: count(draft.shape, draft.kind) for name, count in _COUNTS.items()}
-    return {name: [pick(draft.menu[name]) for _ in range(count)] for name, count in counts.items()}
+    return {name: [pick(name, draft.menu[name], axis) for axis in range(count)] for name, count in counts.items()}

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from convlaws.features import features
+from convlaws.problem import Problem
 from convlaws.spec import ConvSpec
 from convlaws.spec_text import PADDING_WORDS, Sides
 from convlaws.strategies.menus import Draft, Kind, Raw
@@ -52,6 +54,15 @@ def spec_of(draft: Draft, raw: Raw) -> ConvSpec:
         output_padding=tuple(axis.extra for axis in axes) if kind.output_padding else (),
         **above,
     )
+
+
+def beyond_room(spec: ConvSpec) -> list[int]:
+    """By how much each extent of a spec that has results is above the least that its other numbers need."""
+    found = features(Problem(spec=spec))
+    kind = Kind(*(found[name] for name in Kind._fields))
+    extra, none = spec.output_padding or (0,) * spec.ndim, (0,) * spec.ndim
+    columns = (spec.reach, spec.stride, spec.input_dilation, _sides(spec.padding, spec.reach), extra, none, none)
+    return [n - _room(kind, Axis(*axis)) for n, axis in zip(spec.extent, zip(*columns, strict=True), strict=True)]
 
 
 def _axes(draft: Draft, raw: Raw, above: dict[str, tuple[int, ...]]) -> list[Axis]:
@@ -102,7 +113,7 @@ def _crops(raw: Raw) -> Sides:
 
 def _output_padding(raw: Raw, stride: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
     room = [max(s, d) - 1 for s, d in zip(stride, dilation, strict=True)]
-    extra = [min(e, r) for e, r in zip(raw["output_padding"], room, strict=False)]
+    extra = [min(e, r) for e, r in zip(raw["extra"], room, strict=False)]
     if extra and not any(extra):
         axis = max(range(len(room)), key=room.__getitem__)
         extra[axis] = min(1, room[axis])

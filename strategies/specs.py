@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import product
+from random import Random
 
 from hypothesis import strategies as st
 
@@ -13,11 +14,13 @@ from convlaws.features import features
 from convlaws.problem import Problem
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
-from convlaws.strategies.limits import Limits, fitted
+from convlaws.strategies.limits import VAST, Limits, fitted
 from convlaws.strategies.menus import SCALES, Draft, Kind, Pick, Shape, menu, raw_numbers
 from convlaws.strategies.sizes import spec_of
+from convlaws.strategies.wishes import Grant, Wish
 
 MAX_MACS = 100_000
+SEEDS = 1000  # a seed is one number for thousands: drawn elements shrink slowly and read badly
 
 # The first is what a problem shrinks to. Repeated: drawn as often.
 _WEIGHTS: dict[str, dict] = {
@@ -37,7 +40,7 @@ _WEIGHTS: dict[str, dict] = {
     "dtype": {"float32": 1, "float64": 1, "float16": 1, "bfloat16": 1},
     "layout": {"contiguous": 2, "channels_last": 1, "sliced": 1, "expanded": 1},
     "fill": {"integers": 4, "onehot": 2, "sparse": 3, "normal": 2},
-    "scale": {"small": 3, "channels": 3, "space": 3, "images": 1, "kernel": 1},
+    "scale": {"small": 18, "channels": 18, "space": 18, "images": 6, "kernel": 6, "vast": 1, "layers": 3},
 }
 
 
@@ -57,10 +60,10 @@ def _index(count: int) -> st.SearchStrategy[int]:
 
 def picker(draw: st.DrawFn) -> Pick:
     """Picks an entry of a table by drawing its index."""
-    return lambda table: table[draw(_index(len(table)))]
+    return lambda name, table, axis=0: table[draw(_index(len(table)))]
 
 
-def _first(table):
+def _first(name, table, axis=0):
     return table[0]
 
 
@@ -77,15 +80,15 @@ class Tree:
         for row in rows:
             for depth in range(len(fields)):
                 found.setdefault(row[:depth], []).append(row[depth])
-        self._varied = [len(set(values)) > 1 for values in zip(*rows, strict=True)]
+        self._varied = {field: len(set(values)) > 1 for field, values in zip(fields, zip(*rows, strict=True), strict=True)}
         self._options = {prefix: weighted(fields[len(prefix)], values) for prefix, values in found.items()}
 
     def pick(self, pick: Pick) -> tuple:
         """One row."""
         prefix: tuple = ()
-        for varied in self._varied:
+        for field, varied in self._varied.items():
             options = self._options[prefix]
-            prefix = (*prefix, pick(options) if varied else options[0])
+            prefix = (*prefix, pick(field, options) if varied else options[0])
         return prefix
 
 
@@ -98,6 +101,7 @@ class Plan:
 
     def __init__(self, scope: Scope, limits: Limits):
         self.scope, self.limits = scope, limits
+        self._limits = {"vast": limits._replace(operand=VAST)}
         calls = [(op, bias) for op, bias in product(scope.ops, scope.bias) if bias or op != "bgrad"]
         _reject_empty(scope, calls)
         self.biases = weighted("bias", (bias for _, bias in calls))
@@ -111,19 +115,28 @@ class Plan:
         self._shapes = Tree(Shape._fields, kinds)
         trees = {rows: Tree(Kind._fields, rows) for rows in set(kinds.values())}
         self._trees = {shape: trees[rows] for shape, rows in kinds.items()}
+        self.kinds = kinds  # those that each shape can have
 
     def problem(self, pick: Pick, seed: int) -> Problem:
         """One problem. The words come first: a number less for a spec then leaves them as they are."""
         op, bias = self._calls.pick(pick)
-        words = {word: pick(table) for word, table in self._words.items()}
+        words = {word: pick(word, table) for word, table in self._words.items()}
         return Problem(spec=self.spec(pick, bias), op=op, **words, seed=seed)
+
+    def granted(self, wish: Wish, random: Random) -> list[int]:
+        """The choices of a draw that grants `wish` as far as the scope goes, seed first, as `problems` draws them."""
+        pick = Grant(wish, random)
+        seed = random.randrange(SEEDS)
+        self.problem(pick, seed)
+        return [seed, *pick.choices]
 
     def spec(self, pick: Pick, bias: bool) -> ConvSpec:
         """One spec, its choices made by `pick`."""
         shape = Shape(*self._shapes.pick(pick))
         kind = Kind(*self._trees[shape].pick(pick))
-        draft = Draft(shape, kind, bias, self._menus[shape.grouping, pick(self._scales)])
-        return fitted(draft, raw_numbers(pick, draft), self.limits)
+        scale = pick("scale", self._scales)
+        draft = Draft(shape, kind, bias, self._menus[shape.grouping, scale])
+        return fitted(draft, raw_numbers(pick, draft), self._limits.get(scale, self.limits))
 
     # --- which shapes and kinds go together ---------------------------------------
     def _all_shapes(self) -> list[Shape]:
@@ -137,7 +150,7 @@ class Plan:
 
     def _kinds(self) -> dict[Shape, tuple[Kind, ...]]:
         """The kinds that each shape can have; shapes with none are left out."""
-        kinds = [kind for kind in self._all_kinds() if _conflict(kind) is None]
+        kinds = [kind for kind in self._all_kinds() if conflict(kind) is None]
         shapes = self._all_shapes()
         # the least spec grows with each of the shape's features: what the dearest can have, all can
         dearest = tuple(kind for kind in kinds if self._refusal(shapes[0], kind) is None)
@@ -155,7 +168,7 @@ class Plan:
 
     def _reason(self) -> str:
         shape = self._all_shapes()[-1]
-        reasons = [_conflict(kind) or self._refusal(shape, kind) for kind in self._all_kinds()]
+        reasons = [conflict(kind) or self._refusal(shape, kind) for kind in self._all_kinds()]
         return next(reason for reason in reasons if reason)
 
 
@@ -164,7 +177,7 @@ def _least(draft: Draft) -> ConvSpec:
 
 
 @lru_cache(maxsize=4096)
-def _conflict(kind: Kind) -> str | None:
+def conflict(kind: Kind) -> str | None:
     """Why no spec is of this kind, whatever its sizes: the spec's own rule says it."""
     shape = Shape(1, "one", "one")
     try:
@@ -197,7 +210,7 @@ def plan(scope: Scope, max_macs: int) -> Plan:
 @st.composite
 def _specs(draw, plan: Plan) -> ConvSpec:
     pick = picker(draw)
-    return plan.spec(pick, pick(plan.biases))
+    return plan.spec(pick, pick("bias", plan.biases))
 
 
 def conv_specs(scope: Scope | None = None, *, max_macs: int = MAX_MACS) -> st.SearchStrategy[ConvSpec]:

@@ -16,14 +16,15 @@ FOLDERS = {"convlaws": ROOT / "harness", "convlaws.strategies": ROOT / "strategi
 # A room imports from the lines above its own, and from what stands before it in its own line.
 ROOMS = [
     ["errors", "formats", "spec_text", "spec_rules", "spec", "fills", "problem", "layouts"],
-    ["maps", "definition", "specials", "oracle", "magnitudes", "bounds", "contracts", "compare", "evidence"],
+    ["maps", "definition", "specials", "oracle", "magnitudes", "bounds", "contracts", "approx", "compare", "evidence"],
     [
         "features",
+        "axes",
         "scope",
-        "census",
         "home",
         "request",
         "results",
+        "census",
         "catalogue",
         "catalogues",
         "work",
@@ -37,8 +38,8 @@ ROOMS = [
     ]
     + ["differences"],
     ["strategies"],
-    ["methods", "engines", "mutants", "laws", "known", "reproducer_text", "reproducer"],
-    ["sandbox", "remembering", "examine", "cells", "environments", "targets", "timing", "rounds"],
+    ["methods", "engines", "operators", "mutants", "laws", "known", "reproducer_text", "reproducer"],
+    ["sandbox", "remembering", "examine", "cells", "admitted", "environments", "targets", "timing", "rounds"],
     ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
     ["replay", "standing", "recheck", "releases", "console", "ranking", "junit", "reports"],
     ["api", "pytest_plugin", "commands", "cli_options", "cli", "__main__", ""],

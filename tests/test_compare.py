@@ -167,6 +167,8 @@ _ONES = np.ones(10)
         (Claim(*(np.zeros(1),) * 3, scale=np.zeros(1)), None),
         (Claim(_ONES, _ONES - 3, _ONES + 3, scale=_ONES), "the slack is larger than the values"),
         (Claim(_ONES, _ONES - 1, _ONES + 1, scale=_ONES), None),
+        (Claim.same_bits(_ONES, _ONES, "one", "the same"), "both sides are the same"),
+        (Claim.same_bits(_ONES.copy(), _ONES, "one", "another"), None),
     ],
 )
 def test_a_claim_says_why_it_would_be_worth_little(c, reason):

@@ -27,7 +27,7 @@ from convlaws.errors import LineError, UsageError
 from convlaws.machine import Machine
 from convlaws.methods.registry import Method, rows
 from convlaws.problem import Problem
-from convlaws.ranking import LEGEND, refusals, table, together_text
+from convlaws.ranking import LEGEND, refusals, table, together_text, unrest
 from convlaws.reports.page import standalone
 from convlaws.rounds import Course
 from convlaws.targets import resolve
@@ -184,3 +184,5 @@ def _print_end(found: list[list[Timing]], width: int) -> None:
     elif refused := refusals(found, width):
         click.echo(f"not asked\n{refused}\n")
     click.echo(fill(LEGEND, width))
+    if warning := unrest([t for timings in found for t in timings]):
+        click.echo("\n" + fill(warning, width))

@@ -120,7 +120,8 @@ def _packed(result: np.ndarray) -> Answer:
     return (result.view(np.uint16), name) if name == "bfloat16" else (result, name)
 
 
-def _open_row(target: Mapping[str, Any]) -> Compute:
+def open_row(target: Mapping[str, Any]) -> Compute:
+    """(spec, op, arrays) -> array, by a row of the table."""
     row = registry.get(target["row"])
     code = attribute(row.address)
     if isinstance(code, type):
@@ -137,4 +138,4 @@ def attribute(address: str) -> Any:
     return found
 
 
-_OPENERS: dict[str, Callable[[Mapping[str, Any]], Compute]] = {"row": _open_row, "function": user.opened}
+_OPENERS: dict[str, Callable[[Mapping[str, Any]], Compute]] = {"row": open_row, "function": user.opened}

@@ -119,6 +119,7 @@ class Ledger:
     """The known findings of a run."""
 
     entries: list[Known] = field(default_factory=list)
+    _avoiding: dict[tuple[str, str, str], list[Known]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def explains(self, method: Method, law: str, problem: Problem, holds: Callable[[str], bool], signature: str = "") -> str:
         """The id of the entry that explains a failure, or ''; `holds(contract)` judges the case again under another."""
@@ -128,7 +129,10 @@ class Ledger:
 
     def avoids(self, method: Method, law: str, problem: Problem) -> str:
         """The id of the entry in whose region nothing is drawn, or ''."""
-        marked = (k for k in self.entries if k.avoid and _about(k, method, law))
+        cell = (method.name, method.known_as, law)
+        if cell not in self._avoiding:  # it is asked before each case
+            self._avoiding[cell] = [k for k in self.entries if k.avoid and _about(k, method, law)]
+        marked = self._avoiding[cell]
         return next((k.id for k in marked if problem not in k.problems and k.covers(problem)), "")
 
     def check_names(self, methods: Iterable[str], laws: Iterable[str]) -> None:

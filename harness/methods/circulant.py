@@ -60,6 +60,7 @@ def _selected(g: Geometry, of: str) -> Array:
 
 def _matrix(g: Geometry, w: Array) -> Array:
     """(G, K/G prod(narrow), C/G prod(wide)): the valid rows of M(w)', which correlates."""
+    dense.affordable_of(g, w.dtype)
     outputs, inputs, size = g.rows // g.groups, g.columns // g.groups, prod(g.wide)
     columns = stretched(g, w, g.dilation).reshape(g.groups, outputs, inputs, size)
     rows = columns.take(_selected(g, "windows"), axis=-1).swapaxes(2, 3)

@@ -10,13 +10,46 @@ from math import prod
 
 import numpy as np
 
+from convlaws.errors import Refusal
 from convlaws.fills import FILLS
 from convlaws.methods.frame import Array, Geometry
 from convlaws.methods.places import places
 
 # a dense product multiplies every input, most of them by zero: an Inf or NaN would reach every result
 FILLS_OF_NUMBERS = tuple(fill for fill in FILLS if fill != "special")
+MEMORY = 1 << 30  # bytes that a dense matrix may take, unless its user says otherwise
 ENTRIES = 300_000  # 2.4 MB of float64: built and multiplied in 0.1 to 2.6 ms (measured 2026-11 on one core)
+
+
+def affordable(rows: int, columns: int, dtype: np.dtype, most: int = MEMORY, groups: int = 1) -> None:
+    """Refuse a dense matrix before any of it is allocated.
+
+    Raises:
+        Refusal: it needs more than `most` bytes; the sentence says how many.
+    """
+    needed = groups * rows * columns * np.dtype(dtype).itemsize
+    if needed > most:
+        each = f"{groups} times " if groups > 1 else ""
+        size = f"{each}{rows:,} x {columns:,} of {np.dtype(dtype).name}"
+        raise Refusal(f"the dense matrix, {size}, would need {in_bytes(needed)}, {in_bytes(most)} are allowed")
+
+
+def in_bytes(count: int) -> str:
+    """A number of bytes in words.
+
+    >>> in_bytes(12_400_000_000), in_bytes(999)
+    ('12.4 GB', '999 bytes')
+    """
+    for unit, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.3g} {name}"
+    return f"{count} bytes"
+
+
+def affordable_of(g: Geometry, dtype: np.dtype) -> None:
+    """The same for the matrices of a geometry's groups."""
+    rows, columns = g.rows // g.groups * prod(g.narrow), g.columns // g.groups * prod(g.wide)
+    affordable(rows, columns, dtype, groups=g.groups)
 
 
 def _columns(g: Geometry, a: Array) -> Array:
@@ -40,6 +73,7 @@ def transposed_times(g: Geometry, T: Array, narrow: Array) -> Array:
 
 def outer(g: Geometry, wide: Array, narrow: Array) -> Array:
     """The gradient of <narrow, T wide> in T: the outer product of both sides, summed over the images."""
+    affordable_of(g, wide.dtype)
     return _columns(g, narrow) @ _columns(g, wide).transpose(0, 2, 1)
 
 

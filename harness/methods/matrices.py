@@ -7,21 +7,24 @@ padding mode, cropping, dilation of kernel and input, groups, transposed, any nu
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convlaws.errors import Refusal, UsageError
+from convlaws.errors import UsageError
+from convlaws.methods.dense import MEMORY, affordable
 from convlaws.methods.frame import Array
+from convlaws.methods.places import frozen
 from convlaws.methods.reads import Read, runs
 from convlaws.spec import ConvSpec
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-CHUNK = 1 << 15  # entries copied at once: what they are copied from stays in the cache
+BLOCK = 1 << 10  # entries that take as long to copy as to ask NumPy for it
+LONG = 1 << 14  # entries of one output channel from which on a channel after the other is quicker than all at once
 
 
 def sides(spec: ConvSpec) -> tuple[int, int]:
@@ -72,6 +75,17 @@ def sparse_matrix(spec: ConvSpec, w: Array) -> csr_array:
     return matrix
 
 
+def dense_matrix(spec: ConvSpec, w: Array, most: int = MEMORY) -> Array:
+    """The same matrix with all its zeros: of Toeplitz blocks, where stride and padding let it be so.
+
+    Raises:
+        Refusal: it needs more than `most` bytes; nothing has been allocated then.
+        UsageError: w has not the shape that the spec says.
+    """
+    affordable(*sides(spec), np.asarray(w).dtype, most)
+    return sparse_matrix(spec, w).toarray()
+
+
 class _Layout:
     """Where the entries of a spec's matrix go: the rows of one output channel, which are alike for all."""
 
@@ -79,20 +93,25 @@ class _Layout:
         self.shape = sides(spec)
         self.channels, self.rows = spec.in_channels // spec.groups, spec.out_channels
         self.extent, self.runs = spec.extent, [runs(spec, axis) for axis in range(spec.ndim)]
-        self.sizes = [sum(run.count * sum(len(r.elements) for r in run.reads) for run in axis) for axis in self.runs]
+        self.sizes = [sum(run.times * sum(len(r.elements) for r in run.reads) for run in axis) for axis in self.runs]
         self.total = self.channels * prod(self.sizes)
         self.entries = self.total * spec.out_channels
         self.index = np.int32 if max(self.entries, *self.shape) < 2**31 else np.int64
 
-    def starts(self) -> Array:
-        """The first entry of each row, and behind it their number."""
+    @cached_property
+    def ends(self) -> Array:
+        """The entries up to the end of each row of one output channel."""
         counts = np.full(1, self.channels, self.index)
         for axis in self.runs:
-            each = [np.tile([len(r.elements) for r in run.reads], run.count) for run in axis]
+            each = [np.tile([len(r.elements) for r in run.reads], run.times) for run in axis]
             counts = np.multiply.outer(counts, np.concatenate([*each, []]).astype(self.index)).ravel()
-        found = np.zeros(self.rows * len(counts) + 1, self.index)
+        return frozen(np.cumsum(counts, dtype=self.index))
+
+    def starts(self) -> Array:
+        """The first entry of each row, and behind it their number."""
+        found = np.zeros(self.rows * len(self.ends) + 1, self.index)
         first = np.arange(self.rows, dtype=self.index)[:, None] * self.total
-        np.add(first, np.cumsum(counts, dtype=self.index), out=found[1:].reshape(self.rows, -1))
+        np.add(first, self.ends, out=found[1:].reshape(self.rows, -1))
         return found
 
     def write(self, data: Array, indices: Array, values: Array) -> None:
@@ -113,9 +132,9 @@ class _Layout:
             for read in run.reads:
                 reached = (columns[:, None] + (read.elements * size).astype(self.index)).ravel()
                 at = self._axis(data, indices, axis + 1, at, _read_by(values, read, axis + 2), reached)
-            _repeat(data, start, at - start, run.count, 0)
-            _repeat(indices, start, at - start, run.count, run.step * size)
-            at = start + (at - start) * run.count
+            _repeat(data, start, at - start, run.times, 0)
+            _repeat(indices, start, at - start, run.times, run.step * size)
+            at = start + (at - start) * run.times
         return at
 
 
@@ -136,12 +155,18 @@ def _read_by(values: Array, read: Read, axis: int) -> Array:
 def _repeat(out: Array, start: int, size: int, count: int, step: int) -> None:
     """Behind the `size` entries from `start` on, write them again until they stand `count` times, each `step` more."""
     done, total = size, size * count
-    most = max(CHUNK * out.shape[-1] // max(out.size * size, 1), 1) * size
-    while done < total:  # what stands there is doubled, as long as that stays in the cache
-        part = min(done, total - done, most)
-        source, target = out[..., start : start + part], out[..., start + done : start + done + part]
+    if out.ndim > 1 and total > LONG:
+        for row in out:
+            _repeat(row, start, size, count, step)
+        return
+    while done < total:
+        # short ones are doubled; a block that is worth a call of NumPy is copied to all its places in one
+        block = min(done, total - done)
+        times = (total - done) // block if block >= BLOCK else 1
+        source = out[..., None, start : start + block]
+        target = out[..., start + done : start + done + times * block].reshape(*out.shape[:-1], times, block)
         if step:
-            np.add(source, done // size * step, out=target)
+            np.add(source, (done + block * np.arange(times, dtype=out.dtype)[:, None]) // size * step, out=target)
         else:
             target[...] = source
-        done += part
+        done += times * block

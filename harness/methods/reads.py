@@ -28,10 +28,10 @@ class Read(NamedTuple):
 
 
 class Run(NamedTuple):
-    """`count` times the same reads, each time `step` elements further."""
+    """`times` the same reads, each time `step` elements further."""
 
     reads: tuple[Read, ...]
-    count: int
+    times: int
     step: int
 
 
@@ -96,7 +96,7 @@ def _read(row: Array) -> Read:
 def runs(spec: ConvSpec, axis: int) -> list[Run]:
     """The reads of all positions of `axis`, in order.
 
-    >>> [run.count for run in runs(ConvSpec.parse("n1c1k1_x9_r3_p1"), 0)]
+    >>> [run.times for run in runs(ConvSpec.parse("n1c1k1_x9_r3_p1"), 0)]
     [1, 7, 1]
     """
     inner = _inner(spec, axis)

@@ -45,6 +45,7 @@ def _line(g: Geometry, kernel: Array) -> Array:
 
 def _planes(g: Geometry):
     """(output channel, input channel, input channel in its group) of every kernel plane."""
+    dense.affordable(prod(g.narrow), prod(g.wide), np.dtype(float))
     size = g.columns // g.groups
     return [(k, k * g.groups // g.rows * size + c, c) for k in range(g.rows) for c in range(size)]
 
@@ -90,6 +91,7 @@ def _labels(g: Geometry) -> Array:
 
 def _whole(g: Geometry, w: Array) -> Array:
     """(G, K/G prod(narrow), C/G prod(wide)): the blocks of all channels side by side."""
+    dense.affordable_of(g, w.dtype)
     parts = kernels(g, w)
     padded = np.zeros((*parts.shape[:-1], parts.shape[-1] + 1), w.dtype)
     padded[..., 1:] = parts
@@ -114,6 +116,7 @@ class Toeplitz:
 
 def kernel_matrix(g: Geometry, w: Array) -> Array:
     """(G, K/G prod(narrow), C/G prod(wide)): row by row the kernel, padded to the image and flattened."""
+    dense.affordable_of(g, w.dtype)
     outputs, inputs = g.rows // g.groups, g.columns // g.groups
     parts = w.reshape(g.groups, outputs, inputs, *g.kernel)
     matrix = np.zeros((g.groups, outputs, prod(g.narrow), inputs, *g.wide), w.dtype)

@@ -15,6 +15,7 @@ from convlaws.scope import WHOLE, Scope
 
 def scatter_matrix(g: Geometry, w: Array) -> Array:
     """(G, C/G prod(wide), K/G prod(narrow)): column by column the window that one element scatters to."""
+    dense.affordable_of(g, w.dtype)
     at = places(g)
     outputs, inputs = g.rows // g.groups, g.columns // g.groups
     matrix = np.zeros((g.groups, inputs, prod(g.wide), outputs, len(at)), w.dtype)

@@ -1,5 +1,47 @@
-"""Methods that are wrong on purpose, each in one way: they prove that the laws can fail."""
+"""Methods that are wrong on purpose, each in one way: they prove that the laws can fail.
 
-from convlaws.mutants import behaviour, beyond, healthy, indexing, numerics
+A package that adds laws uses them to show that its laws see something:
 
-__all__ = ["behaviour", "beyond", "healthy", "indexing", "numerics"]
+>>> from convlaws.mutants import mistakes
+>>> [m.name for m in mistakes() if m.needs == ("circular", "strided")]
+[]
+"""
+
+from convlaws.mutants import (
+    axes,
+    behaviour,
+    beyond,
+    gradients,
+    groups,
+    healthy,
+    indexing,
+    numerics,
+    padding,
+    tails,
+    thresholds,
+    transposed,
+)
+from convlaws.mutants.registry import DEFECTS, Mistake, mistakes, mutant, right
+from convlaws.mutants.triggers import TRIGGERS, Trigger
+
+__all__ = [
+    "DEFECTS",
+    "TRIGGERS",
+    "Mistake",
+    "Trigger",
+    "axes",
+    "behaviour",
+    "beyond",
+    "gradients",
+    "groups",
+    "healthy",
+    "indexing",
+    "mistakes",
+    "mutant",
+    "numerics",
+    "padding",
+    "right",
+    "tails",
+    "thresholds",
+    "transposed",
+]

@@ -14,19 +14,19 @@ from convlaws.mutants.registry import mutant, right
 _STATE: dict[str, object] = {}
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def broadcastable_shape(spec, op, a):
     """Drops the axes of size one."""
     return np.squeeze(right(spec, op, a))
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def wrong_dtype(spec, op, a):
     """Returns float64 whatever came in."""
     return right(spec, op, a).astype(np.float64)
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def unwritten_edge(spec, op, a):
     """Leaves the last row of strided results unwritten."""
     y = right(spec, op, a)
@@ -35,7 +35,7 @@ def unwritten_edge(spec, op, a):
     return y
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def writes_into_the_input(spec, op, a):
     """Rectifies its input in place after use."""
     y = right(spec, op, a)
@@ -43,7 +43,7 @@ def writes_into_the_input(spec, op, a):
     return y
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def reads_before_the_input(spec, op, a):
     """Adds zero times the element before the input."""
     x = a["x"]
@@ -56,7 +56,7 @@ def reads_before_the_input(spec, op, a):
         return right(spec, op, a) + outside * x.dtype.type(0)
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def layout_misread(spec, op, a):
     """Takes channels_last memory for contiguous."""
     x = a["x"]
@@ -66,7 +66,7 @@ def layout_misread(spec, op, a):
     return right(spec, op, {**a, "x": np.ascontiguousarray(x.transpose(order)).reshape(x.shape)})
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def returns_its_buffer(spec, op, a):
     """Returns the same buffer for each call of a size."""
     y = right(spec, op, a)
@@ -75,7 +75,7 @@ def returns_its_buffer(spec, op, a):
     return buffer
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def stale_cache(spec, op, a):
     """Caches the weights by shape."""
     key = f"cache {a['w'].shape} {a['w'].dtype}"
@@ -83,7 +83,7 @@ def stale_cache(spec, op, a):
     return right(spec, op, {**a, "w": w})
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def random_last_bit(spec, op, a):
     """Adds its channels in an order that differs from call to call."""
     _STATE["calls"] = int(_STATE.get("calls", 0)) + 1
@@ -91,7 +91,7 @@ def random_last_bit(spec, op, a):
     return np.nextafter(y, np.inf).astype(y.dtype) if _STATE["calls"] % 2 and y.dtype.itemsize > 2 else y
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def raises_on_a_large_stride(spec, op, a):
     """Raises where the stride is larger than the kernel."""
     if any(s > r for s, r in zip(spec.stride, spec.kernel, strict=True)):
@@ -99,7 +99,7 @@ def raises_on_a_large_stride(spec, op, a):
     return right(spec, op, a)
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def refuses_depthwise(spec, op, a):
     """Exits where every channel is a group of its own."""
     if spec.groups == spec.in_channels > 1:
@@ -107,7 +107,7 @@ def refuses_depthwise(spec, op, a):
     return right(spec, op, a)
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def crashes_on_dilation(spec, op, a):
     """Reads address zero for dilated kernels."""
     if max(spec.dilation) > 1:
@@ -115,7 +115,7 @@ def crashes_on_dilation(spec, op, a):
     return right(spec, op, a)
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def aborts_on_empty_batch(spec, op, a):
     """Aborts when there is no image."""
     if spec.batch == 0:
@@ -123,7 +123,7 @@ def aborts_on_empty_batch(spec, op, a):
     return right(spec, op, a)
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def hangs_on_many_groups(spec, op, a):
     """Never ends for three or more groups."""
     while spec.groups > 2:
@@ -131,7 +131,7 @@ def hangs_on_many_groups(spec, op, a):
     return right(spec, op, a)
 
 
-@mutant("fprop")
+@mutant("fprop", defect="contract", thread="?")
 def chatters(spec, op, a):
     """Prints, also to the raw descriptor: wrong in nothing, and must not be found."""
     print("conv2d: using algorithm 7")

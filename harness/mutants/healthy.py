@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from convlaws.mutants.registry import mutant, right
+from convlaws.mutants.registry import healthy, right
 
 
 def _channels(spec, a, keep):
@@ -44,7 +44,7 @@ def _sums_columns(spec, op):
     return op == ("dgrad" if spec.transposed else "fprop")
 
 
-@mutant(kind="healthy")
+@healthy()
 def split_channels(spec, op, a):
     """Sums two halves of the input channels apart."""
     if not _sums_columns(spec, op):
@@ -53,7 +53,7 @@ def split_channels(spec, op, a):
     return _split(spec, op, a, [slice(0, half), slice(half, None)])
 
 
-@mutant(kind="healthy")
+@healthy()
 def channel_by_channel_backwards(spec, op, a):
     """Sums the input channels one by one, the last first."""
     if not _sums_columns(spec, op):
@@ -62,7 +62,7 @@ def channel_by_channel_backwards(spec, op, a):
     return _split(spec, op, a, [slice(c, c + 1) for c in reversed(columns)])
 
 
-@mutant(kind="healthy")
+@healthy()
 def double_accumulation(spec, op, a):
     """Accumulates float32 and narrower in float64 and rounds once."""
     dtype = next(iter(a.values())).dtype
@@ -72,7 +72,7 @@ def double_accumulation(spec, op, a):
         return right(spec, op, {r: v.astype(np.float64) for r, v in a.items()}).astype(dtype)
 
 
-@mutant(kind="healthy")
+@healthy()
 def image_by_image(spec, op, a):
     """Computes one image after the other; the weight gradient adds them up backwards."""
     if not spec.batch or op == "bgrad":
@@ -86,7 +86,7 @@ def image_by_image(spec, op, a):
         return whole.astype(dtype)
 
 
-@mutant(kind="healthy")
+@healthy()
 def reversed_axes(spec, op, a):
     """Computes the mirror image with the mirrored kernel, so that taps are added from the end."""
     if spec.transposed or spec.padding_mode != "zeros" or op != "fprop":

@@ -1,4 +1,4 @@
-"""Mutants that read or write the wrong element."""
+"""Mutants that read or write the wrong element, in ways that need little: one for each kind of mistake."""
 
 from __future__ import annotations
 
@@ -7,41 +7,44 @@ from dataclasses import replace
 import numpy as np
 
 from convlaws.mutants.registry import mutant, right
+from convlaws.mutants.spoiling import PLAIN, as_if, tail, without
 
 
-@mutant("fprop")
+def _taps(spec) -> tuple[int, ...]:
+    return tuple(range(2, 2 + spec.ndim))
+
+
+@mutant("fprop", defect="indexing", needs=("taps",), thread="FluxML/NNlib.jl#208")
 def flipped_kernel(spec, op, a):
     """Computes the true (flipped) convolution."""
-    taps = tuple(range(2, 2 + spec.ndim))
-    return right(spec, op, {**a, "w": np.flip(a["w"], taps)})
+    return right(spec, op, {**a, "w": np.flip(a["w"], _taps(spec))})
 
 
-@mutant()
+@mutant("fprop", "dgrad", "wgrad", defect="indexing", needs=("taps",), thread="astrorama/SourceXtractorPlusPlus#72")
 def flipped_everywhere(spec, op, a):
     """A consistently flipped convolution: forward and gradients agree with each other, not with the definition."""
-    taps = tuple(range(2, 2 + spec.ndim))
     if "w" in a:
-        a["w"] = np.flip(a["w"], taps)
+        a["w"] = np.flip(a["w"], _taps(spec))
     result = right(spec, op, a)
-    return np.flip(result, taps) if op == "wgrad" else result
+    return np.flip(result, _taps(spec)) if op == "wgrad" else result
 
 
-@mutant("fprop", "dgrad", "wgrad")
+@mutant("fprop", "dgrad", "wgrad", defect="indexing", needs=("uneven-padding",), thread="PaddlePaddle/Paddle#26921")
 def swapped_padding(spec, op, a):
     """Puts the low padding high and the high one low."""
     sides = tuple((high, low) for low, high in spec.sides)
     return right(replace(spec, padding=sides), op, a)
 
 
-@mutant("fprop", "dgrad")
+@mutant("fprop", "dgrad", defect="indexing", needs=("dilated", "taps"), thread="tensorflow/tensorflow#18454")
 def forgotten_dilation(spec, op, a):
     """Reads neighbouring elements where the kernel has holes."""
     w = np.zeros((*a["w"].shape[:2], *spec.reach), a["w"].dtype)
     w[(..., *map(slice, spec.kernel))] = a["w"]
-    return right(replace(spec, kernel=spec.reach, dilation=(1,) * spec.ndim), op, {**a, "w": w})
+    return as_if(spec, op, {**a, "w": w}, kernel=spec.reach, dilation=(1,) * spec.ndim)
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", needs=("grouped",), thread="BVLC/caffe#4134")
 def first_group_twice(spec, op, a):
     """Computes the last group with the first group's weights."""
     size = a["w"].shape[0] // spec.groups
@@ -50,102 +53,80 @@ def first_group_twice(spec, op, a):
     return right(spec, op, {**a, "w": w})
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", needs=("channel-tail-4",), thread="bhuman/CompiledNN#16")
 def lost_channel_tail(spec, op, a):
-    """Forgets the last input channel when there is one more than a multiple of four."""
-    axis = 0 if spec.batch is None else 1
-    x = a["x"].copy()
-    if x.shape[axis] % 4 == 1 and x.shape[axis] > 1:
-        np.moveaxis(x, axis, 0)[-1] = 0
-    return right(spec, op, {**a, "x": x})
+    """Forgets the input channels of a group past a multiple of four."""
+    left = tail(spec.in_channels, 4, spec.groups)
+    return right(spec, op, {**a, "x": without(a["x"], -spec.ndim - 1, left)})
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", needs=("strided", "odd-results"), thread="opencv/opencv#23151")
 def lost_width_tail(spec, op, a):
-    """Leaves the last column of odd outputs of stride two at zero."""
-    y = right(spec, op, a)
-    if spec.stride[-1] == 2 and y.shape[-1] % 2:
-        y[..., -1] = 0
-    return y
+    """Leaves the last column of strided results at zero where their number is odd."""
+    return without(right(spec, op, a), -1, slice(-1, None))
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", needs=("unequal-stride",), thread="deepjavalibrary/djl#384")
 def square_stride(spec, op, a):
-    """Takes the first axis' stride for every axis, and fills up with the last column."""
-    square = replace(spec, stride=(spec.stride[0],) * spec.ndim, output_padding=(0,) * spec.ndim)
-    y = right(square, op, a)
-    room = [(0, max(0, n - m)) for n, m in zip(spec.y_shape, y.shape, strict=True)]
-    return np.pad(y, room)[tuple(map(slice, spec.y_shape))]
+    """Takes the first axis' stride for every axis, and fills up with zeros."""
+    return as_if(spec, op, a, stride=(spec.stride[0],) * spec.ndim, output_padding=(0,) * spec.ndim)
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", needs=("same", "even-kernel"), thread="openvinotoolkit/openvino#32854")
 def same_pads_low(spec, op, a):
     """Puts the odd element of 'same' padding low."""
-    if spec.padding != "same":
-        return right(spec, op, a)
     return right(replace(spec, padding=tuple((high, low) for low, high in spec.sides)), op, a)
 
 
-@mutant("fprop", "dgrad", "wgrad")
+@mutant("fprop", "dgrad", "wgrad", scope=PLAIN, defect="indexing", needs=("reflect", "padded"), thread="odlgroup/odl#645")
 def reflect_repeats_the_edge(spec, op, a):
     """Reflects about the border of the first element, not about its middle."""
-    if spec.padding_mode != "reflect":
-        return right(spec, op, a)
-    axes = range(-spec.ndim, 0)
     if op != "fprop":
         return right(replace(spec, padding_mode="replicate"), op, a)
     x = np.pad(a["x"], [(0, 0)] * (a["x"].ndim - spec.ndim) + list(spec.sides), mode="symmetric")
-    extent = tuple(x.shape[axis] for axis in axes)
+    extent = x.shape[-spec.ndim :]
     return right(replace(spec, extent=extent, padding="valid", padding_mode="zeros"), op, {**a, "x": x})
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", needs=("images",), thread="Pegessi/conv2d_direct#1")
 def second_image_is_the_first(spec, op, a):
     """Has a batch stride of zero."""
-    if spec.batch is None:
-        return right(spec, op, a)
     return right(spec, op, {**a, "x": np.broadcast_to(a["x"][:1], a["x"].shape)})
 
 
-@mutant("fprop")
+@mutant("fprop", scope=PLAIN, defect="indexing", needs=("pointwise", "strided"), thread="tensorflow/tensorflow#889")
 def pointwise_ignores_stride(spec, op, a):
     """Its fast path for 1x1 kernels takes the first elements instead of every s-th."""
-    y = right(spec, op, a)
-    if set(spec.kernel) != {1} or spec.transposed or any(map(any, spec.sides)):
-        return y
-    x = a["x"][(..., *map(slice, spec.output))]
-    return right(replace(spec, stride=(1,) * spec.ndim, extent=spec.output), op, {**a, "x": x})
+    return as_if(spec, op, a, stride=(1,) * spec.ndim)
 
 
-@mutant("fprop")
+@mutant("fprop", defect="indexing", needs=("output-padding",), thread="tinygrad/tinygrad#875")
 def output_padding_shifts(spec, op, a):
     """Puts the output padding before the output instead of after it."""
     y = right(spec, op, a)
     return np.roll(y, spec.output_padding, tuple(range(-spec.ndim, 0)))
 
 
-@mutant("dgrad")
+@mutant("dgrad", defect="indexing", needs=("taps",), thread="Theano/Theano#5170")
 def dgrad_unflipped(spec, op, a):
     """The input gradient convolves with the kernel as it is."""
-    return right(spec, op, {**a, "w": np.flip(a["w"], tuple(range(2, 2 + spec.ndim)))})
+    return right(spec, op, {**a, "w": np.flip(a["w"], _taps(spec))})
 
 
-@mutant("wgrad")
+@mutant("wgrad", defect="indexing", needs=("images",), thread="LBANN/lbann#1022")
 def wgrad_of_the_first_image(spec, op, a):
     """The weight gradient forgets all images but the first."""
-    gy = a["gy"].copy()
-    if spec.batch is not None:
-        gy[1:] = 0
-    return right(spec, op, {**a, "gy": gy})
+    return right(spec, op, {**a, "gy": without(a["gy"], 0, slice(1, None))})
 
 
-@mutant("wgrad")
+@mutant("wgrad", defect="indexing", needs=("several-channels",), thread="apache/tvm#4122")
 def wgrad_swaps_channels(spec, op, a):
     """The weight gradient has the input channels of a group in reverse."""
-    return right(spec, op, a)[:, ::-1].copy()
+    axis = 0 if spec.transposed else 1
+    return np.flip(right(spec, op, a), axis).copy()
 
 
-@mutant("bgrad")
+@mutant("bgrad", defect="indexing", needs=("images",), thread="kvfrans/notes#5")
 def bgrad_is_the_mean(spec, op, a):
     """The bias gradient is divided by the batch."""
-    return (right(spec, op, a) / max(spec.images, 1)).astype(a["gy"].dtype)
+    return (right(spec, op, a) / spec.images).astype(a["gy"].dtype)

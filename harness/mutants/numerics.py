@@ -19,19 +19,19 @@ def _tf32(v):
     return ((bits + 0x1000) & 0xFFFFE000).view(np.float32).astype(v.dtype)
 
 
-@mutant()
+@mutant(defect="precision", thread="?")
 def tf32_operands(spec, op, a):
     """Rounds float32 operands to TF32 first."""
     return right(spec, op, {r: _tf32(v) if v.dtype == np.float32 else v for r, v in a.items()})
 
 
-@mutant()
+@mutant(defect="precision", thread="?")
 def bf16_operands(spec, op, a):
     """Rounds the operands to bfloat16 first."""
     return right(spec, op, _through(FORMATS["bfloat16"].dtype, a))
 
 
-@mutant("fprop")
+@mutant("fprop", defect="precision", thread="?")
 def bias_in_half(spec, op, a):
     """Rounds the bias to float16 first."""
     with np.errstate(all="ignore"):
@@ -39,7 +39,7 @@ def bias_in_half(spec, op, a):
     return right(spec, op, {**a, **b})
 
 
-@mutant("fprop")
+@mutant("fprop", defect="precision", thread="?")
 def half_accumulation(spec, op, a):
     """Adds the input channels up in float16."""
     if spec.transposed or a["x"].dtype == np.float64:
@@ -55,7 +55,7 @@ def half_accumulation(spec, op, a):
     return total.astype(a["x"].dtype)
 
 
-@mutant()
+@mutant(defect="precision", thread="?")
 def double_in_single(spec, op, a):
     """Computes float64 in float32."""
     if next(iter(a.values())).dtype != np.float64:
@@ -64,7 +64,7 @@ def double_in_single(spec, op, a):
         return right(spec, op, {r: v.astype(np.float32) for r, v in a.items()}).astype(np.float64)
 
 
-@mutant()
+@mutant(defect="precision", thread="?")
 def truncated(spec, op, a):
     """Truncates the half types instead of rounding to nearest."""
     dtype = next(iter(a.values())).dtype
@@ -78,7 +78,7 @@ def truncated(spec, op, a):
     return np.where(np.isfinite(wide), lower, near)
 
 
-@mutant()
+@mutant(defect="precision", thread="?")
 def flush_to_zero(spec, op, a):
     """Flushes subnormal results to zero."""
     y = right(spec, op, a)
@@ -86,20 +86,20 @@ def flush_to_zero(spec, op, a):
     return np.where(np.abs(y.astype(np.float64)) < float(least), y.dtype.type(0), y)
 
 
-@mutant("fprop")
+@mutant("fprop", defect="precision", thread="?")
 def absolute_epsilon(spec, op, a):
     """Takes results under 1e-6 for zero."""
     y = right(spec, op, a)
     return np.where(np.abs(y.astype(np.float64)) < 1e-6, y.dtype.type(0), y)
 
 
-@mutant("fprop", "dgrad", "wgrad")
+@mutant("fprop", "dgrad", "wgrad", defect="precision", thread="?")
 def nan_swallowed(spec, op, a):
     """Treats NaN as zero."""
     return right(spec, op, {r: np.where(np.isnan(v), v.dtype.type(0), v) for r, v in a.items()})
 
 
-@mutant()
+@mutant(defect="precision", thread="?")
 def saturates(spec, op, a):
     """Clips infinite results to the largest number."""
     y = right(spec, op, a)
@@ -108,7 +108,7 @@ def saturates(spec, op, a):
         return np.where(np.isinf(y.astype(np.float64)), np.copysign(most, y.astype(np.float64)).astype(y.dtype), y)
 
 
-@mutant("fprop")
+@mutant("fprop", defect="precision", thread="?")
 def clips_at_a_thousand(spec, op, a):
     """Clips results at 1000: linear only for small data."""
     return np.clip(right(spec, op, a).astype(np.float64), -1000, 1000).astype(a["x"].dtype)

@@ -1,8 +1,9 @@
-"""How a mutant becomes a row: a function (spec, op, arrays) that starts from the right answer."""
+"""How a mistake becomes a row: a function (spec, op, arrays) that starts from the right answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,52 @@ import numpy as np
 from convlaws.methods.frame import run
 from convlaws.methods.registry import Method, always, register
 from convlaws.methods.unfold import Im2col
+from convlaws.mutants.triggers import TRIGGERS
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
 Wrong = Callable[[ConvSpec, str, Arrays, Mapping[str, Any]], Any]
 SMALL = Scope(macs=50_000)
+DEFECTS = ("indexing", "precision", "special values", "memory", "contract", "process", "threshold")
+EASY, MEDIUM = 2, 4  # the largest weight that is called so
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """What a mutant does wrong, and when.
+
+    `ops` are those that it gets wrong, `needs` the triggers (words of TRIGGERS) that must all hold; `thread` is a
+    public report of such a bug ("owner/repo#number" or an address), `defect` one of DEFECTS. `like` names the
+    mutant of which this one is a clone: the two count once.
+    """
+
+    name: str
+    says: str
+    ops: tuple[str, ...]
+    defect: str
+    needs: tuple[str, ...]
+    thread: str
+    like: str = ""
+
+    @property
+    def weight(self) -> int:
+        """The sum of its triggers' weights; one more if only a gradient is wrong."""
+        gradient = bool(self.ops) and "fprop" not in self.ops
+        return sum(TRIGGERS[word].weight for word in self.needs) + gradient
+
+    @property
+    def difficulty(self) -> str:
+        """Easy, medium or hard to find, by its weight alone: nothing was searched to say so."""
+        return "easy" if self.weight <= EASY else "medium" if self.weight <= MEDIUM else "hard"
+
+
+_MISTAKES: dict[str, Mistake] = {}
+
+
+def mistakes() -> list[Mistake]:
+    """All mistakes, in the order of their registration."""
+    return list(_MISTAKES.values())
 
 
 def right(spec: ConvSpec, op: str, arrays: Arrays) -> np.ndarray:
@@ -23,28 +64,50 @@ def right(spec: ConvSpec, op: str, arrays: Arrays) -> np.ndarray:
     return run(Im2col, spec, op, dict(arrays))
 
 
-def mutant(*ops: str, kind: str = "mutant", scope: Scope = SMALL):
-    """Register a function as a mutant that is wrong in `ops` only (all, if none are named)."""
+def mutant(*ops: str, defect: str, thread: str, needs: tuple[str, ...] = (), like: str = "", scope: Scope = SMALL):
+    """Register a function as a mutant that is wrong in `ops` (all, if none are named) where all of `needs` hold.
+
+    The function gets the spec, the op and a dict of operands of its own, and is called nowhere else: elsewhere the
+    mutant gives the right answer. Its docstring's first line says the mistake.
+
+    Raises:
+        KeyError: a word of `needs` is no trigger.
+    """
+    conditions = [TRIGGERS[word].holds for word in needs]
+
+    def applies(spec: ConvSpec, op: str, arrays: Arrays) -> bool:
+        return (not ops or op in ops) and all(holds(spec, op, arrays) for holds in conditions)
 
     def add(function: Callable) -> Wrong:
-        def adapter(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-            if ops and op not in ops:
-                return right(spec, op, arrays)
-            return function(spec, op, dict(arrays))
-
-        name = function.__name__.replace("_", "-")
-        says = (function.__doc__ or "").strip().splitlines()[0]
-        module = function.__module__
-        register(
-            Method(
-                name=f"{kind}-{name}",
-                says=says,
-                address=f"{module}:{function.__name__}",
-                scope=scope,
-                contract=always("plain"),
-                kind=kind,
-            )
-        )
-        return adapter
+        row = _row("mutant", function, scope)
+        name = row.name.removeprefix("mutant-")
+        _MISTAKES[name] = Mistake(name=name, says=row.says, ops=ops, defect=defect, needs=needs, thread=thread, like=like)
+        return _adapter(function, applies)
 
     return add
+
+
+def healthy(scope: Scope = SMALL):
+    """Register a function as a right method in another order of summation."""
+
+    def add(function: Callable) -> Wrong:
+        _row("healthy", function, scope)
+        return _adapter(function, lambda spec, op, arrays: True)
+
+    return add
+
+
+def _row(kind: str, function: Callable, scope: Scope) -> Method:
+    name = f"{kind}-{function.__name__.replace('_', '-')}"
+    says = (function.__doc__ or "").strip().splitlines()[0]
+    address = f"{function.__module__}:{function.__name__}"
+    return register(Method(name=name, says=says, address=address, scope=scope, contract=always("plain"), kind=kind))
+
+
+def _adapter(function: Callable, applies: Callable[[ConvSpec, str, Arrays], bool]) -> Wrong:
+    def adapter(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> Any:
+        if not applies(spec, op, arrays):
+            return right(spec, op, arrays)
+        return function(spec, op, dict(arrays))
+
+    return adapter

@@ -1,0 +1,61 @@
+"""A law that asks the same on both sides says nothing, and is told from one that does."""
+
+from __future__ import annotations
+
+import pytest
+
+from convlaws.compare import Claim
+from convlaws.examine import Oracle, examine
+from convlaws.laws.registry import Law
+from convlaws.methods.registry import get
+from convlaws.problem import Problem
+from convlaws.sandbox.client import Bare
+from convlaws.scope import Scope
+
+PROBLEM = Problem.parse("n2c2k2_x5_r3 fprop float32 contiguous ones")
+
+
+def same_arrays(p, ask):
+    return Claim.equal(ask(p.spec, p.op, p.operands), ask(p.spec, p.op, p.operands))
+
+
+def equal_arrays(p, ask):
+    return Claim.equal(ask(p.spec, p.op, p.operands), ask(p.spec, p.op, {r: a.copy() for r, a in p.operands.items()}))
+
+
+def same_elements(p, ask):
+    one, other = (ask(p.spec, p.op, p.operands).moved(lambda a: a[::-1]) for _ in range(2))
+    return Claim.equal(one.called("one"), other.called("other"))
+
+
+def other_elements(p, ask):
+    """Images of ones are alike, but each is computed."""
+    one = ask(p.spec, p.op, p.operands)
+    return Claim.equal(one, one.moved(lambda a: a[::-1]))
+
+
+def another_layout(p, ask):
+    return Claim.equal(ask(p.spec, p.op, p.operands), ask(p.spec, p.op, p.operands, layout="sliced"))
+
+
+def other_numbers(p, ask):
+    twice = {role: 2 * a for role, a in p.operands.items()}
+    return Claim.equal(ask(p.spec, p.op, twice), ask(p.spec, p.op, p.operands) * 4.0)
+
+
+@pytest.mark.parametrize(
+    ("claims", "verdict"),
+    [
+        (same_arrays, "vacuous"),
+        (equal_arrays, "vacuous"),
+        (same_elements, "vacuous"),
+        (other_elements, "kept"),
+        (another_layout, "kept"),
+        (other_numbers, "kept"),
+    ],
+)
+def test_two_sides_that_are_one_are_no_evidence(claims, verdict):
+    outcome = examine(get("im2col"), Law("a-law", "A law.", claims, Scope()), PROBLEM, Bare(), Oracle())
+
+    assert str(outcome.verdict) == verdict
+    assert outcome.message == ("both sides are the same" if verdict == "vacuous" else "")
