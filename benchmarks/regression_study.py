@@ -99,7 +99,7 @@ class Study:
 def marks(table: str) -> dict[str, str]:
     """{benchmark: '+' worse, '-' better, '!' a new failure} of the table that `asv compare` prints."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")]
-    return {row[-1]: row[0] for row in rows if row[0] in ("+", "-", "!")}
+    return {row[-1].replace("'", ""): row[0] for row in rows if row[0] in ("+", "-", "!")}
 
 
 def clone(where: Path, method: str, times: float, **options) -> Study:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_the_marks_of_asv_compare_are_read():
         "| +      | 1.0±0ms    | 1.6±0ms   | 1.60  | b.time('tiny', 'im2col')  |\n"
     )
 
-    assert marks(printed) == {"b.time('tiny', 'im2col')": "+"}
+    assert marks(printed) == {"b.time(tiny, im2col)": "+"}
 
 
 def test_a_table_goes_between_the_markers_and_nowhere_else(tmp_path):
@@ -88,3 +89,18 @@ def test_a_table_goes_between_the_markers_and_nowhere_else(tmp_path):
     assert page.read_text() == f"before\n{study_table.BEGIN}\n\nnew\n\n{study_table.END}\nafter\n"
     with pytest.raises(SystemExit, match="has not both"):
         study_table.put(ROOT / "Makefile", "new")
+
+
+def test_a_study_counts_the_slowed_method_apart_from_the_others():
+    ratios = {"b.time_call(tiny, im2col)": 1.5, "b.time_call(tiny, fft)": 1.01, "b.track_peak_bytes(tiny, im2col)": 1.0}
+    flags = {1.1: {"b.time_call(tiny, im2col)": "+"}, 2.0: {}}
+    given = SimpleNamespace(method="Im2col", factor=1.1, bench=".", attribute=[], times=1.5)
+    found = [study_table.Comparison("same", 0, dict.fromkeys(ratios, 1.02), {1.1: {}, 2.0: {}})]
+    found += [study_table.Comparison("slow", 1, ratios, flags)] * 2
+
+    lines = study_table.document(found, given, {"cpu": "x"}, None).splitlines()
+
+    assert "| same, all | 1 | 0 of 1 | 3 | 0 | 0 |" in lines
+    assert "| slow, time of `im2col` | 2 | 2 of 2 | 2 | 2 | 0 |" in lines
+    assert "| slow, all others | 2 | 2 of 2 | 4 | 0 | 0 |" in lines
+    assert "| seconds | 2 | 1.020 | 1.020 | 1.020 | 1.020 |" in lines
