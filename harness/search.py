@@ -94,8 +94,12 @@ class Search:
                 self.waiting.clear()
                 self.notify({"lost": f"the search ended early: {error}"})
             self._shrink()
-            self.notify({"judged": self.judged, "census": self.census.record(self._admits)})
+            self.notify({"judged": self.judged, "census": self.coverage()})
         return self.findings()
+
+    def coverage(self) -> dict:
+        """What was asked and how it ended, by method; see Census."""
+        return self.census.record(self._admits)
 
     def _admits(self, name: str) -> int:
         """The pairs that the scope of a method admits, in this plan."""

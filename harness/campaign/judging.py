@@ -101,7 +101,7 @@ def _drawn(
         "judged": search.judged,
         "cells": [compact(f) for f in findings],
         "spent": spent,
-        "coverage": search.census.record(),
+        "coverage": search.coverage(),
     }
 
 
@@ -152,6 +152,6 @@ def _replayed(court: Judge, cell: Cell, before: list[Problem], last: Problem, le
         court(method, cell.law, problem)
     outcome = court(method, cell.law, last)
     known = court.explained(ledger, method, cell.law, last, outcome) if outcome.verdict.bad else ""
-    census.see(method.name, last)
+    census.see(method.name, last, outcome.verdict)
     if failure := cell.add(last, outcome, known):
         failure.shrunk, failure.history = True, [str(p) for p in before]
