@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from convlaws.cli_mutants import mutants
 from convlaws.cli_options import BATCHES, DTYPES, GROUPINGS, LAYOUTS, OPS, PADDINGS, calling, many
 from convlaws.errors import HarnessError
 
@@ -205,30 +206,6 @@ def list_(what, as_json) -> None:
     listing.run(what, as_json)
 
 
-@cli.command()
-@click.argument("names", nargs=-1, metavar="[MUTANT]...")
-@click.option(
-    "--docs", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write the records and the pages there."
-)
-@click.option(
-    "--work", "work_path", type=click.Path(path_type=Path, dir_okay=False), default=Path("build/mutants.jsonl"),
-    show_default=True, metavar="FILE", help="Where each result is kept at once; a run that was killed goes on from it.",
-)  # fmt: skip
-@click.option("--baselines", is_flag=True, help="Also hunt with uniform random problems and with PyTorch's own sample inputs.")
-@click.option("--quick", is_flag=True, help="One seed and short budgets.")
-@click.option(
-    "--workers", type=click.IntRange(min=1), default=None, help="Processes, a core each (default: 2, or the CPUs if fewer)."
-)
-def mutants(names, **options) -> None:
-    """Hunt the mutants (all, or those that names or globs select): which law kills which, how long it takes, what it shrinks to.
-
-    The exit code is 1 if an easy or medium one is not found, or if a law kills none.
-    """
-    from convlaws.commands import mutants as command
-
-    raise SystemExit(command.run(names, **options))
-
-
 _FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 
 
@@ -271,3 +248,6 @@ def schema(what) -> None:
     from importlib import resources
 
     click.echo(resources.files("convlaws.reports").joinpath(f"{what}.schema.json").read_text(encoding="utf-8"), nl=False)
+
+
+cli.add_command(mutants)

@@ -34,16 +34,16 @@ class Tally(Search):
             self.killed.setdefault((cell.method.name, cell.law.name), str(problem))
             cell.goal = 0  # it has said what it was asked for
 
-    def _serve(self, cells: list[Cell], number: int) -> None:
-        super()._serve([c for c in cells if (c.method.name, c.law.name) not in self.killed], number)
+    def _serve(self, cells: list[Cell], number: int, index: int) -> None:
+        super()._serve([c for c in cells if (c.method.name, c.law.name) not in self.killed], number, index)
 
     def _rounds(self) -> None:
         """Until the budget is spent, or every pair is killed."""
         assert self.plan.budget is not None
         pairs = {(cell.method.name, cell.law.name) for cells in self.jobs for cell in cells}
         for number in count(1):
-            for cells in self.jobs:
-                self._serve(cells, number)
+            for index, cells in enumerate(self.jobs):
+                self._serve(cells, number, index)
             if pairs <= self.killed.keys() or time.monotonic() - self.started > self.plan.budget:
                 return
 
