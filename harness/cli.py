@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from convlaws.cli_mutants import mutants
 from convlaws.cli_options import DTYPES, LAYOUTS, OPS, Duration, Part, calling, known_as, many, narrowing
 from convlaws.cli_reading import COMMANDS
 from convlaws.errors import HarnessError
@@ -163,5 +164,5 @@ def compare(targets, **options) -> None:
     raise SystemExit(command.run(targets, **options))
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, mutants):
     cli.add_command(_command)

@@ -43,7 +43,7 @@ ROOMS = [
     ["sandbox", "remembering", "examine", "cells", "admitted", "environments", "targets", "timing", "rounds"],
     ["interrupt", "observations", "drawing", "allowance", "opening", "plan", "shrink", "search", "workers"],
     ["replay", "standing", "recheck", "releases", "console", "ranking", "junit", "sight", "reports", "campaign"],
-    ["api", "pytest_plugin", "commands", "cli_options", "cli_reading", "cli", "__main__", ""],
+    ["api", "pytest_plugin", "commands", "cli_options", "cli_mutants", "cli_reading", "cli", "__main__", ""],
 ]
 RANK = {room: (level, place) for level, rooms in enumerate(ROOMS) for place, room in enumerate(rooms)}
 STRANGERS = [  # pairs that the order alone would allow
