@@ -19,9 +19,9 @@ class Allowance:
         self.given = 0.0
         self.spent: dict[str, float] = {}
 
-    def next_job(self) -> None:
-        """Give every method the share of one more job."""
-        self.given += self.share
+    def next_job(self, part: float = 1.0) -> None:
+        """Give every method the share of one more job, or a part of it."""
+        self.given += part * self.share
 
     def charge(self, cell: Cell, seconds: float, cells: Iterable[Cell]) -> None:
         """Count what a case took; end the job of the cell's method if that was too much."""

@@ -11,6 +11,7 @@ import time
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from itertools import count
 
 from convlaws.admitted import admitted
 from convlaws.allowance import Allowance
@@ -32,6 +33,7 @@ from convlaws.scope import Scope
 from convlaws.shrink import Shrinker
 
 BATCH = 24
+LOOK = 4  # examples of each cell before any has more: most mistakes show at once, to the law that sees them
 PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
 DEFINITION = "equals-the-definition"  # the law that tells which contracts hold
 LAWS_A_JOB = 6  # that share their draws: drawing costs as much as judging a few cases
@@ -133,9 +135,7 @@ class Search:
         return self.refused + [f for cells in self.jobs for cell in cells for f in cell.findings()]
 
     def _rounds(self) -> None:
-        number = 0
-        while number == 0 or self.plan.budget is not None:
-            number += 1
+        for number in (1,) if self.plan.budget is None else count():
             for index, cells in enumerate(self.jobs):
                 self._serve(cells, number, index)
                 self.notify({**self._progress(number, index), **_told(cells)})
@@ -145,18 +145,22 @@ class Search:
         """Draw for the cell that lacks most examples until all have their share, or nothing helps."""
         self.serving = cells
         for cell in cells:
-            share = self.plan.examples * (1 if number == 1 else cell.law.weight)
-            cell.goal, cell.idle = (cell.examples if number > 1 else 0) + share, 0
+            cell.goal, cell.idle = self._goal(cell, number), 0
         batch = 0
-        self.allowance.next_job()
+        self.allowance.next_job(1.0 if number else min(1.0, LOOK / self.plan.examples))
         while wanting := [c for c in cells if c.wants and c.idle < PATIENCE]:
             target = max(wanting, key=lambda c: c.lacks)
             before = target.own
-            count = int(min(BATCH, target.lacks + 4))
+            drawn = int(min(BATCH, target.lacks + (4 if number else 1)))
             place = ((number * len(self.jobs) + index) * STEP + batch * 2**0.5) % 1
-            self._batch(target, wanting, Origin(target.scope, self._seed(target, number, batch), count, place))
+            self._batch(target, wanting, Origin(target.scope, self._seed(target, number, batch), drawn, place))
             target.idle = 0 if target.own > before else target.idle + 1
             batch += 1
+
+    def _goal(self, cell: Cell, number: int) -> float:
+        """After how many examples a cell has had its share: first a look at every law, then the floor, then by weight."""
+        floor = self.plan.examples
+        return (min(LOOK, floor), floor)[number] if number < 2 else cell.examples + floor * cell.law.weight
 
     def _seed(self, cell: Cell, number: int, batch: int) -> int:
         name = cell.method.name.partition("@")[0]  # two versions of an engine are asked the same
