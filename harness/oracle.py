@@ -1,7 +1,6 @@
 """The oracle: a convolution and its gradients by the definition, in higher precision.
 
-It shares no code with what it judges: one loop over the kernel's taps, three
-linear maps, and everything else is the same maps on other arrays. For each
+It shares no code with what it judges: three linear maps, and everything else is the same maps on other arrays. For each
 result it gives
 
     R  the value                     sum of the products
