@@ -54,18 +54,6 @@ class Judging:
         self.runner.close()
 
 
-class Start:
-    """What a user waits for before anything happens."""
-
-    timeout = 60
-
-    def timeraw_help(self):
-        return "from convlaws.cli import cli\ntry: cli(['--help'])\nexcept SystemExit: pass"
-
-    def timeraw_import(self):
-        return "import convlaws"
-
-
 if __name__ == "__main__":
     benchmark = Judging()
     benchmark.setup()

@@ -39,7 +39,6 @@ def classes():
 SUITES = dict(classes())
 LONG = {
     "benchmarks.judging.Judging": "it has a test of its own lane: thousands of answers",
-    "benchmarks.judging.Start": "processes",
 }
 
 
