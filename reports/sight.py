@@ -147,7 +147,7 @@ def joined(records: Iterable[dict]) -> Sight:
 def _seen(about: dict, records: Callable[[str], list[dict]], rank: dict[str, int], run: dict) -> Seen:
     quests = records("quest")
     laws = {law for r in records("kills") for law in r["laws"]} | {law for r in quests for law in (r["law"], *r["breaks"]) if law}
-    runs = {kind: Runs(some, 1 if kind == "opinfo" else run["budgets"]["seeds"]) for kind in JUDGES if (some := records(kind))}
+    runs = {kind: Runs(some, run["budgets"]["seeds"] if kind == "quest" else 1) for kind in JUDGES if (some := records(kind))}
     shown: dict[str, Any] = next((r for r in quests if r["line"]), {})
     return Seen(
         about, sorted(laws), runs, _sharpest(laws, rank), shown, _sharpest(shown.get("breaks") or {shown.get("law")}, rank)

@@ -70,7 +70,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize(("verdict", "ways"), WAYS.items(), ids=str)
+@pytest.mark.parametrize(("verdict", "ways"), WAYS.items(), ids=map(str, WAYS))
 def test_a_problem_counts_as_drawn_and_by_how_it_ended(verdict, ways):
     told = counted(verdict, one=PROBLEMS[:2])["one"]
 
