@@ -153,13 +153,11 @@ def test_a_shard_that_kills_its_worker_twice_is_given_up_and_the_others_are_judg
     assert len(records(tmp_path / "run", "death")) == 2
 
 
-def limited(size: int):
-    """No file of the process may grow larger: what a full disk does, without a disk."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 def test_a_full_disk_is_one_sentence_and_costs_nothing_that_was_written(undisturbed, tmp_path):
-    run = Started(*SMALL, "--workers", "1", "--threads", "1", "-o", tmp_path / "run", preexec_fn=limited(12_000))
+    run = Started(*SMALL, "--workers", "1", "--threads", "1", "-o", tmp_path / "run")
+    run.until(run.workers)
+    # no file of the campaign's process may grow any larger: what a full disk does, without a disk; its workers are not held to it
+    resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (12_000, 12_000))
     done = run.ended()
     kept = len(records(tmp_path / "run"))
 
