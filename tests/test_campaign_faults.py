@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,15 +21,54 @@ NIGHTLY = pytest.mark.skipif(not os.environ.get("CONVLAWS_NIGHTLY"), reason="min
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> list[dict]:
-    """What the small campaign finds if nothing happens to it."""
+def calm(tmp_path_factory) -> Path:
+    """The folder of a small campaign to which nothing happens."""
     folder = tmp_path_factory.mktemp("undisturbed") / "run"
     done = campaign(*SMALL, "--workers", "1", "--threads", "1", "-o", folder)
     assert done.returncode == 1, done.stderr
     found = summary(folder)
     assert [f["verdict"] for f in found[:-1]].count("broken") >= 4
     assert found[-1]["shards"] == 4
-    return found
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(calm) -> list[dict]:
+    """What it finds."""
+    return summary(calm)
+
+
+def merged(*places: Path, into: Path) -> list[dict]:
+    """The findings of all these, without times and the id of the run."""
+    done = subprocess.run([sys.executable, "-m", "convlaws", "merge", *places, "-o", into], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in into.read_text().splitlines()]
+    kept = [{k: v for k, v in f.items() if k not in ("seconds", "run")} for f in found if f["kind"] == "finding"]
+    return sorted(kept, key=lambda f: f["id"])
+
+
+def test_a_folder_its_copy_and_its_file_are_one_campaign(calm, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(calm, copy)
+
+    alone = merged(calm / "findings.jsonl", into=tmp_path / "one.jsonl")
+    thrice = merged(calm, copy, calm / "findings.jsonl", into=tmp_path / "three.jsonl")
+
+    assert len(alone) >= 8
+    assert thrice == alone
+
+
+@pytest.mark.nightly
+@NIGHTLY
+def test_the_parts_of_a_campaign_are_the_whole(calm, tmp_path):
+    parts = [tmp_path / f"part{n}" for n in (1, 2)]
+    for n, part in enumerate(parts, 1):
+        campaign(*SMALL, "--workers", "1", "--threads", "1", "--shard", f"{n}/2", "-o", part)
+
+    together = merged(*parts, into=tmp_path / "all.jsonl")
+
+    assert all(len(records(part)) == 2 for part in parts)
+    assert together == merged(calm, into=tmp_path / "one.jsonl")
 
 
 def test_a_killed_worker_is_replaced_and_its_shard_judged_again(undisturbed, tmp_path):
@@ -111,13 +153,11 @@ def test_a_shard_that_kills_its_worker_twice_is_given_up_and_the_others_are_judg
     assert len(records(tmp_path / "run", "death")) == 2
 
 
-def limited(size: int):
-    """No file of the process may grow larger: what a full disk does, without a disk."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 def test_a_full_disk_is_one_sentence_and_costs_nothing_that_was_written(undisturbed, tmp_path):
-    run = Started(*SMALL, "--workers", "1", "--threads", "1", "-o", tmp_path / "run", preexec_fn=limited(12_000))
+    run = Started(*SMALL, "--workers", "1", "--threads", "1", "-o", tmp_path / "run")
+    run.until(run.workers)
+    # no file of the campaign's process may grow any larger: what a full disk does, without a disk; its workers are not held to it
+    resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (12_000, 12_000))
     done = run.ended()
     kept = len(records(tmp_path / "run"))
 
