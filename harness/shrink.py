@@ -89,6 +89,8 @@ class Shrinker:
         if cell.scope.refuses(problem) or self.search.ledger.avoids(cell.method, cell.law.name, problem):
             return None
         failure.tries += 1
+        if cell.law.fresh:  # about what a process remembers: it should remember nothing of the tries before
+            self.search.runner.refresh()
         outcome = self.search.examine(cell, problem, fresh=True)
         if not outcome.verdict.bad or outcome.signature != failure.outcome.signature:
             return None

@@ -195,10 +195,9 @@ LARGE |= {
     "blocks-added-in-half": 200, "split-sums-in-half": 200, "compensation-lost": 200, "long-sums-in-bf16": 200,
     "undeclared-winograd": 600, "undeclared-fourier": 200, "kernel-rounded-up": 100, "tf32-for-many-channels": 200,
     "many-gradients-in-half": 200, "tail-lost-off-a-boundary": 100, "closes-descriptors": 100,
+    "workspace-of-a-larger-call": 600,
     "asks-for-an-exbibyte": 64, "reads-past-the-gradient": 32, "tail-channels-masked-by-a-product": 64,
 }  # fmt: skip
-# not shrunk: tries share a process, whose workspace has grown past every smaller problem
-LARGE["workspace-of-a-larger-call"] = 100_000
 # what no search of this length promises; shown in test_mutants_numerics.py
 UNLIKELY = {
     "plan-cached-without-the-type",  # another call of the very same sizes in another type

@@ -116,7 +116,7 @@ def workspace_of_a_larger_call(spec, op, a):
     """Leaves in the tail of its workspace what a larger call wrote there, and adds it up."""
     y = right(spec, op, a)
     left = STATE.get("workspace", np.zeros(0))
-    STATE["workspace"] = left if left.size >= y.size else y.astype(np.float64).ravel()
+    STATE["workspace"] = np.concatenate([y.astype(np.float64).ravel(), left[y.size :]])
     with np.errstate(all="ignore"):
         return (y + left[y.size :][:1].sum()).astype(y.dtype)
 
