@@ -7,6 +7,7 @@ dtypes, on contiguous and on non-contiguous operands, and compared with torch: w
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -33,6 +34,9 @@ def absent() -> str:
 
 def questions(method: Method, seed: int) -> Iterator[Question]:
     """All samples within the method's scope, in torch's order; torch draws their numbers from `seed`."""
+    os.environ.setdefault(
+        "SETUPTOOLS_USE_DISTUTILS", "stdlib"
+    )  # setuptools, which torch imports, minds a distutils that is there
     import torch
     from torch.testing._internal.common_methods_invocations import op_db
 
