@@ -139,7 +139,8 @@ class Search:
             for index, cells in enumerate(self.jobs):
                 self._serve(cells, number, index)
                 self.notify({**self._progress(number, index), **_told(cells)})
-            self._shrink()  # not at once: every cell should have its floor before one failure takes seconds
+            if number:  # not at once: every cell should have its floor before one failure takes seconds
+                self._shrink()
 
     def _serve(self, cells: list[Cell], number: int, index: int) -> None:
         """Draw for the cell that lacks most examples until all have their share, or nothing helps."""

@@ -17,7 +17,7 @@ COMMAND = (sys.executable, "-m", "convlaws", "campaign")
 METHODS = ("im2col", "mutant-forgotten-dilation", "mutant-wrong-dtype")
 SMALL = (*METHODS, "--law", "homogeneous", "--law", "equals-the-definition", "--op", "fprop", "--op", "dgrad", "--examples", "30")
 # what depends on when and where a run was started, and not on what it found
-OF_THE_RUN = {"seconds", "command"}
+OF_THE_RUN = {"seconds", "after_seconds", "command"}
 
 
 class Started:

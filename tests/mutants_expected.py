@@ -196,6 +196,10 @@ LARGE |= {
     "undeclared-winograd": 600, "undeclared-fourier": 200, "kernel-rounded-up": 100, "tf32-for-many-channels": 200,
     "many-gradients-in-half": 200, "tail-lost-off-a-boundary": 100, "closes-descriptors": 100,
     "workspace-of-a-larger-call": 600,
+    "leaves-rounding-upward": 3000,
+    "ties-away-from-zero": 64,
+    "rounded-twice": 64,
+    "flat-half-volumes": 64,
     "asks-for-an-exbibyte": 64, "reads-past-the-gradient": 32, "tail-channels-masked-by-a-product": 64,
 }  # fmt: skip
 # what no search of this length promises; shown in test_mutants_numerics.py

@@ -97,7 +97,8 @@ FIELDS: dict[str, dict] = {
 
 def narrowed(mistake: Mistake, *also: Scope) -> Scope:
     """Problems of the ops that a mutant gets wrong, with its triggers as far as FIELDS has them."""
-    scopes = [replace(WHOLE, ops=mistake.ops or OPS), *(replace(WHOLE, **FIELDS.get(word, {})) for word in mistake.needs), *also]
+    own = tuple(op for op in OPS if op in mistake.ops) or OPS  # a double backward is none of them
+    scopes = [replace(WHOLE, ops=own), *(replace(WHOLE, **FIELDS.get(word, {})) for word in mistake.needs), *also]
     found = reduce(lambda one, other: one and one.meet(other), scopes)
     assert found, f"no problem has all of {mistake.needs}"
     return found

@@ -43,7 +43,7 @@ def merged(*places: Path, into: Path) -> list[dict]:
     done = subprocess.run([sys.executable, "-m", "convlaws", "merge", *places, "-o", into], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in into.read_text().splitlines()]
-    kept = [{k: v for k, v in f.items() if k not in ("seconds", "run")} for f in found if f["kind"] == "finding"]
+    kept = [{k: v for k, v in f.items() if k not in ("seconds", "after_seconds", "run")} for f in found if f["kind"] == "finding"]
     return sorted(kept, key=lambda f: f["id"])
 
 

@@ -275,7 +275,9 @@ def test_subnormal_results_of_gradual_underflow_keep_plain(dtype):
 def drawn(scope: Scope, count: int) -> tuple[Problem, ...]:
     """`count` problems of a scope, the same ones in each run."""
     rng = random.Random(7)
-    return tuple(plan(scope, 20_000).problem(lambda table: table[rng.randrange(len(table))], seed) for seed in range(count))
+    return tuple(
+        plan(scope, 20_000).problem(lambda name, table, axis=0: table[rng.randrange(len(table))], seed) for seed in range(count)
+    )
 
 
 DENSE = ("normal", "sparse", "wild", "integers", "onehot", "ones")

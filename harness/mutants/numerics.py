@@ -11,7 +11,10 @@ from convlaws.methods.winograd import Winograd6
 from convlaws.mutants.pieces import added, pieces, rounded, storage
 from convlaws.mutants.registry import mutant, right
 
-BF16 = FORMATS["bfloat16"].dtype
+
+def bf16():
+    """The type, where it is asked for: the environment of an engine need not have it."""
+    return FORMATS["bfloat16"].dtype
 
 
 def tf32(v):
@@ -43,13 +46,13 @@ def cut_off_operands(spec, op, a):
 @mutant(defect="precision", thread="ARM-software/Tool-Solutions#247")
 def bf16_operands(spec, op, a):
     """Rounds the operands to bfloat16 first."""
-    return right(spec, op, rounded(a, BF16))
+    return right(spec, op, rounded(a, bf16()))
 
 
 @mutant("dgrad", "wgrad", defect="precision", thread="ROCm/composable_kernel#671", needs=("half",), like="bf16-operands")
 def bf16_products_of_float16(spec, op, a):
     """Multiplies float16 as bfloat16 in the gradients, for the range of its exponent."""
-    return right(spec, op, rounded(a, BF16))
+    return right(spec, op, rounded(a, bf16()))
 
 
 @mutant("fprop", defect="precision", thread="ml-explore/mlx#3953", needs=("float32", "stride-0"))
@@ -143,7 +146,7 @@ def compensation_lost(spec, op, a):
 @mutant("fprop", defect="precision", thread="tenstorrent/tt-metal#34952", needs=("float32", "many-terms"))
 def long_sums_in_bf16(spec, op, a):
     """Adds blocks of sixteen products of float32 in bfloat16."""
-    return added(pieces(spec, op, a, 16), BF16).astype(np.float32)
+    return added(pieces(spec, op, a, 16), bf16()).astype(np.float32)
 
 
 @mutant("fprop", defect="precision", thread="uxlfoundation/oneDNN#1499", needs=("half",))
