@@ -17,7 +17,7 @@ HOW = """\
   (in float64 the second derivatives too, where there are any); rtol and atol 1e-3 in float32 and float64, as `test_compare_cpu`
   has them, the defaults of `assert_close` in the half types. They are finite: without a find they end before the budget does.
 
-Every third mutant that counts was put to the baselines, in the order of registration, with one seed each; convlaws has the
+Every sixth mutant that counts was put to the baselines, in the order of registration, with one seed each; convlaws has the
 median of its seeds.
 
 The reference of both baselines is torch in float64, rounded once. All three ask through the same sandbox, in which a call that

@@ -21,7 +21,7 @@ from convlaws.sight.question import ask
 Record = dict
 SOLITARY = ("memory", "process")  # defects that may hurt who shares a process with them
 GROUP = 12  # mutants that share the draws of the table of laws
-COMPARED = 3  # every third mutant is put to the baselines: what they miss takes their whole time, all would take over an hour
+COMPARED = 6  # every sixth mutant is put to the baselines: what they miss takes their whole time, all would take over an hour
 RIGHT = "im2col"  # what every mutant does where it makes no mistake
 BASELINES = {"uniform": uniform.questions, "opinfo": opinfo.questions}
 
