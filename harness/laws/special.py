@@ -60,13 +60,18 @@ def _finite(a: np.ndarray) -> np.ndarray:
 
 @law(Scope(**WIDE, layouts=SEPARATE, fills=("special",)), specific=3)
 def special_values_stay_within_their_receptive_field(p: Problem, ask: Ask) -> list[Claim]:
-    """An Inf or NaN in one place of an image reaches the results that see that place, and no others."""
+    """An Inf or NaN in one place of an image reaches the results that see that place, and no others.
+
+    A tap of zero sees it too: 0 Inf is NaN, and who skips zeros says otherwise. So some taps are zero.
+    """
     rng, calm = p.rng("poke"), _calmed(p)
     role = str(rng.choice([r for r in calm if r in ("x", "gy")]))
     poked = calm[role].copy()
     if not poked.size:
         return []
     poked.flat[int(rng.integers(poked.size))] = rng.choice([np.nan, np.inf, -np.inf])
+    if "w" in calm:
+        calm["w"] = np.where(rng.random(calm["w"].shape) < 0.25, np.zeros_like(calm["w"]), calm["w"])
     return within_the_field(p, ask, {**calm, role: poked})
 
 
