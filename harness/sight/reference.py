@@ -44,13 +44,18 @@ def _forward(spec: ConvSpec) -> Forward:
 
 def _window(full: Any, spec: ConvSpec) -> Any:
     """What a transposed convolution keeps of all that it makes; zeros beyond."""
-    from torch.nn import functional as F
-
     sides: list[int] = []
     for axis in reversed(range(spec.ndim)):
         low = spec.sides[axis][0]
         sides += [-low, spec.output[axis] - (full.shape[2 + axis] - low)]
-    return F.pad(full, sides)
+    return _sided(full, sides)
+
+
+def _sided(x: Any, sides: list[int]) -> Any:
+    """x with zeros where a side is positive, and then without what a negative one crops: that may be more than x has."""
+    from torch.nn import functional as F
+
+    return F.pad(F.pad(x, [max(0, n) for n in sides]), [min(0, n) for n in sides])
 
 
 def _spaced(x: Any, spec: ConvSpec) -> Any:
@@ -65,10 +70,9 @@ def _spaced(x: Any, spec: ConvSpec) -> Any:
 def _padded(x: Any, spec: ConvSpec) -> Any:
     """x with its padding, or without what is cropped."""
     import torch
-    from torch.nn import functional as F
 
     if spec.padding_mode == "zeros":
-        return F.pad(x, [n for sides in reversed(spec.sides) for n in sides])
+        return _sided(x, [n for sides in reversed(spec.sides) for n in sides])
     for axis, (low, high) in enumerate(spec.sides):
         at = np.pad(np.arange(spec.extent[axis]), (low, high), mode=_NUMPY_MODE[spec.padding_mode])  # type: ignore[call-overload]
         x = x.index_select(2 + axis, torch.from_numpy(at))
