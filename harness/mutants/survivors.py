@@ -5,6 +5,6 @@ INNOCENT = {
 }
 # mutant -> why no law can see it, or not within its budget
 REASONS: dict[str, str] = {
-    "unwritten-after-a-block": "rows of more than 512 and a kernel of 8 taps or more at once, in float32: each is a corner that is wished "
-    "for, their meeting is left to chance; shown by n1c1k1_x600_r9",
+    "unwritten-after-a-block": "rows of more than 512 and a kernel of 8 taps or more at once, in float32: each is a corner "
+    "that is wished for, their meeting is left to chance; n1c1k1_x600_r9 shows it",
 }
