@@ -11,6 +11,7 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis.database import ExampleDatabase, choices_to_bytes
 from hypothesis.errors import Found
+from hypothesis.internal.cache import LRUCache
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 from hypothesis.strategies import SearchStrategy
@@ -23,6 +24,7 @@ from convlaws.strategies import problems
 from convlaws.strategies.specs import MAX_MACS, plan
 from convlaws.strategies.wishes import Wish
 
+_CONSTANTS: LRUCache = LRUCache(1024)
 DRAWING = (Phase.reuse, Phase.generate)  # what is wished for, then what chance brings
 
 
@@ -126,10 +128,10 @@ def draw(
             raise _RefusedError(error) from error
 
     # Hypothesis draws the numbers that it finds in sources outside of site-packages, and keeps them under ./.hypothesis:
-    # a seed would mean something else wherever convlaws is installed otherwise, or more is imported
-    no_sources = patch.object(providers, "_get_local_constants", Constants, create=True)
+    # a seed would mean something else wherever convlaws is installed otherwise, or more is imported; what it has worked out for
+    # other tests in this process holds those numbers too
     try:
-        with no_sources:
+        with patch.multiple(providers, create=True, _get_local_constants=Constants, CONSTANTS_CACHE=_CONSTANTS):
             return _first(scope, guarded, Random(seed), settings(config, database=_Wished(scope, wishes, seed)))
     except _RefusedError as stop:
         raise stop.error from None

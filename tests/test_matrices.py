@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import convlaws
@@ -67,6 +67,7 @@ def test_it_is_in_canonical_form_as_it_says(p):
 
 @given(problems(replace(EXACT, ops=("fprop",)), max_macs=1000))
 def test_the_dense_matrix_has_the_definition_of_unit_images_as_columns(p):
+    assume(np.prod(p.spec.x_shape) <= 1000)  # a unit image for each of its elements
     spec = replace(p.spec, batch=max(1, np.prod(p.spec.x_shape[p.spec.batch is not None :], dtype=int)))
     unit = np.eye(spec.images).reshape(spec.batch, spec.in_channels, *spec.extent) if all(spec.extent) else None
     w = p.operands["w"]

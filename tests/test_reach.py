@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import combinations
 from random import Random
+from unittest.mock import patch
 
 import pytest
 from hypothesis import Phase
+from hypothesis.internal.conjecture import providers
 
 from convlaws.admitted import admitted, impossible
 from convlaws.axes import axes
@@ -135,3 +137,15 @@ def test_a_wish_shrinks_as_a_chance_does():
     )
 
     assert str(found) == "n1c2k2_x1_r1_s2_p0_d1_g2 dgrad float32 contiguous integers seed=0"
+
+
+def test_a_draw_reads_nothing_that_other_tests_of_this_process_left():
+    class Untouchable:
+        def __contains__(self, key):
+            raise AssertionError("draws depend on what ran before")
+
+    with patch.object(providers, "CONSTANTS_CACHE", Untouchable(), create=True):
+        drawn: list[Problem] = []
+        draw(Scope(), lambda problem: drawn.append(problem) is not None, 3, quiet(5, Phase.generate))
+
+    assert drawn

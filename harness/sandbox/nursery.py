@@ -135,7 +135,7 @@ class Nursery:
         ours, theirs = socket.socketpair()
         self._log = os.memfd_create("convlaws-zygote", os.MFD_CLOEXEC)
         # -P: the folder of the script must not come first on the path of the code under test
-        command = [self._python, "-P", str(SCRIPT), str(theirs.fileno()), str(self.owner)]
+        command = [self._python, "-P", "-u", str(SCRIPT), str(theirs.fileno()), str(self.owner)]
         with theirs:
             try:
                 self.process = subprocess.Popen(
