@@ -9,7 +9,7 @@ from convlaws.problem import Problem
 
 
 class Axis(NamedTuple):
-    """One spatial axis: extent, kernel, stride, dilation, input dilation, reach, padding, output, output padding."""
+    """One spatial axis: extent, kernel, stride, dilation, input dilation, reach, padding, output and its padding, `unused`."""
 
     x: int
     r: int
@@ -22,16 +22,12 @@ class Axis(NamedTuple):
     y: int
     extra: int
     transposed: bool
+    tail: int
 
     @property
     def padded(self) -> int:
         """The extent of what the kernel slides over, before any results are chosen."""
         return (self.i * (self.x - 1) + 1 if self.x else 0) + self.low + self.high
-
-    @property
-    def tail(self) -> int:
-        """How many elements at the end no window reaches; a transposed convolution has none."""
-        return 0 if self.transposed or self.padded < self.reach else (self.padded - self.reach) % self.s
 
 
 def axes(problem: Problem) -> list[Axis]:
@@ -39,10 +35,21 @@ def axes(problem: Problem) -> list[Axis]:
     kept = vars(problem)
     if "_axes" not in kept:
         s = problem.spec
-        columns = (s.extent, s.kernel, s.stride, s.dilation, s.input_dilation, s.reach, s.sides, s.output, s.output_padding)
+        columns = (
+            s.extent,
+            s.kernel,
+            s.stride,
+            s.dilation,
+            s.input_dilation,
+            s.reach,
+            s.sides,
+            s.output,
+            s.output_padding,
+            s.unused,
+        )
         kept["_axes"] = [
-            Axis(x, r, st, d, i, reach, low, high, y, extra, s.transposed)
-            for x, r, st, d, i, reach, (low, high), y, extra in zip(*columns, strict=True)
+            Axis(x, r, st, d, i, reach, low, high, y, extra, s.transposed, tail)
+            for x, r, st, d, i, reach, (low, high), y, extra, tail in zip(*columns, strict=True)
         ]
     return kept["_axes"]
 

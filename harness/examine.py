@@ -24,7 +24,7 @@ from convlaws.methods.registry import Method, get
 from convlaws.oracle import Answer, answer, floats
 from convlaws.problem import RESULT, Problem, shape_of
 from convlaws.remembering import Runner, live
-from convlaws.request import SECOND, Call, Ending, Reply, Request
+from convlaws.request import BILINEAR, SECOND, Call, Ending, Reply, Request
 from convlaws.results import Verdict
 from convlaws.scope import ability
 from convlaws.spec import ConvSpec
@@ -90,14 +90,12 @@ class Oracle:
 
 
 def _closed_form(spec: ConvSpec, op: str, a: Operands) -> Answer:
-    """The derivatives of <dgrad(gy, w), v> + <wgrad(x, gy), u>: convolution is bilinear."""
+    """The derivatives of <dgrad(gy, w), v> + <wgrad(x, gy), u>."""
     plain = replace(spec, bias=False)
-    if op == "second_x":
-        return answer(plain, "dgrad", {"gy": a["gy"], "w": a["u"]})
-    if op == "second_w":
-        return answer(plain, "wgrad", {"x": a["v"], "gy": a["gy"]})
-    one, two = (answer(plain, "fprop", {"x": x, "w": w}) for x, w in ((a["v"], a["w"]), (a["x"], a["u"])))
-    return replace(one, R=one.R + two.R, S=one.S + two.S, n=one.n + two.n)
+    one, *more = (answer(plain, first, {role: a[name] for role, name in given.items()}) for first, given in BILINEAR[op])
+    for two in more:
+        one = replace(one, R=one.R + two.R, S=one.S + two.S, n=one.n + two.n)
+    return one
 
 
 class Asking:

@@ -11,8 +11,14 @@ import numpy as np
 
 from convlaws.spec import ConvSpec
 
-# beyond the four ops of a problem: the derivatives of <v, dgrad> + <u, wgrad> by x, w and gy
-SECOND = ("second_x", "second_w", "second_gy")
+# beyond the four ops of a problem: the derivatives of <v, dgrad> + <u, wgrad> by x, w and gy. Convolution is bilinear, so
+# each is the sum of convolutions without bias: (op, {role: the operand that stands there})
+BILINEAR = {
+    "second_x": (("dgrad", {"gy": "gy", "w": "u"}),),
+    "second_w": (("wgrad", {"x": "v", "gy": "gy"}),),
+    "second_gy": (("fprop", {"x": "v", "w": "w"}), ("fprop", {"x": "x", "w": "u"})),
+}
+SECOND = tuple(BILINEAR)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

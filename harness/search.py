@@ -41,7 +41,7 @@ STEP = (5**0.5 - 1) / 2  # multiples of the golden section lie evenly in [0, 1),
 TRAIL = 256  # how many cases of a method before a failure are remembered
 
 
-class _StopError(BaseException):
+class StopError(BaseException):
     """Ends a Hypothesis run at once; an Exception would be taken for a failing test."""
 
 
@@ -88,7 +88,7 @@ class Search:
             self.prepare()
             try:
                 self._rounds()
-            except _StopError:
+            except StopError:
                 self.notify({"interrupted": self.interrupt.pressed})
             except HarnessError as error:
                 if not any(cell.examples for cells in self.jobs for cell in cells):
@@ -190,7 +190,7 @@ class Search:
             return  # all that it still lacks are problems of its own scope
         late = self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget
         if late or self.interrupt.pressed:
-            raise _StopError
+            raise StopError
         if region := self.ledger.avoids(cell.method, cell.law.name, problem):
             cell.avoid(region)
             self.census.see(cell.method.name, problem, Verdict.REFUSED)

@@ -130,6 +130,12 @@ class ConvSpec:
         return max(0, (self.spaced[axis] + pad - reach) // stride + 1)
 
     @cached_property
+    def unused(self) -> tuple[int, ...]:
+        """How many elements at the end of each padded axis no window reaches; a transposed convolution has none."""
+        axes = zip(self.padded, self.reach, self.stride, self.output, strict=True)
+        return tuple(0 if self.transposed or not y else (n - reach) % stride for n, reach, stride, y in axes)
+
+    @cached_property
     def x_shape(self) -> tuple[int, ...]:
         """(batch, in_channels, *extent), without batch if there is none."""
         return (*self._lead, self.in_channels, *self.extent)

@@ -189,6 +189,18 @@ def test_the_onednn_switch_is_set_for_the_call_and_put_back(name, enabled):
     assert (inside, after) == (name == "torch-onednn", enabled)
 
 
+def test_the_onednn_switch_is_set_where_pytorchs_own_tests_froze_it():
+    import torch
+    from torch.backends import mkldnn
+
+    with torch.backends.__allow_nonbracketed_mutation():  # what it was comes back at the end
+        torch.backends.disable_global_flags()
+        with torch_cpu._switched(_TABLE["torch-native"].options):
+            inside = mkldnn.enabled
+
+    assert (inside, mkldnn.enabled, torch.backends.flags_frozen()) == (False, True, False)
+
+
 @pytest.mark.parametrize("name", ["torch-onednn", "torch-native", "torch-transpose", "torch-module"])
 @pytest.mark.parametrize("op", ["second_x", "second_w", "second_gy"])
 def test_second_derivatives_are_convolutions_of_what_they_are_linear_in(name, op):

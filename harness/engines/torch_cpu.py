@@ -68,19 +68,24 @@ def module_arguments(spec: ConvSpec) -> dict[str, Any]:
 
 @contextmanager
 def _switched(options: Mapping[str, Any]) -> Iterator[None]:
-    """Torch's switches for one call, and back; by the properties, as `mkldnn.flags` warns about TF32 on each use."""
+    """Torch's switches for one call, and back.
+
+    oneDNN's by what its property calls: `mkldnn.flags` warns about TF32 on each use, and the property itself is frozen in a
+    process that imported PyTorch's own test helpers.
+    """
     import torch
-    from torch.backends import mkldnn, nnpack
+    from torch.backends import nnpack
 
     deterministic = options.get("deterministic", False)
     if deterministic:  # never said without need: it imports Inductor, 1.4 s
         torch.use_deterministic_algorithms(True)  # it also fills fresh memory with NaN
     nnpack.set_flags(options.get("nnpack", True))
-    before, mkldnn.enabled = mkldnn.enabled, options.get("onednn", True)
+    before = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(options.get("onednn", True))
     try:
         yield
     finally:
-        mkldnn.enabled = before
+        torch._C._set_mkldnn_enabled(before)
         if deterministic:
             torch.use_deterministic_algorithms(False)
         nnpack.set_flags(True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from convlaws.mutants.pieces import widened
 from convlaws.mutants.registry import healthy, right
 
 
@@ -24,14 +25,10 @@ def _without_bias(a):
     return {**a, "b": np.zeros_like(a["b"])} if "b" in a else a
 
 
-def _wide(a):
-    return {r: v.astype(np.float32) if v.dtype.itemsize == 2 else v for r, v in a.items()}
-
-
 def _split(spec, op, a, parts):
     """The sum over column ranges of the weight, in the accumulator, rounded once."""
     dtype = a["w"].dtype
-    wide = _wide(a)
+    wide = widened(a)
     total = None
     for n, keep in enumerate(parts):
         part = right(spec, op, _channels(spec, wide if n == 0 else _without_bias(wide), keep))
@@ -80,7 +77,9 @@ def image_by_image(spec, op, a):
     from dataclasses import replace
 
     one, dtype = replace(spec, batch=1), next(iter(a.values())).dtype
-    parts = [right(one, op, {r: v[n : n + 1] if r in ("x", "gy") else v for r, v in _wide(a).items()}) for n in range(spec.batch)]
+    parts = [
+        right(one, op, {r: v[n : n + 1] if r in ("x", "gy") else v for r, v in widened(a).items()}) for n in range(spec.batch)
+    ]
     with np.errstate(all="ignore"):
         whole = sum(reversed(parts[:-1]), parts[-1]) if op == "wgrad" else np.concatenate(parts)
         return whole.astype(dtype)
@@ -94,11 +93,7 @@ def reversed_axes(spec, op, a):
     from dataclasses import replace
 
     axes = tuple(range(-spec.ndim, 0))
-    tails = [
-        (n + low + high - reach) % stride
-        for n, (low, high), reach, stride in zip(spec.extent, spec.sides, spec.reach, spec.stride, strict=True)
-    ]
-    if any(tails):
+    if any(spec.unused):
         return right(spec, op, a)
     mirrored = replace(spec, padding=tuple((high, low) for low, high in spec.sides))
     flipped = {**a, "x": np.flip(a["x"], axes), "w": np.flip(a["w"], axes)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from convlaws.methods.frame import run
 from convlaws.methods.registry import Method, always, register
 from convlaws.methods.unfold import Im2col
 from convlaws.mutants.triggers import TRIGGERS
-from convlaws.request import SECOND
+from convlaws.request import BILINEAR, SECOND
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
@@ -75,11 +75,8 @@ def first_order(spec: ConvSpec, op: str, arrays: Arrays) -> np.ndarray:
 def _second(compute: Callable[[ConvSpec, str, Arrays], np.ndarray], spec: ConvSpec, op: str, a: Arrays) -> np.ndarray:
     """A derivative of <dgrad(gy, w), v> + <wgrad(x, gy), u>: convolutions again, by `compute`."""
     bare = replace(spec, bias=False)
-    if op == "second_x":
-        return compute(bare, "dgrad", {"gy": a["gy"], "w": a["u"]})
-    if op == "second_w":
-        return compute(bare, "wgrad", {"x": a["v"], "gy": a["gy"]})
-    return compute(bare, "fprop", {"x": a["v"], "w": a["w"]}) + compute(bare, "fprop", {"x": a["x"], "w": a["u"]})
+    parts = (compute(bare, first, {role: a[name] for role, name in given.items()}) for first, given in BILINEAR[op])
+    return reduce(np.add, parts)
 
 
 def mutant(

@@ -63,14 +63,6 @@ def _subnormal(s: ConvSpec, op: str, a: Arrays) -> bool:
     return _numbers(lambda v: (v != 0) & (np.abs(v) < least))(s, op, a)
 
 
-def _tail(s: ConvSpec, axis: int) -> int:
-    """How many elements of a padded axis no window reaches."""
-    low, high = s.sides[axis]
-    if s.transposed or not s.output[axis]:
-        return 0
-    return (s.spaced[axis] + low + high - s.reach[axis]) % s.stride[axis]
-
-
 def _columns(s: ConvSpec) -> int:
     return s.in_channels // s.groups
 
@@ -147,8 +139,8 @@ _ROWS = (
     Trigger("padding-over-extent", 2, "padding larger than the input", _some(lambda s, i: max(s.sides[i]) > s.extent[i])),
     Trigger("kernel-over-extent", 2, "a kernel larger than the input", _some(lambda s, i: s.reach[i] > s.extent[i])),
     Trigger("kernel-is-extent", 2, "a kernel of the input's size", lambda s, op, a: s.reach == s.extent),
-    Trigger("unused-tail", 1, "elements at the end that no window reaches", _some(lambda s, i: _tail(s, i) > 0)),
-    Trigger("unused-2", 2, "two or more such elements", _some(lambda s, i: _tail(s, i) > 1)),
+    Trigger("unused-tail", 1, "elements at the end that no window reaches", lambda s, op, a: max(s.unused) > 0),
+    Trigger("unused-2", 2, "two or more such elements", lambda s, op, a: max(s.unused) > 1),
     Trigger(
         "output-padding-over-stride",
         2,

@@ -38,7 +38,9 @@ def questions(method: Method, seed: int) -> Iterator[Question]:
         "SETUPTOOLS_USE_DISTUTILS", "stdlib"
     )  # setuptools, which torch imports, minds a distutils that is there
     import torch
-    from torch.testing._internal.common_methods_invocations import op_db
+
+    with torch.backends.__allow_nonbracketed_mutation():  # the import freezes torch's switches for the whole process
+        from torch.testing._internal.common_methods_invocations import op_db
 
     torch.manual_seed(seed)
     rows = [row for row in op_db if row.name in NAMES]

@@ -15,7 +15,7 @@ from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.remembering import Runner
 from convlaws.replay import repeated
-from convlaws.search import Search, _StopError
+from convlaws.search import Search, StopError
 from convlaws.simplest import apart
 
 HURRY = 0.5  # seconds; the problems of mutants take milliseconds
@@ -70,7 +70,7 @@ class Hunt(Search):
         if self.waiting:
             cell, failure, _ = self.waiting[0]
             self.caught = Catch(cell, failure, self.judged, time.monotonic() - self.started, str(problem))
-            raise _StopError
+            raise StopError
 
 
 def hunt(method: Method, runner: Runner, seed: int, seconds: float, *, shrinks: bool = False) -> Quest:
