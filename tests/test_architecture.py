@@ -207,3 +207,17 @@ def test_the_plugin_imports_only_pytest_and_the_standard_library():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_laws_and_rows_stand_in_one_order_whatever_was_imported_first():
+    """What is drawn depends on it: a seed would mean something else in a process that imported a law first."""
+
+    def listed(first):
+        names = "print(*(row.name for row in (*laws(), *rows(absent=True))))"
+        code = f"import {first}; from convlaws.laws.registry import laws; from convlaws.methods.registry import rows; {names}"
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    plain = listed("convlaws")
+
+    for first in ("convlaws.laws.repetition", "convlaws.methods.winograd", "convlaws.engines.torch_cuda"):
+        assert listed(first) == plain

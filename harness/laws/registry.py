@@ -84,6 +84,7 @@ class Law:
 
 
 _ROOMS = (
+    "convlaws.laws.special",
     "convlaws.laws.agreement",
     "convlaws.laws.algebra",
     "convlaws.laws.symmetry",
@@ -91,9 +92,9 @@ _ROOMS = (
     "convlaws.laws.beyond",
     "convlaws.laws.duality",
     "convlaws.laws.composition",
-    "convlaws.laws.special",
     "convlaws.laws.repetition",
 )
+_PLACES = {room: place for place, room in enumerate(_ROOMS)}
 _TABLE: dict[str, Law] = {}
 
 
@@ -120,10 +121,10 @@ def law(
 
 
 def laws() -> list[Law]:
-    """Every law, in the order of registration."""
+    """Every law, room by room, those of others last: not as they were imported, or a seed would depend on it."""
     for room in _ROOMS:
         import_module(room)
-    return list(_TABLE.values())
+    return sorted(_TABLE.values(), key=lambda law: _PLACES.get(law.claims.__module__, len(_ROOMS)))
 
 
 def find(patterns: Iterable[str]) -> list[Law]:

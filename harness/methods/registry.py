@@ -163,6 +163,7 @@ _ROOMS = {
 }
 ON_GPU = ("cuda", "cudnn")  # the kinds whose rows need a CUDA device
 KINDS = tuple(_ROOMS)
+_PLACES = {room: place for place, room in enumerate(dict.fromkeys(room for rooms in _ROOMS.values() for room in rooms))}
 _TABLE: dict[str, Method] = {}
 
 
@@ -188,7 +189,7 @@ def method(name: str, *, scope: Scope | None = None, contract: str = "plain", ca
 
 
 def rows(*kinds: str, absent: bool = False) -> list[Method]:
-    """The rows of these kinds (default: methods and engines) in the order of registration.
+    """The rows of these kinds (default: methods and engines), module by module in the order above, whatever was imported first.
 
     Engines whose package is not installed are among them only if `absent` is true.
     """
@@ -196,7 +197,8 @@ def rows(*kinds: str, absent: bool = False) -> list[Method]:
     for kind in kinds:
         for room in _ROOMS[kind]:
             import_module(room)
-    return [row for row in _TABLE.values() if row.kind in kinds and (absent or not row.absent)]
+    found = [row for row in _TABLE.values() if row.kind in kinds and (absent or not row.absent)]
+    return sorted(found, key=lambda row: _PLACES.get(row.address.partition(":")[0], len(_PLACES)))
 
 
 def get(name: str) -> Method:
