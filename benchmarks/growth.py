@@ -2,12 +2,15 @@
 
     python -m benchmarks.growth                     # measures: a few minutes
     python -m benchmarks.growth --asv .asv/results  # what `asv run --bench bench_calls.Sweeps` measured
-    python -m benchmarks.growth --sweep channels --docs docs/performance.md
+    python -m benchmarks.growth --sweep channels
 
 The slope of log(value) over log(size) by least squares, with its 95 % interval (Student's t) when the points
 were independent. Only the upper half of the sizes at which a method was measured counts, four if there are: below,
 what a call costs at any size hides the growth. A slope whose interval is wide
 is no power: caches, or another algorithm from some size on.
+
+What is too large for a method (loops, dense matrices), or padded where it does not pad, it does in the small sweeps, which
+have a table of their own. Their memory is what Python and NumPy allocate, exactly: the kernel's count is too coarse for it.
 """
 
 from __future__ import annotations
@@ -18,10 +21,12 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .peak import LEAST as LEAST_BYTES
+from .peak import allocated_bytes, peak_bytes
 from .saved import saved
 from .study_table import put
 
@@ -29,6 +34,8 @@ BEGIN, END = "<!-- growth: begin -->", "<!-- growth: end -->"
 LEAST, ENOUGH = 3, 4  # points of a fit: two have no spread, of three the interval is wide
 PATIENCE = 0.05  # seconds for the calls of one point
 DEAREST = 2.0  # seconds of a call, beyond which larger sizes are not tried
+SMALL = "small-"  # what the variables of the small sweeps begin with
+IN_TORCH = ("torch", "unfold")  # in the names of rows whose memory NumPy does not count
 Points = Mapping[float, float]  # size -> seconds or bytes
 
 
@@ -54,6 +61,8 @@ def exponent(points: Points) -> Exponent | None:
     sizes = sizes[min(len(sizes) // 2, max(0, len(sizes) - ENOUGH)) :]
     if len(sizes) < LEAST:
         return None
+    if len({points[s] for s in sizes}) == 1:
+        return Exponent(0.0, 0.0)  # SciPy has no spread of it
     fit = stats.linregress([math.log(s) for s in sizes], [math.log(points[s]) for s in sizes])
     return Exponent(float(fit.slope), float(stats.t.ppf(0.975, len(sizes) - 2) * fit.stderr))
 
@@ -78,31 +87,48 @@ def measured(only: str) -> Iterator[tuple[str, str, Points, Points]]:
     from convlaws.methods.registry import rows
 
     for variable, points in sweeps(only).items():
-        for row in rows():
+        small = variable.startswith(SMALL)
+        for row in _limited() if small else rows():
             seconds, taken = {}, {}
             for size, problem in sorted(points.items()):
-                found = _point(problem, row)
+                found = _point(_as_done_by(row, problem), row, small)
                 if found is None:
                     continue
                 seconds[size] = found[0]
-                taken |= {size: found[1]} if found[1] > LEAST_BYTES else {}
+                taken |= {size: found[1]} if found[1] else {}
                 if found[0] > DEAREST:
                     break
             yield variable, row.name, seconds, taken
 
 
-def _point(problem: object, row: object) -> tuple[float, float] | None:
-    """(seconds, bytes) of a call: the least of several, as what comes between only adds; None if it is refused."""
-    from .peak import peak_bytes
+def _limited() -> list[Any]:
+    """The methods that refuse something of the large sweeps of batches and extents."""
+    from convlaws.methods.registry import rows
+
+    large = [p for variable in ("batch", "extent") for p in sweeps(variable)[variable].values()]
+    return [row for row in rows() if any(row.scope.refuses(_as_done_by(row, p)) for p in large)]
+
+
+def _as_done_by(row: Any, problem: Any) -> Any:
+    """A problem in the layout that a row does, and transposed if it does only that; always alike for the same row."""
+    layout = problem.layout if problem.layout in row.scope.layouts else row.scope.layouts[0]
+    return replace(problem, layout=layout, spec=replace(problem.spec, transposed=False not in row.scope.transposed))
+
+
+def _point(problem: Any, row: Any, small: bool) -> tuple[float, float] | None:
+    """(seconds, bytes) of a call: the least of several, as what comes between only adds; None if it is refused.
+
+    No bytes where they are too few for what counts them.
+    """
     from .verified import Verified
 
     try:
         verified = Verified(problem, row)
         verified.call()
-        verified.verify()
-        taken = peak_bytes(verified.call)
     except NotImplementedError:
         return None
+    verified.verify()
+    taken = _taken(verified.call, small, row.name)
     least, until = math.inf, time.perf_counter() + PATIENCE
     while least == math.inf or time.perf_counter() < until:
         started = time.perf_counter()
@@ -110,6 +136,13 @@ def _point(problem: object, row: object) -> tuple[float, float] | None:
         least = min(least, time.perf_counter() - started)
     verified.verify()
     return least, taken
+
+
+def _taken(call: Any, small: bool, name: str) -> float:
+    if small:
+        return 0 if any(word in name for word in IN_TORCH) else allocated_bytes(call)
+    found = peak_bytes(call)
+    return found if found > LEAST_BYTES else 0
 
 
 def of_asv(results: Path, only: str) -> Iterator[tuple[str, str, Points, Points]]:
@@ -125,7 +158,15 @@ def of_asv(results: Path, only: str) -> Iterator[tuple[str, str, Points, Points]
 
 
 def table(found: Sequence[tuple[str, str, Points, Points]]) -> str:
-    """Markdown: a row a method, for each variable the exponents of time and memory; '' where there are too few sizes."""
+    """Markdown: a row a method, for each variable the exponents of time and memory; '' where there are too few sizes.
+
+    A table for the large sweeps and one for the small.
+    """
+    parts = ([f for f in found if f[0].startswith(SMALL) == small] for small in (False, True))
+    return "\n\n".join(_table(part) for part in parts if part)
+
+
+def _table(found: Sequence[tuple[str, str, Points, Points]]) -> str:
     variables = list(dict.fromkeys(variable for variable, *_ in found))
     cells = {(method, variable): (exponent(s), exponent(b)) for variable, method, s, b in found}
     heads = [f"{variable}: {what}" for variable in variables for what in ("time", "memory")]

@@ -35,6 +35,14 @@ def test_the_peak_sees_what_is_freed_before_the_call_returns():
     assert 29 << 20 <= peak.peak_bytes(call) < 45 << 20
 
 
+def test_what_numpy_allocates_is_counted_to_the_byte_and_nothing_from_before():
+    before = np.ones(1000)
+
+    found = peak.allocated_bytes(lambda: before[:100] + 1)
+
+    assert 800 <= found < 2000  # and the objects themselves
+
+
 def test_an_exponent_is_the_slope_with_an_interval_that_holds_it():
     rng = np.random.default_rng(0)
     sizes = 2.0 ** np.arange(12)
@@ -54,6 +62,26 @@ def test_the_exponents_of_a_sweep_are_a_table():
         "|---|---|---|",
         "| `im2col` | 2.00 ± 0.00 | 1.00 ± 0.00 |",
     ]
+
+
+def test_small_sweeps_have_a_table_of_their_own_and_what_never_changes_has_no_spread():
+    found = [("extent", "im2col", {1: 1.0, 2: 4.0, 4: 16.0}, {}), ("small-extent", "loop", {1: 3.0, 2: 3.0, 4: 3.0}, {})]
+
+    large, small = growth.table(found).split("\n\n")
+
+    assert large.splitlines()[-1] == "| `im2col` | 2.00 ± 0.00 |  |"
+    assert small.splitlines()[-1] == "| `loop` | 0.00 ± 0.00 |  |"
+
+
+def test_a_row_is_measured_in_the_layout_that_it_does_and_transposed_if_it_does_only_that():
+    from convlaws.methods.registry import get
+
+    problem = growth.sweeps("extent")["extent"][7.0]
+
+    last, turned = (growth._as_done_by(get(name), problem) for name in ("torch-channels-last", "torch-transpose"))
+
+    assert (last.layout, last.spec) == ("channels_last", problem.spec)
+    assert (turned.layout, turned.spec.transposed) == (problem.layout, True)
 
 
 def test_what_asv_saved_is_read_the_newest_first_and_failures_are_no_values(tmp_path):

@@ -88,7 +88,7 @@ def test_a_network_of_torchvision_has_these_layers(name):
 
 @pytest.mark.parametrize("name", [n for n in names() if n.startswith("sweep-")])
 def test_a_sweep_changes_one_thing_and_its_name_says_which(name):
-    word = name.removeprefix("sweep-")
+    word = name.removeprefix("sweep-").removeprefix("small-")
     found = [(title.split("="), p.spec) for title, p in catalogue(name)]
 
     values = {"channels": "in_channels"}.get(word, word)
@@ -98,6 +98,7 @@ def test_a_sweep_changes_one_thing_and_its_name_says_which(name):
         assert {int(value)} == ({*said} if isinstance(said, tuple) else {said})
     assert [int(v) for (_, v), _ in found] == sorted(int(v) for (_, v), _ in found)
     free = {word, values, "padding"} | ({"out_channels"} if word == "channels" else set())
+    free |= {"extent"} if name == "sweep-small-kernel" else set()  # as it has no padding, the image grows with the kernel
     rest = {tuple((f, getattr(s, f)) for f in s.__dataclass_fields__ if f not in free) for _, s in found}
     assert len(rest) == 1
 
