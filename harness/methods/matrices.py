@@ -23,8 +23,7 @@ from convlaws.spec import ConvSpec
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-BLOCK = 1 << 10  # entries that take as long to copy as to ask NumPy for it
-LONG = 1 << 14  # entries of one output channel from which on a channel after the other is quicker than all at once
+BLOCK = 16  # entries from which on it is quicker to write a block to all its places than to double it first
 
 
 def sides(spec: ConvSpec) -> tuple[int, int]:
@@ -155,15 +154,12 @@ def _read_by(values: Array, read: Read, axis: int) -> Array:
 def _repeat(out: Array, start: int, size: int, count: int, step: int) -> None:
     """Behind the `size` entries from `start` on, write them again until they stand `count` times, each `step` more."""
     done, total = size, size * count
-    if out.ndim > 1 and total > LONG:
-        for row in out:
-            _repeat(row, start, size, count, step)
-        return
     while done < total:
-        # short ones are doubled; a block that is worth a call of NumPy is copied to all its places in one
         block = min(done, total - done)
         times = (total - done) // block if block >= BLOCK else 1
         source = out[..., None, start : start + block]
+        if out.ndim > 1:  # rows lie between each other's parts: NumPy would copy all of what is written, for fear of an overlap
+            source = source.copy()
         target = out[..., start + done : start + done + times * block].reshape(*out.shape[:-1], times, block)
         if step:
             np.add(source, (done + block * np.arange(times, dtype=out.dtype)[:, None]) // size * step, out=target)
