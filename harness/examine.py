@@ -26,10 +26,11 @@ from convlaws.problem import RESULT, Problem, shape_of
 from convlaws.remembering import Runner, live
 from convlaws.request import BILINEAR, SECOND, Call, Ending, Reply, Request
 from convlaws.results import Verdict
-from convlaws.scope import ability
+from convlaws.scope import DEARER, ability
 from convlaws.spec import ConvSpec
 
 Operands = Mapping[str, np.ndarray]
+BESIDE = 30_000_000  # multiply-adds of what a law may ask for beside any problem: the oracle lays out 0.7 GB for so many
 _SECOND_SHAPE = dict(zip(SECOND, ("x", "w", "y"), strict=True))
 ENDED = {  # how a call may end beside an answer, as a verdict
     Ending.RAISED: Verdict.CRASHED,
@@ -145,6 +146,8 @@ class Asking:
         op = self.problem.op if op in SECOND else op
         if spec is self.problem.spec and op == self.problem.op:
             return None
+        if spec.macs > (most := max(BESIDE, DEARER * self.problem.spec.macs)):
+            return f"{spec.macs:,} multiply-adds are over the limit of {most:,}"
         return ability(self.method.scope, "mirrors" in self.method.can).refuses(replace(self.problem, spec=spec, op=op))
 
     def _request(self, spec: ConvSpec, op: str, operands: Operands, **how: Any) -> Request:

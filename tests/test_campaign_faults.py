@@ -226,6 +226,13 @@ def large(tmp_path_factory) -> tuple[list[dict], float]:
     return found, (time.monotonic() - began) / found[-1]["shards"]
 
 
+def wait_for_a_shard(run, folder):
+    """Until one more is done, or all."""
+    before = len(records(folder))
+    while run.process.poll() is None and len(records(folder)) == before:
+        time.sleep(0.05)
+
+
 @pytest.mark.nightly
 @NIGHTLY
 def test_workers_killed_fifty_times(large, tmp_path):
@@ -238,6 +245,8 @@ def test_workers_killed_fifty_times(large, tmp_path):
         while killed < 50 and run.process.poll() is None:
             time.sleep(chance.uniform(0, 4 * pace))
             killed += kill(chance.sample(workers, 1)) if (workers := run.workers()) else 0
+            # two kills at one case of a shard would be taken for its own fault: on a busy machine chance brings that about
+            wait_for_a_shard(run, folder)
         done = run.ended(3000)
         inside += sum(death["at"] > 0 for death in records(folder, "death"))
 

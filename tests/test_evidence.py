@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from convlaws.compare import Claim
@@ -9,6 +11,7 @@ from convlaws.examine import Oracle, examine
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import get
 from convlaws.problem import Problem
+from convlaws.results import Verdict
 from convlaws.sandbox.client import Bare
 from convlaws.scope import Scope
 
@@ -59,3 +62,15 @@ def test_two_sides_that_are_one_are_no_evidence(claims, verdict):
 
     assert str(outcome.verdict) == verdict
     assert outcome.message == ("both sides are the same" if verdict == "vacuous" else "")
+
+
+def test_what_a_law_asks_for_beside_a_small_problem_is_small_enough_to_be_judged():
+    """Seen: two kernels that reach far beyond their image made one so vast that the judge ran out of memory."""
+
+    def vast(p, ask):
+        return Claim.equal(ask(p.spec, p.op, p.operands), ask(replace(p.spec, in_channels=10**7), p.op, {}))
+
+    outcome = examine(get("im2col"), Law("vast", "vast", vast, Scope()), PROBLEM, Bare(), Oracle())
+
+    assert outcome.verdict is Verdict.REFUSED
+    assert "beside this one: 360,000,000 multiply-adds are over the limit of 30,000,000" in outcome.message

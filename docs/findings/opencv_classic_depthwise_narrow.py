@@ -1,4 +1,4 @@
-"""OpenCV's depthwise kernel for 3 taps reads outside of an image with an axis of one element.
+"""OpenCV's depthwise kernel for 3 taps reads outside of an image that is shorter than the kernel, or padded by more than one.
 
 Seen in opencv 4.8 to 5.0, with the classic engine: garbage comes out. Two channels of 9 x 1 ones, a 3 x 3 kernel of ones and
 padding 1.

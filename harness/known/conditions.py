@@ -68,7 +68,13 @@ CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "one tap whose output padding makes up for the padding": lambda p: (
         {*p.spec.kernel, *p.spec.stride} == {1} and p.spec.output == p.spec.extent
     ),
-    "an axis of one element": lambda p: min(p.spec.extent) == 1,
+    "an axis shorter than the kernel": lambda p: any(n < r for n, r in zip(p.spec.extent, p.spec.reach, strict=True)),
+    "an axis shorter than the kernel, or padded by more than one": lambda p: any(
+        n < r or max(sides) > 1 for n, r, sides in zip(p.spec.extent, p.spec.reach, p.spec.sides, strict=True)
+    ),
+    "SAME would need less than no padding": lambda p: any(
+        (y - 1) * s + r < n for y, s, r, n in zip(p.spec.output, p.spec.stride, p.spec.reach, p.spec.extent, strict=True)
+    ),
     # laws that compose or split ask for other convolutions, whose images are this one's channels
     "16 images or channels": lambda p: max(p.spec.images, p.spec.in_channels, p.spec.out_channels) >= 16,
 }
