@@ -72,6 +72,9 @@ CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "an axis shorter than the kernel, or padded by more than one": lambda p: any(
         n < r or max(sides) > 1 for n, r, sides in zip(p.spec.extent, p.spec.reach, p.spec.sides, strict=True)
     ),
+    "a first axis shorter than the kernel, with several results": lambda p: (
+        p.spec.extent[0] < p.spec.kernel[0] and p.spec.output[0] > 1
+    ),
     "SAME would need less than no padding": lambda p: any(
         (y - 1) * s + r < n for y, s, r, n in zip(p.spec.output, p.spec.stride, p.spec.reach, p.spec.extent, strict=True)
     ),
