@@ -88,7 +88,7 @@ class Scope:
         for side, count, most in zip(("input", "output"), sides, self.channels, strict=True):
             if most and count > most:
                 return f"a group has {count} {side} channels, at most {most} are done"
-        for name, count in (("macs", spec.macs), ("matrix", matrix_entries(spec))):
+        for name, count in (("macs", macs_of_an_image(spec)), ("matrix", matrix_entries(spec))):
             limit = getattr(self, name)
             if limit and count > limit:
                 return _LIMITS[name].format(count, limit)
@@ -129,6 +129,11 @@ def ability(scope: Scope, mirrors: bool) -> Scope:
     if mirrors:
         larger["transposed"] = BOTH
     return replace(scope, **larger)
+
+
+def macs_of_an_image(spec: ConvSpec) -> int:
+    """Multiply-adds, those of one image where there is none: what is laid out for an image is laid out for none too."""
+    return spec.macs if spec.images else replace(spec, batch=1).macs
 
 
 def matrix_entries(spec: ConvSpec) -> int:

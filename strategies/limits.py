@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from convlaws.scope import matrix_entries
+from convlaws.scope import macs_of_an_image, matrix_entries
 from convlaws.spec import ConvSpec
 from convlaws.strategies.menus import Draft, Menu, Raw
 from convlaws.strategies.sizes import spec_of
@@ -15,16 +15,18 @@ VAST = 2**17  # of the few that cross 2**16
 
 
 class Limits(NamedTuple):
-    """How large a problem may be; `matrix` as in Scope."""
+    """How large a problem may be; `matrix` as in Scope. `of_none`: no images count as one, as in a scope that limits `macs`."""
 
     macs: int
     matrix: int
     operand: int = OPERAND
+    of_none: bool = False
 
     def exceeded(self, spec: ConvSpec) -> str | None:
         """What is too large, in words."""
-        if spec.macs > self.macs:
-            return f"it takes {spec.macs:,} multiply-adds at least, over {self.macs:,}"
+        macs = macs_of_an_image(spec) if self.of_none else spec.macs
+        if macs > self.macs:
+            return f"it takes {macs:,} multiply-adds at least, over {self.macs:,}"
         if self.matrix and matrix_entries(spec) > self.matrix:
             return f"its matrix has {matrix_entries(spec):,} entries at least, over {self.matrix:,}"
         largest = max(map(prod, (spec.x_shape, spec.w_shape, spec.y_shape)))

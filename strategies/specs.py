@@ -204,7 +204,7 @@ def plan(scope: Scope, max_macs: int) -> Plan:
     """The plan for a scope, made once."""
     if max_macs < 1:
         raise UsageError(f"max_macs is {max_macs}, the least is 1")
-    return Plan(scope, Limits(min(max_macs, scope.macs or max_macs), scope.matrix))
+    return Plan(scope, Limits(min(max_macs, scope.macs or max_macs), scope.matrix, of_none=bool(scope.macs)))
 
 
 @st.composite

@@ -45,6 +45,7 @@ REFUSALS = [
     (Scope(channels=(2, 0)), "n1c6k2_x5_r2_g2", "a group has 3 input channels, at most 2 are done"),
     (Scope(channels=(0, 2)), "n1c1k3_x5_r2", "a group has 3 output channels, at most 2 are done"),
     (Scope(macs=1000), "n1c8k16_x5_r2", "1,024 multiply-adds are over the limit of 1,000"),
+    (Scope(macs=1000, batch=("empty",), empty=(False, True)), "n0c8k16_x5_r2", "1,024 multiply-adds are over the limit of 1,000"),
     (Scope(matrix=1000), "n1c8k7_x5_r1", "the matrix would have 1,400 entries, over 1,000"),
     (Scope(ops=()), "n1c1k1_x5_r2", "the op is fprop, only nothing is done"),
 ]
