@@ -39,11 +39,15 @@ def undisturbed(calm) -> list[dict]:
 
 
 def merged(*places: Path, into: Path) -> list[dict]:
-    """The findings of all these, without times and the id of the run."""
+    """The findings of all these, without times, the id of the run, and how a failure was come by.
+
+    Two shards may come to the same small line: the cases and tries told are those of the earlier one, and parts have another order.
+    """
+    own = ("seconds", "after_seconds", "run", "after", "tries")
     done = subprocess.run([sys.executable, "-m", "convlaws", "merge", *places, "-o", into], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in into.read_text().splitlines()]
-    kept = [{k: v for k, v in f.items() if k not in ("seconds", "after_seconds", "run")} for f in found if f["kind"] == "finding"]
+    kept = [{k: v for k, v in f.items() if k not in own} for f in found if f["kind"] == "finding"]
     return sorted(kept, key=lambda f: f["id"])
 
 
