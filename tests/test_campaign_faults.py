@@ -41,7 +41,7 @@ def undisturbed(calm) -> list[dict]:
 def merged(*places: Path, into: Path) -> list[dict]:
     """The findings of all these, without times, the id of the run, and how a failure was come by.
 
-    Two shards may come to the same small line: the cases and tries told are those of the earlier one, and parts have another order.
+    Two shards may come to the same small line: cases and tries are those of the earlier one, and parts have another order.
     """
     own = ("seconds", "after_seconds", "run", "after", "tries")
     done = subprocess.run([sys.executable, "-m", "convlaws", "merge", *places, "-o", into], capture_output=True, check=False)
