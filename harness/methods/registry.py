@@ -207,7 +207,7 @@ def get(name: str) -> Method:
     Raises:
         UnknownName: there is none; the message has the nearest names.
     """
-    return find([name])[0]
+    return _TABLE.get(name) or find([name])[0]
 
 
 def _is_open(row: Method, glob: str) -> bool:
