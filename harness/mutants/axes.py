@@ -134,9 +134,7 @@ def strided_is_not_dilated(spec, op, a):
 def results_rounded_up(spec, op, a):
     """Rounds the number of results up: a window more, which reaches past the end."""
     y = right(spec, op, a)
-    axes = zip(spec.padded, spec.reach, spec.stride, spec.output, strict=True)
-    more = [bool((n - reach) % stride) and m > 0 for n, reach, stride, m in axes]
-    return np.pad(y, [(0, 0)] * (y.ndim - spec.ndim) + [(0, int(m)) for m in more])
+    return np.pad(y, [(0, 0)] * (y.ndim - spec.ndim) + [(0, int(left > 0)) for left in spec.unused])
 
 
 @mutant(
