@@ -18,15 +18,16 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
 	@touch $@
 
+# exits with 0 when our own methods keep every law: what it finds in engines is its result
 verify: $(VENV)/installed
 	@mkdir -p $(REPORT)
-	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl --report $(REPORT)/index.html
+	$(BIN)/convlaws check '*' --budget $(BUDGET) --fail-on own --json $(REPORT)/findings.jsonl --report $(REPORT)/index.html
 
 # what reports/gallery/ holds: the page of the whole table (without optional engines, if none is installed yet), those of the
 # engines and of all mutants, pictures
 gallery: $(VENV)/installed
 	@mkdir -p $(REPORT)
-	$(BIN)/convlaws check '*' --budget $(BUDGET) --json $(REPORT)/findings.jsonl --report reports/gallery/all.html
+	$(BIN)/convlaws check '*' --budget $(BUDGET) --fail-on own --json $(REPORT)/findings.jsonl --report reports/gallery/all.html
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[engines]'
 	-$(BIN)/convlaws check $(ENGINES) --budget $$((2 * $(BUDGET))) --json $(REPORT)/engines.jsonl --report reports/gallery/engines.html
 	-$(BIN)/convlaws check 'mutant-*' --budget $(BUDGET) --json $(REPORT)/mutants.jsonl --report reports/gallery/mutants.html

@@ -12,6 +12,7 @@ import numpy as np
 
 from convlaws.contracts import CONTRACTS, TIGHTEST
 from convlaws.examine import Outcome
+from convlaws.features import features
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method
 from convlaws.problem import Problem
@@ -55,7 +56,7 @@ class Failure:
     """The first problem that showed a failure of one kind, and how it looks.
 
     `after` and `after_seconds` say when it came: after how many cases of its method, and how long these took. `tries` counts
-    the cases run to make it small.
+    the cases run to make it small. `within` has by each feature the values of all problems that failed so.
     """
 
     problem: Problem
@@ -68,6 +69,14 @@ class Failure:
     after_seconds: float = 0.0
     before: list[str] = field(default_factory=list)  # what ran in the same process before it
     history: list[str] = field(default_factory=list)  # what has to run before it
+    within: dict[str, list[object]] = field(default_factory=dict)
+
+    def widen(self, problem: Problem) -> None:
+        """Note the features of one more problem that failed so."""
+        for name, value in features(problem).items():
+            values = self.within.setdefault(name, [])
+            if value not in values:
+                values.append(value)
 
 
 @dataclass
@@ -141,10 +150,12 @@ class Cell:
         else:
             self._count(outcome, own)
         key = (outcome.signature, known, *([self.last] if self.each else []))
-        if not outcome.verdict.bad or key in self.failures:
+        if not outcome.verdict.bad:
             return None
-        self.failures[key] = Failure(problem, outcome, known)
-        return self.failures[key]
+        first = key not in self.failures
+        failure = self.failures.setdefault(key, Failure(problem, outcome, known))
+        failure.widen(problem)
+        return failure if first else None
 
     def hold(self, dtype: str, within: Callable[[str], bool]) -> None:
         """Note which contracts an answer keeps; the others are not asked before the tightest is broken."""
@@ -207,6 +218,7 @@ class Cell:
         found.worst_ratio = ratio if np.isfinite(ratio) else 0.0
         found.signature, found.known, found.flaky = failure.outcome.signature, failure.known, failure.flaky
         found.history, found.evidence = failure.history, failure.outcome.evidence
+        found.within = failure.within
         found.after, found.after_seconds, found.tries = failure.after, round(failure.after_seconds, 4), failure.tries
         found.ran = {failure.outcome.ran: 1} if failure.outcome.ran else {}
         if not failure.shrunk:

@@ -1,6 +1,6 @@
 """The command line.
 
-Exit codes: 0 every law kept, 1 a finding, 2 usage, 5 nothing verified, 130 interrupted.
+Exit codes: 0 every law kept, 1 a new failure, 2 usage, 5 nothing verified, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from convlaws.cli_defaults import Configured
 from convlaws.cli_mutants import mutants
-from convlaws.cli_options import DTYPES, LAYOUTS, OPS, Duration, Part, calling, known_as, many, narrowing
+from convlaws.cli_options import DTYPES, LAYOUTS, OPS, Duration, Part, calling, isa, known_as, many, narrowing
 from convlaws.cli_reading import COMMANDS
 from convlaws.errors import HarnessError
 
@@ -35,7 +36,7 @@ def cli() -> None:
     """Is this convolution one? Problems are drawn, an oracle and laws judge, failures are shrunk."""
 
 
-@cli.command()
+@cli.command(cls=Configured)
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @narrowing
 @click.option("--budget", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Draw until this time has passed (default 60).")
@@ -65,10 +66,31 @@ def cli() -> None:
 )
 @click.option("--report", "report_path", type=click.Path(path_type=Path), metavar="FILE.html", help="Write the page of findings.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that search (default: the CPUs, at most 8).")
+@click.option(
+    "--fail-on",
+    type=click.Choice(("new", "own", "never")),
+    default="new",
+    show_default=True,
+    help="Exit with 1 for failures that are not known: of all targets, of those that are no engine, or never.",
+)
+@click.option(
+    "--known",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Known findings of yours ('convlaws known add'); may be repeated. 'none': those of the package explain nothing.",
+)
+@isa
 @known_as
 @calling
 def check(targets, **options) -> None:
-    """Put the laws to TARGETs: registered names, globs ('torch-*'), or functions (package.module:name, file.py:name)."""
+    """Put the laws to TARGETs: registered names, globs ('torch-*'), or functions (package.module:name, file.py:name).
+
+    Any option may stand in [tool.convlaws] of pyproject.toml, as `known = ["known.json"]`; the command line goes before it.
+
+    Exit codes: 0 all that was asked keeps the laws, 1 a failure that is not known (see --fail-on) or a known finding of
+    your own files that is repaired, 2 usage, 5 nothing was verified, 130 interrupted.
+    """
     from convlaws.commands import check as command
 
     raise SystemExit(command.run(targets, **options))

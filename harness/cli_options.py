@@ -35,6 +35,28 @@ known_as = click.option(
     "--known-as", default="", metavar="ROW", help="The known findings about this row explain failures of every target too."
 )
 
+
+class Levels(click.ParamType):
+    """Names of ISA levels with commas between them; whether there are such levels is asked later."""
+
+    name = "levels"
+
+    def convert(self, value, param, ctx) -> tuple[str, ...]:
+        """The names, each once."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+        return names or self.fail(f"{value!r} names no level", param, ctx)
+
+
+isa = click.option(
+    "--isa",
+    type=Levels(),
+    default=(),
+    metavar="LEVEL,...|all",
+    help="Run each target at these levels, each in a process of its own ('convlaws list levels'); also TARGET%LEVEL.",
+)
+
 # the options that say how a user's function is called and run
 CALLING = (
     click.option(

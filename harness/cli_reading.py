@@ -6,23 +6,52 @@ from pathlib import Path
 
 import click
 
-from convlaws.cli_options import calling
+from convlaws.cli_options import calling, isa
 
+TABLES = ("methods", "engines", "compiled", "cuda", "cudnn", "laws", "contracts", "mutants", "known", "catalogues", "levels")
+_PATH = click.Path(path_type=Path, dir_okay=False)
 _FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 
 
-@click.command()
+class _ShowFirst(click.Group):
+    """A group whose first command is meant where none is named: 'known torch*' is 'known show torch*'."""
+
+    def parse_args(self, ctx, args):
+        """The arguments, with the command that is meant."""
+        named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else ["show", *args])
+
+
+@click.group(cls=_ShowFirst)
+def known() -> None:
+    """The known findings: what is wrong in which versions ('known [ID]...'), do they show here, and a ledger of your own."""
+
+
+@known.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--check", "check_", is_flag=True, help="Run the exact lines of each on what is installed: does it still show?")
+@click.option("--known", "files", multiple=True, type=_PATH, metavar="FILE", help="Known findings of yours too; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
-def known(ids, check_, as_json) -> None:
+@isa
+def show(ids, check_, files, as_json, isa) -> None:
     """The known findings (all, or those whose IDs or globs are given): what is wrong, in which versions, how much they hide.
 
     With --check the exit code is 1 if one is fixed within its versions, or shows outside of them.
     """
     from convlaws.commands import known as command
 
-    raise SystemExit(command.run(ids, check=check_, as_json=as_json))
+    raise SystemExit(command.run(ids, check=check_, as_json=as_json, files=files, levels=isa))
+
+
+@known.command()
+@click.argument("findings", type=_PATH, metavar="FINDINGS.jsonl")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("-o", "--output", type=_PATH, required=True, metavar="FILE", help="The ledger to write; what is there stays.")
+def add(findings, ids, output) -> None:
+    """Record the new failures of a run (all, or those of these IDs) in a ledger of your own, for 'check --known FILE'."""
+    from convlaws.commands import known_add as command
+
+    raise SystemExit(command.run(findings, ids, output))
 
 
 @click.command()
@@ -67,7 +96,9 @@ def report(files, output, since, speed, times) -> None:
 @click.command("list")
 @click.argument(
     "what",
-    type=click.Choice(("methods", "engines", "compiled", "cuda", "cudnn", "laws", "contracts", "mutants", "known", "catalogues")),
+    type=click.Choice(
+        ("methods", "engines", "compiled", "cuda", "cudnn", "laws", "contracts", "mutants", "known", "catalogues", "levels")
+    ),
 )
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
 def list_(what, as_json) -> None:

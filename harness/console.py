@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import median
 
+from convlaws.at_level import AtLevel
 from convlaws.results import LEAST, Finding, Verdict, counted
 from convlaws.shares import Share
 
@@ -155,13 +157,67 @@ def known_summary(hidden: Sequence[Share], told: Sequence[str] = ()) -> str:
     return "\n".join([*lines, KNOWN_LEGEND, *told])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where a run's failures were seen and are kept: the processor and its ISA level, the findings file, the page ('' = none)."""
+
+    processor: str
+    level: str
+    findings: str = ""
+    page: str = ""
+
+
+def engines(findings: Sequence[Finding], names: Sequence[str], where: Where) -> str:
+    """What was found in other people's engines: on record, new on this processor, and the commands that show and record it."""
+    bad = [f for f in findings if f.verdict.bad and f.method in names]
+    if not bad:
+        return ""
+    lines, wide = [], max(len(f.method) for f in bad)
+    for method in dict.fromkeys(f.method for f in bad):
+        mine = [f for f in bad if f.method == method]
+        on_record = sorted({f.known for f in mine if f.known})
+        new = {(f.op, f.problem) for f in mine if not f.known}
+        said = f" ({', '.join(on_record)})" if on_record else ""
+        lines.append(f"  {method:{wide}}  {len(on_record)} on record{said}, {counted(len(new), 'new failing line')}")
+    known_ids = {f.known for f in bad if f.known}
+    new_lines = {(f.method, f.op, f.problem) for f in bad if not f.known}
+    head = (
+        f"found in {counted(len({f.method for f in bad}), 'engine')}: {counted(len(known_ids), 'defect')} on record, "
+        f"{counted(len(new_lines), 'failing line')} new on this processor ({where.processor}, {where.level})"
+    )
+    return "\n".join([head, *lines, *_next_steps(where, bool(new_lines))])
+
+
+def _next_steps(where: Where, new: bool) -> list[str]:
+    file = where.findings or "FINDINGS.jsonl"
+    show = [f"  show them:   {where.page}" if where.page else f"  show them:   convlaws report {file} -o page.html"]
+    record = [f"  record them: convlaws known add {file} -o known.json    then: convlaws check ... --known known.json"]
+    rerun = ["  (run again with --json FINDINGS.jsonl to have the file)"] * (not where.findings)
+    return [*show, *(record if new else []), *rerun]
+
+
+def by_level(findings: Sequence[Finding], levels: Sequence[AtLevel]) -> str:
+    """Rows that ran at several ISA levels: what failed and which contract held at each, and where the bits differ."""
+    if not levels:
+        return ""
+    wide = max(len(level.method) for level in levels)
+    lines = [f"{'at ISA level':{wide}}  kept  known  failed  contract that holds"]
+    for level in levels:
+        mine = [f for f in findings if f.method == level.method]
+        count = Counter(map(state, mine))
+        failed = sum(count[word] for word in ("broken", "crashed", "hung"))
+        lines.append(f"{level.method:{wide}}{count['kept']:6}{count['known']:7}{failed:8}  {holding(mine)}")
+        lines += [f"{'':{wide}}  {said}" for said in level.said()]
+    return "\n".join(lines)
+
+
 def verdict_line(findings: Sequence[Finding], judged: int, seconds: float) -> str:
     """One sentence for the whole run."""
     count = Counter(map(state, findings))
     new = sum(count[k] for k in ("broken", "crashed", "hung"))
     said = counted(new, "new failure") if new else "no new failure"
-    if not (new or count["kept"] or count["known"]):
-        said = "nothing was verified"
+    if not any(f.verified for f in findings):
+        said = f"{said}, and nothing was verified" if new else "nothing was verified"
     few = [f.examples for f in findings if f.verdict is Verdict.KEPT and f.examples < LEAST]
     only = f" ({len(few)} of them on less than {LEAST} examples, the least is {min(few)})" if few else ""
     return (

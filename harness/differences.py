@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 
-from convlaws.results import LEAST, Finding, Verdict, counted
+from convlaws.results import LEAST, Finding, Verdict, counted, name_parts
 
 Cell = tuple[str, str, str]  # method as it is paired, law, op
 FACTOR = 2.0  # by which a worst ratio has to differ, if both sides judged the same problems
@@ -111,8 +111,8 @@ def pairs(old: Sequence[str], new: Sequence[str]) -> dict[str, str]:
 
 
 def base(name: str) -> str:
-    """A method's name without its version; a user's function (with ':' in its name) has none."""
-    return name if ":" in name else name.partition("@")[0]
+    """A method's name without its version and level."""
+    return name_parts(name)[0]
 
 
 def differences(old: Sequence[Finding], new: Sequence[Finding]) -> list[Difference]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Collection
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +12,8 @@ from pathlib import Path
 from convlaws import accelerator
 from convlaws.results import digest
 
-VARIABLES = ("OMP_", "MKL_", "DNNL_", "ONEDNN_", "CUDA_", "CUDNN_")  # what libraries choose their kernels by
+# what libraries choose their kernels by
+VARIABLES = ("OMP_", "MKL_", "DNNL_", "ONEDNN_", "ATEN_CPU", "XLA_FLAGS", "OPENBLAS_CORETYPE", "CUDA_", "CUDNN_")
 PACKAGES = (
     *("convlaws", "torch", "numpy", "scipy", "hypothesis", "ml_dtypes", "nvidia-cudnn-frontend"),
     *("jax", "jaxlib", "onnxruntime", "onnx", "openvino", "opencv-python-headless", "ncnn", "mlx", "MNN", "tensorflow-cpu"),
@@ -27,11 +27,15 @@ def _version(name: str) -> str:
         return ""
 
 
-@lru_cache(maxsize=1)
 def _processor() -> tuple[str, str]:
     """(model name, the vector extensions that convolution kernels choose by)."""
+    return _read(os.environ.get("CONVLAWS_CPUINFO", "/proc/cpuinfo"))
+
+
+@lru_cache(maxsize=8)
+def _read(file: str) -> tuple[str, str]:
     try:
-        text = Path(os.environ.get("CONVLAWS_CPUINFO", "/proc/cpuinfo")).read_text(encoding="utf-8")
+        text = Path(file).read_text(encoding="utf-8")
     except OSError:
         return platform.processor(), ""
     fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
@@ -40,26 +44,14 @@ def _processor() -> tuple[str, str]:
     return fields.get("model name", platform.processor()), " ".join(flags)
 
 
-# what makes a library choose its kernels as if the processor had less
-RESTRAINTS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+def extensions() -> tuple[str, ...]:
+    """The vector extensions of this processor, as /proc/cpuinfo (or the file that CONVLAWS_CPUINFO names) spells them."""
+    return tuple(_processor()[1].split())
 
 
-def _held() -> list[str]:
-    return [f"{name}={os.environ[name]}" for name in RESTRAINTS if name in os.environ]
-
-
-def lacks(extensions: Collection[str]) -> str:
-    """Why the processor has not these vector extensions ('!name': has one too many), in words; '' if it may work as if."""
-    flags = _processor()[1].split()
-    wrong = [f"has {e[1:]}" for e in extensions if e.startswith("!") and e[1:] in flags and not _held()]
-    missing = [f"has no {e}" for e in extensions if not e.startswith("!") and e not in flags]
-    return f"the processor {' and '.join(wrong + missing)}" if wrong or missing else ""
-
-
-def hidden_by(extensions: Collection[str]) -> str:
-    """Why what depends on these extensions need not show here, in words: the processor, or a variable; '' if it should."""
-    held = _held() if extensions else []
-    return lacks(extensions) or (f"{', '.join(held)} may choose other kernels" if held else "")
+def processor() -> str:
+    """The name of this processor's model."""
+    return _processor()[0]
 
 
 def facts(*, gpu: bool = False) -> dict:

@@ -153,6 +153,7 @@ class Asking:
     def _request(self, spec: ConvSpec, op: str, operands: Operands, **how: Any) -> Request:
         layout = how.pop("layout", self.problem.layout)
         dtype = next(iter(operands.values())).dtype.name
+        how = {"threads": self.method.threads, **how}
         return Request(spec=spec, op=op, dtype=dtype, operands=operands, layout=layout, note=self.note, **how)
 
     def peer(self, name: str, spec: ConvSpec, op: str, operands: Operands) -> Approx | None:

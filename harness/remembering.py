@@ -66,9 +66,10 @@ class Remembering:
         self.runner.close()
 
 
-def _name(target: Mapping[str, Any]) -> tuple[str, str]:
-    """What tells targets apart: the row or function, and the interpreter of its version."""
-    return target.get("row") or target.get("function", ""), target.get("home", {}).get("python", "")
+def _name(target: Mapping[str, Any]) -> tuple[str, str, tuple]:
+    """What tells targets apart: the row or function, and the interpreter and the variables of its process."""
+    home = target.get("home") or {}
+    return target.get("row") or target.get("function", ""), home.get("python", ""), tuple(home.get("variables", {}).items())
 
 
 def live(runner: Runner) -> Runner:

@@ -49,6 +49,7 @@ class Finding:
     by dtype, the contracts that all answers kept, where the law compares with the definition. By the id of a
     known finding, `explained` counts the failing cases that it explains, `avoided` the problems not asked for its sake.
     `failed` counts the failing ones of the examples, `asked` is a checksum of all drawn problems in their order.
+    Of a failure, `within` has by each feature of a problem the values that the failing problems had.
     All failures of one (method, law, op) carry the same tallies: they were drawn together.
     A failure came `after` so many cases of its method (that one included, under any law), which took `after_seconds`; `tries`
     cases were run to make it small.
@@ -87,10 +88,17 @@ class Finding:
     error_histogram: list[int] = field(default_factory=list)
     terms_histogram: list[int] = field(default_factory=list)
     evidence: dict = field(default_factory=dict)
+    within: dict = field(default_factory=dict)
     ran: dict[str, int] = field(default_factory=dict)
     holds: dict[str, list[str]] = field(default_factory=dict)
     run: str = ""
     environment: str = ""
+
+    @property
+    def verified(self) -> bool:
+        """Whether examples enough were right: all of them, or all but those that a known finding explains."""
+        beside = self.verdict.bad and bool(self.known) and self.examples - self.failed >= LEAST
+        return self.verdict is Verdict.KEPT or beside
 
     @property
     def id(self) -> str:
@@ -132,6 +140,18 @@ class Finding:
         except ValueError:
             raise SchemaError(f"{_short(record['verdict'])} is not a valid Verdict") from None
         return Finding(**{**{k: v for k, v in record.items() if k in known}, "verdict": verdict})
+
+
+def name_parts(method: str) -> tuple[str, str, str]:
+    """The row (or the address of a function), the version and the ISA level in a method's name.
+
+    >>> name_parts("torch-onednn@2.12.0%avx2"), name_parts("a@b/mine.py:conv%2threads")
+    (('torch-onednn', '2.12.0', 'avx2'), ('a@b/mine.py:conv', '', '2threads'))
+    """
+    place, colon, last = method.rpartition(":")
+    stem, _, level = last.partition("%")
+    row, _, version = (stem, "", "") if colon else stem.partition("@")
+    return f"{place}{colon}{row}", version, level
 
 
 def counted(number: int, noun: str) -> str:

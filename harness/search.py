@@ -28,7 +28,7 @@ from convlaws.opening import lost_cells, lost_homes
 from convlaws.plan import Plan
 from convlaws.problem import OPS, Problem
 from convlaws.remembering import Remembering, Runner, live
-from convlaws.results import Finding, Verdict
+from convlaws.results import Finding, Verdict, name_parts
 from convlaws.scope import Scope
 from convlaws.shrink import Shrinker
 
@@ -164,7 +164,7 @@ class Search:
         return (min(LOOK, floor), floor)[number] if number < 2 else cell.examples + floor * cell.law.weight
 
     def _seed(self, cell: Cell, number: int, batch: int) -> int:
-        name = cell.method.name.partition("@")[0]  # two versions of an engine are asked the same
+        name = name_parts(cell.method.name)[0]  # two versions or levels of an engine are asked the same
         text = f"{self.plan.seed} {cell.law.name} {cell.op} {name} {number} {batch}"
         return zlib.crc32(text.encode())
 

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from convlaws import isa
 from convlaws.contracts import contract as contract_named
 from convlaws.engines.asking import declared
 from convlaws.engines.user import user_method
 from convlaws.environments import Environment
 from convlaws.errors import UsageError
 from convlaws.methods.registry import Method, find, get
+from convlaws.results import name_parts
 
 SIGNATURES = tuple(f"{stem}{n}d" for stem in ("conv", "conv_transpose") for n in (1, 2, 3))
 
@@ -21,6 +23,7 @@ class Calling:
     """How a user's function is called ('' = as it declares, else conv2d with torch's arrays), which contract
     every target is held to ('' = its own), and the row whose known findings explain their failures too ('' = none).
 
+    `isa` are the levels at which each target is run (none: as it is; 'all': all that it runs at here).
     `allow_large` lets an environment for a version of an engine fetch gigabytes, `say` is told that one is made.
     """
 
@@ -28,6 +31,7 @@ class Calling:
     arrays: str = ""
     contract: str = ""
     known_as: str = ""
+    isa: tuple[str, ...] = ()
     allow_large: bool = False
     say: Callable[[str], None] = lambda text: None
 
@@ -55,10 +59,24 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
 
 
 def _meant(target: str, calling: Calling) -> list[Method]:
-    if ":" in target:
-        return [function(target, calling)]
-    name, at, version = target.partition("@")
-    return [versioned(method, version, calling) for method in find([name])] if at else find([target])
+    row, version, level = name_parts(target)
+    if ":" in row:
+        found = [function(row, calling)]
+    else:
+        found = [versioned(method, version, calling) for method in find([row])] if version else find([row])
+    if level:
+        return [method.at_level(isa.level(level)) for method in found]
+    return [held for method in found for held in _at_levels(method, calling.isa)]
+
+
+def _at_levels(method: Method, names: tuple[str, ...]) -> list[Method]:
+    """The method at each of these levels; 'all' is every level that it runs at here. No names: as it is."""
+    if not names:
+        return [method]
+    asked = [isa.level(name) for name in names if name != "all"]
+    if "all" in names:
+        asked += [level for level in isa.LEVELS.values() if not method.why_not_at(level)]
+    return [method if level is isa.DEFAULT else method.at_level(level) for level in dict.fromkeys(asked)]
 
 
 def versioned(method: Method, version: str, calling: Calling) -> Method:
@@ -94,4 +112,5 @@ def admit(passport: Mapping[str, Any]) -> Method:
     if "version" in passport:
         method = method.at(passport["version"], passport["python"])
     method = method.declares(passport["contract"]) if passport["contract"] else method
-    return replace(method, known_as=passport["known_as"])
+    method = replace(method, known_as=passport["known_as"])
+    return method.at_level(isa.level(passport["level"])) if passport.get("level") else method

@@ -17,6 +17,7 @@ from typing import Any
 from convlaws import known
 from convlaws.errors import HarnessError
 from convlaws.interrupt import deferred
+from convlaws.known import Ledger
 from convlaws.methods.registry import Method
 from convlaws.observations import recording
 from convlaws.plan import Plan
@@ -27,12 +28,21 @@ from convlaws.search import Search
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """How methods are run: in a sandbox or not, and with which limits; `observations` is where each draw is recorded."""
+    """How methods are run: in a sandbox or not, and with which limits; `observations` is where each draw is recorded.
+
+    `known` are the user's files of known findings; without `own_ledger` those of the package explain nothing.
+    """
 
     sandbox: bool = True
     time_limit: float = 20.0
     memory_limit: int = 4 << 30
     observations: Path | None = None
+    known: tuple[Path, ...] = ()
+    own_ledger: bool = True
+
+    def ledger(self) -> Ledger:
+        """The known findings of a run."""
+        return known.load(self.known, package=self.own_ledger)
 
     def runner(self) -> Sandbox | Bare:
         """A runner with these limits."""
@@ -61,7 +71,7 @@ def search(plan: Plan, setting: Setting, workers: int, notify: Callable[[dict], 
     hands = deal(plan.methods, workers)
     if len(hands) == 1:
         with running(setting) as runner, recording(setting.observations, 0):
-            return Search(plan, runner, known.load(), notify).run()
+            return Search(plan, runner, setting.ledger(), notify).run()
     found = _gather([replace(plan, methods=hand) for hand in hands], setting, notify)
     order = {method.name: place for place, method in enumerate(plan.methods)}
     return sorted(found, key=lambda finding: order[finding.method])
@@ -162,7 +172,7 @@ def _work(number: int, named: dict[str, Any], setting: Setting, pipe: Connection
         try:
             chosen = {"methods": [admit(m) for m in named["methods"]], "laws": laws.find(named["laws"])}
             with running(setting) as runner, recording(setting.observations, number):
-                search = Search(Plan(**{**named, **chosen}), runner, known.load(), partial(_tell, pipe), patient=True)
+                search = Search(Plan(**{**named, **chosen}), runner, setting.ledger(), partial(_tell, pipe), patient=True)
                 pipe.send(("findings", [] if early.pressed else search.run()))
         except HarnessError as error:
             pipe.send(("error", error))

@@ -96,12 +96,18 @@ def _added(group: list[list[Finding]]) -> list[Finding]:
     for f in (f for f in every if f.verdict.bad):
         seen = bad.setdefault(f.id, f)
         # new for one run and known to another, firm for one and flaky for another: the less comfortable holds
-        bad[f.id] = replace(seen, known=seen.known and f.known, flaky=seen.flaky or f.flaky)
+        bad[f.id] = replace(seen, known=seen.known and f.known, flaky=seen.flaky or f.flaky, within=_united(seen, f))
     if bad:
         return [replace(f, **tallies, run=_run(every)) for f in bad.values()]
     verdict, message = _verdict(every, tallies)
     worst = max(f.worst_ratio for f in every)
     return [replace(every[-1], verdict=verdict, message=message, worst_ratio=worst, run=_run(every), **tallies)]
+
+
+def _united(one: Finding, other: Finding) -> dict[str, list]:
+    """By each feature, the values that the failing problems of either had."""
+    names = dict.fromkeys([*one.within, *other.within])
+    return {n: [*one.within.get(n, []), *(v for v in other.within.get(n, []) if v not in one.within.get(n, []))] for n in names}
 
 
 def _run(findings: list[Finding]) -> str:

@@ -139,7 +139,7 @@ def test_an_entry_with_an_unknown_name_is_an_error(fields, reason):
 )
 def test_an_entry_that_is_not_well_formed_is_an_error_that_names_the_file(entry, reason):
     with pytest.raises(SchemaError) as caught:
-        known._entries("mine.json", json.dumps([entry]))
+        known.parsed("mine.json", json.dumps([entry]))
 
     assert str(caught.value).startswith("mine.json: ")
     assert reason in str(caught.value)

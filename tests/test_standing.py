@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import metadata
 
 import pytest
 from test_cli import convlaws, records, refused
 
 from convlaws import known
 from convlaws.engines.user import user_method
-from convlaws.environment import hidden_by, lacks
-from convlaws.known import Known
+from convlaws.isa import LEVELS
+from convlaws.known import Known, Ledger
+from convlaws.methods.registry import get
+from convlaws.problem import Problem
 from convlaws.results import Finding, Verdict
 from convlaws.sandbox.client import Sandbox
 from convlaws.shares import shares
@@ -44,7 +47,7 @@ def entry(*lines: str, **fields) -> Known:
         (entry(KEPT, package="numpy", versions="<1"), State.FIXED, "is outside of its versions <1", False),
         (entry(KEPT, package="numpy", versions=">=99"), State.UNSEEN, "is outside of its versions >=99", False),
         (entry(SHOWN, package="numpy", versions="<1"), State.SHOWS, "is outside of its versions <1", True),
-        (entry(KEPT, processor=("avx9000",)), State.UNSEEN, "the processor has no avx9000", False),
+        (entry(KEPT, processor=("avx9000",)), State.ELSEWHERE, "the processor has no avx9000", False),
         (entry(SHOWN, processor=("avx9000",)), State.SHOWS, "", False),
         (entry(SHOWN, signatures=("nan",)), State.FIXED, "", True),
         (entry(SHOWN, package="nowhere-at-all"), State.CANNOT, "nowhere-at-all is not installed", False),
@@ -80,21 +83,59 @@ def test_what_shows_in_some_rounds_is_flaky(box, tmp_path, monkeypatch):
 def test_only_what_does_not_show_is_told_after_a_search(box):
     asked = [entry(SHOWN, id="there"), entry(KEPT, id="fixed"), entry(KEPT, id="nowhere", package="nowhere-at-all")]
 
-    assert [s.entry.id for s in gone(asked, box)] == ["fixed"]
+    absent, left = gone(asked, box)
+
+    assert ([s.entry.id for s in absent], left) == (["fixed"], [])
+
+
+def cpuinfo(folder, monkeypatch, flags: str) -> None:
+    """Let the processor be one that has these extensions."""
+    file = folder / "cpuinfo"
+    file.write_text(f"model name : Ours\nflags : {flags}\n")
+    monkeypatch.setenv("CONVLAWS_CPUINFO", str(file))
 
 
 # --- processors -----------------------------------------------------------------------------
 def test_an_entry_about_another_processor_explains_nothing():
-    assert lacks(("avx9000",)) == "the processor has no avx9000"
     assert not entry(SHOWN, processor=("avx9000",)).is_about(MUTANT)
     assert entry(SHOWN, processor=("!avx9000",)).is_about(MUTANT)
 
 
-def test_a_variable_that_holds_a_library_back_is_a_reason_not_to_see(monkeypatch):
-    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+def test_what_a_variable_hides_from_a_library_its_entries_cannot_show(monkeypatch, tmp_path):
+    cpuinfo(tmp_path, monkeypatch, "avx2 avx512f avx512_bf16")
+    about = entry(SHOWN, methods=("torch-onednn",), laws=("*",), processor=("avx2", "!avx512f"))
 
-    assert hidden_by(("!avx9000",)) == "ONEDNN_MAX_CPU_ISA=AVX2 may choose other kernels"
-    assert hidden_by(()) == ""
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    held = Ledger([about]).explains(get("torch-onednn"), "homogeneous", Problem.parse(SHOWN), lambda name: True)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
+    free = Ledger([about]).explains(get("torch-onednn"), "homogeneous", Problem.parse(SHOWN), lambda name: True)
+    at_level = Ledger([about]).explains(
+        get("torch-onednn").at_level(LEVELS["avx2"]), "homogeneous", Problem.parse(SHOWN), lambda name: True
+    )
+
+    assert (held, free, at_level) == ("k", "", "k")
+
+
+@pytest.mark.parametrize(
+    ("flags", "state", "why"),
+    [
+        ("avx2 amx_tile", State.ELSEWHERE, "numpy {v} showed it on Other"),
+        ("avx2", State.FIXED, "none of its lines shows it"),
+    ],
+)
+def test_the_same_version_is_fixed_only_where_the_processor_is_one_that_showed_it(flags, state, why, box, tmp_path, monkeypatch):
+    cpuinfo(tmp_path, monkeypatch, "avx2")
+    version = metadata.version("numpy")
+    seen = ({"version": version, "cpu": "Other", "flags": flags},)
+
+    stands = standing(entry(KEPT, package="numpy", versions=">=1", seen=seen), box)
+
+    assert stands.state is state
+    assert why.format(v=version) in stands.why
+
+
+def test_what_was_flaky_where_it_was_seen_is_not_fixed_by_three_passes(box):
+    assert standing(entry(KEPT, flaky="1/3"), box).state is State.UNSEEN
 
 
 # --- shares ---------------------------------------------------------------------------------

@@ -76,6 +76,10 @@ WRONG = [
     ({"name": "acme", "says": "x", "function": "a:b", "can": "second"}, "can is 'second', of type str"),
     ({"name": "acme", "says": "x", "adapter": "a:b", "arrays": "numpy"}, "signature and arrays are for a function"),
     ({"name": "acme", "says": "x", "adapter": "a:b", "options": []}, "options is [], it should be an object"),
+    (
+        {"name": "acme", "says": "x", "function": "a:b", "switches": ["turbo"]},
+        "switches is ['turbo'], it should be a list of onednn",
+    ),
 ]
 WRONG_POINTS = {
     "gone": "there is no gone.json in the package acme_conv",

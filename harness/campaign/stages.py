@@ -16,7 +16,7 @@ from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.shard import Shard
 from convlaws.methods.registry import Method
 from convlaws.problem import OPS
-from convlaws.results import LEAST, Finding
+from convlaws.results import LEAST, Finding, name_parts
 from convlaws.search import LAWS_A_JOB
 
 FLOOR = LEAST  # examples of a cell before any has more
@@ -61,7 +61,8 @@ def lanes(plan: CampaignPlan) -> list[Lane]:
 
 def _engine(method: Method) -> str:
     package = method.package.name if method.package else "functions" if method.kind == "function" else "convlaws"
-    return f"{package}@{method.version}" if method.version else package
+    at = f"@{method.version}" * bool(method.version) + f"%{method.level}" * bool(method.level)
+    return f"{package}{at}"
 
 
 def _laid(plan: CampaignPlan, name: str, methods: list[Method]) -> Lane:
@@ -163,7 +164,7 @@ def _shard(
     cells = tuple((law, tuple(m for m in methods if levels[law, m, job.op])) for law, methods in job.cells)
     cells = tuple((law, methods) for law, methods in cells if methods)
     quiet = tuple((k[0], k[1]) for k in job.triples() if evidence and levels[k] and evidence.small[k] >= ENOUGH)
-    engine = lane.name.partition("@")[0]  # two versions of an engine are asked the same
+    engine = name_parts(lane.name)[0]  # two versions or levels of an engine are asked the same
     seed = zlib.crc32(f"{plan.seed} {engine} {salt}".encode())
     if not cells:
         return None

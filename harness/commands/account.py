@@ -6,6 +6,7 @@ import sys
 import time
 
 from convlaws import environment
+from convlaws.at_level import AtLevel
 from convlaws.census import AXES
 from convlaws.commands.identity import run_id
 from convlaws.methods.registry import ON_GPU
@@ -50,6 +51,7 @@ class Account:
         self.seed, self.judged = plan.seed, judged
         self.mutants = _mutants(plan)
         self.absent: list[Standing] = []
+        self.levels: list[AtLevel] = []
         self.ended: float | None = None
 
     def close(self, absent: list[Standing]) -> None:
@@ -76,6 +78,7 @@ class Account:
             "lost": self.judged.lost,
             "unfinished": not done,
             "coverage": {"axes": AXES, "methods": self.judged.census},
+            **({"levels": {level.method: level.record() for level in self.levels}} if self.levels else {}),
             **({"mutants": self.mutants} if self.mutants else {}),
             **counts(findings),
         }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 
 import click
 
-from convlaws import console, known
+from convlaws import console, environment, known
+from convlaws.at_level import AtLevel
 from convlaws.catalogue import read_problems
 from convlaws.commands import options
 from convlaws.commands.account import Account, Counted
@@ -20,14 +22,17 @@ from convlaws.commands.progress import progress
 from convlaws.commands.report import page
 from convlaws.commands.warning import warn
 from convlaws.errors import HarnessError, UsageError
+from convlaws.interrupt import deferred
+from convlaws.isa import highest
 from convlaws.junit import junit
 from convlaws.laws import registry as laws
-from convlaws.methods.registry import KINDS, rows
+from convlaws.level_bits import levels
+from convlaws.methods.registry import ENGINES, KINDS, Method, rows
 from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.replay import given
 from convlaws.reports.merging import Run
-from convlaws.results import LEAST, Finding, Verdict
+from convlaws.results import LEAST, Finding, counted, name_parts
 from convlaws.scope import WHOLE
 from convlaws.shares import shares
 from convlaws.standing import Standing, gone
@@ -36,6 +41,7 @@ from convlaws.workers import Setting, running, search
 
 KEPT, FOUND, NOTHING, INTERRUPTED = 0, 1, 5, 130
 DEFAULT_BUDGET = 60.0
+AGAIN, AGAIN_LEAST = 0.15, 5.0  # of the budget, and in seconds: what known findings may take to be run again
 SHOWN = 12  # failing lines printed of a search; of given lines, all are
 # option -> the field of the scope that it narrows
 NARROWING = {
@@ -57,20 +63,22 @@ def run(targets: tuple[str, ...], **o) -> int:
     problems = _problems(o)
     judged = Counted()
     account = Account(plan, workers, problems or [], judged)
+    setting = _setting(o)
     summary = Appended(o["summary"]) if o["summary"] else None
     outputs = Outputs(_wanted(account, o))
     with _kept(outputs):
-        findings, absent = _search(plan, _setting(o), workers, problems, judged, outputs)
+        findings, absent = _search(plan, setting, workers, problems, judged, outputs)
+        account.levels = _levels(plan, setting, judged.interrupted)
     account.close(absent)
     try:
-        _print(findings, absent, account, most=SHOWN if problems is None else None)
+        _print(findings, absent, account, plan, o, most=SHOWN if problems is None else None)
     finally:  # whoever reads what is printed may have gone away
         outputs.finish(findings)
     if summary:
         summary.append(findings)
     if judged.lost:
         raise UsageError("; ".join(judged.lost))
-    return INTERRUPTED if judged.interrupted else exit_code(findings)
+    return INTERRUPTED if judged.interrupted else exit_code(findings, plan.methods, o["fail_on"], absent)
 
 
 @contextmanager
@@ -115,7 +123,7 @@ def _search(
     plan: Plan, setting: Setting, workers: int, problems: list[Problem] | None, judged: Counted, outputs: Outputs
 ) -> tuple[list[Finding], list[Standing]]:
     """The findings, and the known findings that do not show here."""
-    ledger = known.load()
+    ledger = setting.ledger()
     with progress(judged) as show:
 
         def notify(event: dict) -> None:
@@ -127,25 +135,39 @@ def _search(
                 findings = given(plan, problems, runner, ledger, notify)
         else:
             findings = search(plan, setting, workers, notify)
-    return findings, [] if judged.interrupted else _gone(plan, setting, ledger)
+    return findings, [] if judged.interrupted else _gone(plan, setting, ledger, findings)
 
 
-def _gone(plan: Plan, setting: Setting, ledger: known.Ledger) -> list[Standing]:
-    """The known findings about the plan's methods that do not show here."""
-    about = (k for k in ledger.entries if any(k.names(m.name) or k.names(m.known_as) for m in plan.methods))
+def _levels(plan: Plan, setting: Setting, interrupted: bool) -> list[AtLevel]:
+    """What rows that were held to ISA levels give there, bit by bit."""
+    if interrupted or not any(m.level for m in plan.methods):
+        return []
+    with running(setting) as runner, deferred() as interrupt:
+        return levels(plan.methods, plan.scope, runner, plan.seed, stop=lambda: interrupt.pressed)
+
+
+def _gone(plan: Plan, setting: Setting, ledger: known.Ledger, findings: list[Finding]) -> list[Standing]:
+    """The known findings about the plan's methods that do not show here; what explained a failure of the run does."""
+    shown = {name for f in findings for name in f.explained}
+    about = [k for k in ledger.entries if k.id not in shown and any(k.names(m.name) or k.names(m.known_as) for m in plan.methods)]
     asked = [k for k in about if setting.sandbox or not k.avoid]  # what is avoided may end this very process
+    until = time.monotonic() + max(AGAIN_LEAST, AGAIN * plan.budget) if plan.budget else float("inf")
     try:
         with running(setting) as runner:
-            return gone(asked, runner)
+            absent, left = gone(asked, runner, plan.methods, until)
     except (Exception, KeyboardInterrupt) as error:  # what was found must not be lost for the sake of a footnote
         click.echo(f"convlaws: the known findings could not be repeated: {type(error).__name__}: {error}", err=True)
         return []
+    if left:
+        click.echo(f"convlaws: no time to repeat {counted(len(left), 'known finding')}: 'convlaws known --check' does", err=True)
+    return absent
 
 
 def _plan(targets: tuple[str, ...], o: dict) -> Plan:
     methods = resolve(targets, options.calling(o))
     chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
-    known.load().check_names([m.name for m in rows(*KINDS, absent=True)], [law.name for law in laws.laws()])
+    names = [*(m.name for m in rows(*KINDS, absent=True)), *(name_parts(m.name)[0] for m in methods)]
+    options.setting(o).ledger().check_names(names, [law.name for law in laws.laws()])
     if o["budget"] and o["examples"]:
         raise UsageError("--budget and --examples exclude each other: one is a time, the other a number")
     budget = None if o["examples"] else (o["budget"] or DEFAULT_BUDGET)
@@ -154,19 +176,59 @@ def _plan(targets: tuple[str, ...], o: dict) -> Plan:
     return Plan(methods, chosen, scope, o["seed"], budget, o["examples"] or LEAST)
 
 
-def _print(findings: list[Finding], absent: list[Standing], account: Account, most: int | None) -> None:
+def _print(
+    findings: list[Finding], absent: list[Standing], account: Account, plan: Plan, o: dict[str, Any], most: int | None
+) -> None:
     click.echo(console.table(findings))
     click.echo()
     click.echo(console.by_method(findings))
-    told = [f"known finding {s.entry.id}: {s}" for s in absent]
-    for text in (console.unasked(findings), console.failures(findings, most=most), console.known_summary(shares(findings), told)):
+    told = [f"known finding {s.entry.id}: {s}{_take_out(s)}" for s in absent]
+    for text in (
+        console.unasked(findings),
+        console.failures(findings, most=most),
+        console.known_summary(shares(findings), told),
+        console.by_level(findings, account.levels),
+        console.engines(findings, [m.name for m in plan.methods if m.kind in ENGINES], _where(o)),
+    ):
         if text:
             click.echo(f"\n{text}")
     click.echo(f"\n{console.verdict_line(findings, account.judged.total, account.seconds)}")
 
 
-def exit_code(findings: list[Finding]) -> int:
-    """0 every law kept, 1 a failure that is not known, 5 nothing was verified."""
-    if any(f.verdict.bad and not f.known for f in findings):
+def _where(o: dict[str, Any]) -> console.Where:
+    """Where the failures of a run are shown and recorded."""
+    return console.Where(
+        processor=environment.processor() or "this processor",
+        level=highest(environment.extensions()).name,
+        findings=str(o["json_path"] or ""),
+        page=str(o["report_path"] or ""),
+    )
+
+
+def _take_out(standing: Standing) -> str:
+    return f"; take it out of {standing.entry.file}" if repaired(standing) else ""
+
+
+def repaired(standing: Standing) -> bool:
+    """Whether an entry of the user's own files is about a failure that is not there any more."""
+    return bool(standing.entry.file) and standing.surprise
+
+
+# which failures end a run with 1, by the word of --fail-on
+_COUNTS: dict[str, Callable[[str], bool]] = {
+    "new": lambda kind: True,
+    "own": lambda kind: kind not in ENGINES,
+    "never": lambda kind: False,
+}
+
+
+def exit_code(
+    findings: list[Finding], methods: Iterable[Method] = (), fail_on: str = "new", absent: Iterable[Standing] = ()
+) -> int:
+    """1 a failure that is not known (`fail_on` says whose count) or a known one of the user's that is repaired;
+    0 something was verified; 5 nothing was."""
+    kinds = {m.name: m.kind for m in methods}
+    new = [f for f in findings if f.verdict.bad and not f.known and _COUNTS[fail_on](kinds.get(f.method, ""))]
+    if new or (fail_on == "new" and any(map(repaired, absent))):
         return FOUND
-    return KEPT if any(f.verdict is Verdict.KEPT or f.verdict.bad for f in findings) else NOTHING
+    return KEPT if any(f.verified for f in findings) else NOTHING

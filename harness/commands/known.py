@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from pathlib import Path
 
 import click
 from hypothesis import Phase
@@ -12,27 +13,32 @@ from hypothesis import Phase
 from convlaws import known
 from convlaws.drawing import draw, quiet
 from convlaws.errors import UnknownName
+from convlaws.interrupt import deferred
 from convlaws.known import Known
-from convlaws.methods.registry import rows
+from convlaws.methods.registry import Method, rows
 from convlaws.problem import Problem
 from convlaws.results import counted
 from convlaws.scope import Scope
-from convlaws.standing import Standing, standing
+from convlaws.standing import KINDS, Standing, standing
+from convlaws.targets import Calling, resolve
 from convlaws.workers import Setting, running
 
+INTERRUPTED = 130
 DRAWS = 300  # problems for each scope, to tell how much of them an entry covers
 
 
-def run(ids: tuple[str, ...], *, check: bool, as_json: bool) -> int:
-    """Print the entries that `ids` name, run their lines if asked; returns the exit code."""
-    entries = _chosen(ids)
+def run(ids: tuple[str, ...], *, check: bool, as_json: bool, files: tuple[Path, ...] = (), levels: tuple[str, ...] = ()) -> int:
+    """Print the entries that `ids` name, run their lines if asked (at these ISA levels); returns the exit code."""
+    entries = _chosen(ids, files)
     if not check:
         click.echo(json.dumps([_record(k) for k in entries], indent=1) if as_json else "\n\n".join(map(_text, entries)))
         return 0
     found = []
-    with running(Setting()) as runner:
+    with running(Setting()) as runner, deferred() as interrupt:
         for entry in entries:
-            found.append(standing(entry, runner))
+            if interrupt.pressed:
+                return INTERRUPTED
+            found.append(standing(entry, runner, methods=_at_levels(entry, levels)))
             if not as_json:
                 click.echo(_stands(found[-1]))
     if as_json:
@@ -43,8 +49,15 @@ def run(ids: tuple[str, ...], *, check: bool, as_json: bool) -> int:
     return int(bool(wrong))
 
 
-def _chosen(ids: tuple[str, ...]) -> list[Known]:
-    entries = known.load().entries
+def _at_levels(entry: Known, levels: tuple[str, ...]) -> list[Method]:
+    """The functions that an entry names, and its rows at these ISA levels."""
+    named = [m for m in rows(*KINDS) if entry.names(m.name)]
+    functions = [name for name in entry.methods if ":" in name and "*" not in name]
+    return [*resolve(functions, Calling()), *(resolve([m.name for m in named], Calling(isa=levels)) if levels else [])]
+
+
+def _chosen(ids: tuple[str, ...], files: tuple[Path, ...]) -> list[Known]:
+    entries = known.load(files).entries
     for pattern in ids:
         if not any(fnmatchcase(k.id, pattern) for k in entries):
             raise UnknownName(f"no known finding {pattern!r}; there are {', '.join(k.id for k in entries)}")
@@ -80,6 +93,8 @@ def _record(entry: Known) -> dict:
         "processor": list(entry.processor),
         "thread": entry.thread,
         "searched": entry.searched,
+        "seen": list(entry.seen),
+        "file": entry.file,
         "avoid": entry.avoid,
         "covered": round(covered(entry), 4),
         "lines": list(entry.lines),

@@ -60,6 +60,20 @@ def _catalogues() -> list[dict]:
     return [{"name": n, "says": says(n), "problems": len(catalogue(n))} for n in names()]
 
 
+def _levels() -> list[dict]:
+    from convlaws.isa import LEVELS, SWITCHES
+
+    return [
+        {
+            "name": level.name,
+            "says": level.says,
+            "extensions": " ".join(level.needs),
+            "variables": " ".join(f"{SWITCHES[s].variable}={SWITCHES[s].set(v, '')}" for s, v in level.values.items()),
+        }
+        for level in LEVELS.values()
+    ]
+
+
 _TABLES = {
     "methods": lambda: _methods("method"),
     "engines": lambda: _methods("engine"),
@@ -71,10 +85,18 @@ _TABLES = {
     "contracts": _contracts,
     "known": _known,
     "catalogues": _catalogues,
+    "levels": _levels,
 }
 
 
-_NOTES = {"refuses": "does only", "only": "about only", "beyond": "and beyond what torch has", "problems": "problems"}
+_NOTES = {
+    "refuses": "does only",
+    "only": "about only",
+    "beyond": "and beyond what torch has",
+    "problems": "problems",
+    "needs": "needs",
+    "variables": "where its library reads them",
+}
 
 
 def run(what: str, as_json: bool) -> None:

@@ -27,7 +27,7 @@ from convlaws.scope import WIDE, Scope
 from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
-PACKAGE = Package(name="jax", module="jax")
+PACKAGE = Package(name="jax", module="jax", switches=("xla",))
 # importing jax starts no backend and no thread of its own, so its children may fork (tried: they compile and compute)
 CPU = (("JAX_PLATFORMS", "cpu"), ("JAX_ENABLE_X64", "1"))
 HOME = Home(modules=("jax",), variables=CPU)

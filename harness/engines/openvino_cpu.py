@@ -155,7 +155,7 @@ def _primitives(compiled: Any) -> str:
 # --- the rows -----------------------------------------------------------------------------
 # only the word "true" switches its telemetry off: it asks whether it runs on a build server
 HOME = Home(modules=("openvino",), variables=(("CI", "true"),))
-PACKAGE = Package(name="openvino", module="openvino", pins=(("<2024.4", "numpy<2"),))
+PACKAGE = Package(name="openvino", module="openvino", pins=(("<2024.4", "numpy<2"),), switches=("onednn",))
 
 
 def _row(

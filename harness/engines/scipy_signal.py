@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from convlaws import isa
 from convlaws.engines import noting
 from convlaws.methods.registry import Method, Package, always, register
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
-SCIPY = Package(name="scipy", module="scipy")
+SCIPY = Package(name="scipy", module="scipy", switches=isa.OURS)
 SCOPE = Scope(
     ops=("fprop",),
     dtypes=("float64", "float32"),

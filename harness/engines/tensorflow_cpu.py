@@ -24,7 +24,7 @@ from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
 Forward = Callable[..., Any]
-PACKAGE = Package(name="tensorflow-cpu", module="tensorflow")
+PACKAGE = Package(name="tensorflow-cpu", module="tensorflow", switches=("onednn",))
 # two threads: work is shared out, and on every machine among as many
 QUIET = (("TF_CPP_MIN_LOG_LEVEL", "3"), ("TF_NUM_INTRAOP_THREADS", "2"), ("TF_NUM_INTEROP_THREADS", "1"))
 # its threads start with its first op, not with its import, so its children may fork (tried: they compute)

@@ -9,7 +9,8 @@ A package names the file as an entry point, `package:file` within the folder of 
       "signature": "conv2d", "arrays": "numpy", "scope": {"dtypes": ["float32"]}, "contract": "plain"}]
 
 `function` is called as a user's is; an `adapter` f(spec, op, arrays, options) is called as an engine of ours.
-What is declared beside is a `Declaration`. What is wrong costs its row, in a sentence of `left_out`.
+What is declared beside is a `Declaration`. `"switches": ["onednn"]` names what holds its library back (see `isa.SWITCHES`), so
+that it runs at ISA levels too. What is wrong costs its row, in a sentence of `left_out`.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from convlaws.engines.declaration import contract_rule, from_json
 from convlaws.engines.user import user_method
 from convlaws.errors import HarnessError, UsageError
 from convlaws.home import Home
+from convlaws.isa import SWITCHES
 from convlaws.methods import registry
 from convlaws.methods.registry import Method, Package
 
 GROUP = "convlaws.engines"
-OWN = ("name", "says", "function", "adapter", "options")
+OWN = ("name", "says", "function", "adapter", "options", "switches")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 left_out: list[str] = []
 
@@ -47,7 +49,7 @@ def _load() -> None:
             continue
         for number, row in enumerate(rows, 1):
             try:
-                method = _placed(_method(row), point)
+                method = _placed(_method(row), point, _switches(row))
                 if owner := taken.get(method.name):
                     raise UsageError(f"{owner} has a row {method.name!r} already")
                 taken[registry.register(method).name] = _whose(point)
@@ -55,10 +57,18 @@ def _load() -> None:
                 left_out.append(f"{_where(point)}, row {number}: {error}")
 
 
-def _placed(method: Method, point: EntryPoint) -> Method:
+def _switches(row: Mapping[str, Any]) -> tuple[str, ...]:
+    told = row.get("switches", [])
+    if not isinstance(told, list) or not all(name in SWITCHES for name in told):
+        raise UsageError(f"switches is {told!r}, it should be a list of {', '.join(SWITCHES)}")
+    return tuple(told)
+
+
+def _placed(method: Method, point: EntryPoint, switches: tuple[str, ...]) -> Method:
     """In a home of its package's own; at other versions of it too."""
     home = Home(variables=(("CONVLAWS_ENGINE", point.value),))
-    package = Package(name=point.dist.name, module=point.value.partition(":")[0]) if point.dist else None
+    module = point.value.partition(":")[0]
+    package = Package(name=point.dist.name, module=module, switches=switches) if point.dist else None
     return replace(method, home=home, package=package)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from convlaws import isa
 from convlaws.engines.onednn import named
 from convlaws.engines.tensors import Forward, derived, prepared, to_array, to_tensor
 from convlaws.methods.registry import Method, Package, always, register
@@ -22,7 +23,7 @@ from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
-TORCH = Package(name="torch", module="torch")
+TORCH = Package(name="torch", module="torch", switches=isa.TORCH)
 FORWARD = Scope(transposed=(False,), padding=("none", "even", "same", "valid"), padding_mode=("zeros",))
 TRANSPOSED = Scope(transposed=(True,), padding=("none", "even"), padding_mode=("zeros",))
 MODULE = Scope(padding=("none", "even", "same", "valid"))

@@ -1,22 +1,28 @@
-"""Known findings: data, each pinned to the exact lines that show it."""
+"""Known findings: data, each pinned to the exact lines that show it.
+
+The package has a ledger of its own; `check --known FILE` adds files of the same form.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from importlib import metadata, resources
+from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from convlaws.environment import lacks
+from convlaws.environment import extensions
 from convlaws.errors import SchemaError, UnknownName
+from convlaws.isa import lacks
 from convlaws.known.conditions import CONDITIONS
 from convlaws.methods.registry import Method
 from convlaws.problem import Problem
+from convlaws.results import name_parts
 from convlaws.scope import Scope
 
 
@@ -33,6 +39,8 @@ class Known:
     wrong, and whose fault it is; `thread` where upstream talks of it, as OWNER/REPOSITORY#NUMBER, and `searched`
     when and for what somebody looked if there is none; `processor` are the extensions, as /proc/cpuinfo spells
     them ('!name': the lack of one), without which it cannot show, `depends` what else is known of where it was seen.
+    `seen` are the places where it was seen, each {"version", "cpu", "flags"}; `flaky` is "k/n" for one that showed in k of n
+    fresh processes. `file` is where the entry stands, '' in the package.
     """
 
     id: str
@@ -51,6 +59,9 @@ class Known:
     searched: str = ""
     processor: tuple[str, ...] = ()
     depends: str = ""
+    seen: tuple[dict, ...] = ()
+    flaky: str = ""
+    file: str = ""
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
@@ -63,13 +74,15 @@ class Known:
         return tuple(Scope(**{k: _frozen(v) for k, v in region.items()}) for region in self.regions)
 
     def names(self, method: str, law: str | None = None) -> bool:
-        """Whether it names this method, at whatever version (and law)."""
-        return _matches(method.partition("@")[0], self.methods) and (law is None or _matches(law, self.laws))
+        """Whether it names this method, at whatever version and level (and law)."""
+        return _matches(name_parts(method)[0], self.methods) and (law is None or _matches(law, self.laws))
 
-    def is_about(self, method: str, law: str | None = None) -> bool:
-        """Whether it names this method (and law), in its version (after '@', else the installed one) and on this processor."""
-        version = method.partition("@")[2] or installed(self.package)
-        return self.names(method, law) and in_range(self.package, self.versions, version) and not lacks(self.processor)
+    def is_about(self, method: str, law: str | None = None, flags: Collection[str] | None = None) -> bool:
+        """Whether it names this method (and law), in its version (after '@', else the installed one) and where these
+        extensions of the processor are visible (default: all that it has)."""
+        version = name_parts(method)[1] or installed(self.package)
+        here = extensions() if flags is None else flags
+        return self.names(method, law) and in_range(self.package, self.versions, version) and not lacks(self.processor, here)
 
     def covers(self, problem: Problem) -> bool:
         """Whether `problem` is one of the lines or in one of the regions."""
@@ -104,7 +117,7 @@ def in_range(package: str, versions: str, version: str = "") -> bool:
 
 def _about(entry: Known, method: Method, law: str) -> bool:
     """Whether it is about the method, or about the row that its user says is at work in it."""
-    return any(entry.is_about(name, law) for name in (method.name, method.known_as) if name)
+    return any(entry.is_about(name, law, method.extensions) for name in (method.name, method.known_as) if name)
 
 
 def is_older(package: str, versions: str) -> bool:
@@ -145,26 +158,73 @@ class Ledger:
                         raise UnknownName(f"known finding {entry.id!r} names {kind} {glob!r}, which matches nothing")
 
 
-def load() -> Ledger:
-    """The ledger of the package: every JSON file of this folder.
+def load(files: Iterable[Path] = (), *, package: bool = True) -> Ledger:
+    """The ledger of the package (every JSON file of this folder, unless `package` is false) and of the user's `files`.
 
     Raises:
         SchemaError: a file that cannot be read, or an entry that is not well formed.
     """
     entries = []
-    for file in sorted(resources.files(__package__).iterdir(), key=lambda f: f.name):
+    for file in sorted(resources.files(__package__).iterdir(), key=lambda f: f.name) if package else ():
         if file.name.endswith(".json"):
-            entries += _entries(file.name, file.read_text(encoding="utf-8"))
-    return Ledger(entries)
+            entries += parsed(file.name, file.read_text(encoding="utf-8"))
+    for path in files:
+        entries += [replace(entry, file=str(path)) for entry in read_file(path)]
+    return Ledger(_each_once(entries))
 
 
-def _entries(name: str, text: str) -> list[Known]:
+def read_file(path: Path) -> list[Known]:
+    """The entries of a user's file.
+
+    Raises:
+        SchemaError: it cannot be read, or is not well formed.
+    """
     try:
-        found = [Known(**{k: _frozen(v) for k, v in entry.items()}) for entry in json.loads(text)]
-        for entry in found:
-            _ = entry.problems, entry.scopes, SpecifierSet(entry.versions)
-            if unknown := set(entry.where) - CONDITIONS.keys():
-                raise ValueError(f"{entry.id!r} names the condition {unknown.pop()!r}; there are {', '.join(CONDITIONS)}")
-    except (ValueError, TypeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SchemaError(f"cannot read the known findings {path}: {getattr(error, 'strerror', None) or error}") from None
+    return parsed(str(path), text)
+
+
+def _each_once(entries: list[Known]) -> list[Known]:
+    places: dict[str, str] = {}
+    for entry in entries:
+        where = entry.file or "the package"
+        if entry.id in places:
+            raise SchemaError(f"known finding {entry.id!r} stands twice, in {places[entry.id]} and in {where}")
+        places[entry.id] = where
+    return entries
+
+
+def parsed(name: str, text: str) -> list[Known]:
+    try:
+        told = json.loads(text)
+        if not isinstance(told, list):
+            raise ValueError(f"it holds a {type(told).__name__}, it should hold a list of known findings")
+        found = [_entry(entry) for entry in told]
+    except (ValueError, TypeError, RecursionError) as error:
         raise SchemaError(f"{name}: {error}") from error
     return found
+
+
+def _entry(told: object) -> Known:
+    if not isinstance(told, dict):
+        raise ValueError(f"an entry is a {type(told).__name__}, it should be an object")
+    if "file" in told:
+        raise ValueError(f"{told.get('id')!r} has the field 'file', which says where an entry stands and is not written")
+    entry = Known(**{k: _frozen(v) for k, v in told.items()})
+    for name, form in _FORMS.items():
+        if not isinstance(getattr(entry, name), form):
+            raise ValueError(f"{entry.id!r} has the {name} {getattr(entry, name)!r}, it should be a {_SAID[form]}")
+    _ = entry.problems, entry.scopes, SpecifierSet(entry.versions)
+    if unknown := set(entry.where) - CONDITIONS.keys():
+        raise ValueError(f"{entry.id!r} names the condition {unknown.pop()!r}; there are {', '.join(CONDITIONS)}")
+    return entry
+
+
+_FORMS: dict[str, type] = {
+    **dict.fromkeys(("id", "package", "versions", "sentence", "thread", "searched", "depends", "flaky"), str),
+    **dict.fromkeys(("methods", "laws", "lines", "regions", "where", "contracts", "signatures", "processor", "seen"), tuple),
+    "avoid": bool,
+}
+_SAID = {str: "text", tuple: "list", bool: "true or false"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -11,8 +12,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from convlaws import environment, isa
 from convlaws.errors import UnknownName
 from convlaws.home import Home
+from convlaws.results import name_parts
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
 
@@ -25,12 +28,15 @@ class Package:
 
     What is `beside` may name "{version}", that of the engine.
     `pins` are (versions, requirement): what versions of some age need on top, such as an old NumPy.
+    `switches` are those that it obeys when it chooses its kernels, by their names in `isa.SWITCHES`; the one of its
+    convolutions comes first.
     """
 
     name: str
     module: str
     beside: tuple[str, ...] = ()
     pins: tuple[tuple[str, str], ...] = ()
+    switches: tuple[str, ...] = ()
 
     @property
     def installed(self) -> bool:
@@ -69,7 +75,8 @@ class Method:
     "varies" (the same call may give other bits, as sums by atomic additions do),
     "peer" (others are compared with it: it is cheap, does everything, and shares no code with the other peers).
     `options` go to the code as they are. `home` is the process it needs (None: that of our own methods), `package` what
-    pip installs for it. Of a row at another version than the installed one, `version` says which.
+    pip installs for it. Of a row at another version than the installed one, `version` says which; `level` is the ISA level
+    that it is held to (see `isa`), `threads` how many its library may use where a law does not say.
     """
 
     name: str
@@ -84,24 +91,52 @@ class Method:
     home: Home | None = None
     package: Package | None = None
     version: str = ""
+    level: str = ""
+    threads: int = 1
     known_as: str = ""  # the row whose known findings explain its failures too, if its user says so
 
     @property
     def row(self) -> str:
-        """The name of the row that it is, without a version."""
-        return self.name.partition("@")[0] if self.version else self.name
+        """The name of the row that it is, without a version or a level."""
+        return name_parts(self.name)[0] if self.version or self.level else self.name
+
+    @property
+    def switches(self) -> tuple[str, ...]:
+        """What holds its library back (see `isa.SWITCHES`), the one of its convolutions first."""
+        if self.package:
+            return self.package.switches
+        return isa.TORCH if self.kind == "function" and self.options["arrays"] == "torch" else isa.OURS
+
+    @property
+    def extensions(self) -> frozenset[str]:
+        """The processor's vector extensions that are visible to it."""
+        switch = next(iter(self.switches), "")
+        variables = {**os.environ, **dict(self.home.variables if self.home else ())}
+        here = environment.extensions()
+        return isa.visible(here, switch, variables) if switch else frozenset(here)
 
     @property
     def absent(self) -> str:
         """Why it cannot be run here at all, in words; '' if what it needs is there."""
-        if self.package is None or self.version or self.package.installed:
-            return ""
-        return f"{self.package.name} is not installed: pip install '{self.package.requirement}'"
+        if self.package and not self.version and not self.package.installed:
+            return f"{self.package.name} is not installed: pip install '{self.package.requirement}'"
+        return self.why_not_at(isa.level(self.level)) if self.level else ""
+
+    def why_not_at(self, level: isa.Level) -> str:
+        """Why it does not run at a level here, in words; '' if it does."""
+        return isa.why_not(level, self.switches, threads="threads" in self.can)
 
     def at(self, version: str, python: str) -> Method:
         """The same row, run by the interpreter of an environment that has `version` of its package."""
         home = replace(self.home or Home(modules=(self.package.module,) if self.package else ()), python=python)
         return replace(self, name=f"{self.name}@{version}", home=home, version=version)
+
+    def at_level(self, level: isa.Level) -> Method:
+        """The same row, in a process that is held to a level."""
+        home = self.home or Home(modules=None)
+        held = isa.variables(level, self.switches, dict(home.variables))
+        name, threads = f"{self.name}%{level.name}", level.threads or self.threads
+        return replace(self, name=name, level=level.name, threads=threads, home=replace(home, variables=tuple(held.items())))
 
     def declares(self, contract: str) -> Method:
         """The same method, held to another contract for every op and dtype."""
@@ -113,7 +148,7 @@ class Method:
 
     def passport(self) -> dict[str, Any]:
         """What `admit` makes the method from again in another process."""
-        kept = {"contract": self.declared, "known_as": self.known_as}
+        kept = {"contract": self.declared, "known_as": self.known_as, "level": self.level}
         if self.kind == "function":
             own = {dtype: self.contract(_PLAINEST, "fprop", dtype) for dtype in self.scope.dtypes}
             return {**self.options, **kept, "own": own, "scope": self.scope, "can": self.can}
@@ -162,6 +197,7 @@ _ROOMS = {
     "healthy": ("convlaws.mutants",),
 }
 ON_GPU = ("cuda", "cudnn")  # the kinds whose rows need a CUDA device
+ENGINES = ("engine", "compiled", *ON_GPU)  # the kinds that are other people's
 KINDS = tuple(_ROOMS)
 _PLACES = {room: place for place, room in enumerate(dict.fromkeys(room for rooms in _ROOMS.values() for room in rooms))}
 _TABLE: dict[str, Method] = {}
