@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from convlaws.compare import Claim, Mismatch, judge
@@ -9,8 +11,8 @@ from convlaws.contracts import contract, interval
 from convlaws.engines.host import target_of
 from convlaws.methods.registry import Method, rows
 from convlaws.oracle import answer
-from convlaws.problem import Problem
-from convlaws.request import Reply, Request
+from convlaws.problem import RESULT, Problem, shape_of
+from convlaws.request import Ending, Reply, Request
 from convlaws.sandbox.client import Sandbox
 
 
@@ -30,3 +32,19 @@ def mismatch(row: Method, problem: Problem, output: np.ndarray, name: str = "") 
     found = answer(problem.spec, problem.op, problem.operands)
     allowed = interval(found, contract(name or row.contract(problem.spec, problem.op, problem.dtype)), problem.format)
     return judge(Claim.of_answer(output, found, allowed))
+
+
+def failure(row: Method, problem: Problem, found: Reply, name: str = "") -> str:
+    """What is wrong with a reply, in words; '' if nothing is."""
+    if found.ending is not Ending.ANSWERED:
+        return f"{found.ending}: {found.message}"
+    if found.output.shape != (expected := shape_of(problem.spec, RESULT[problem.op])):
+        return f"the shape is {found.output.shape}, it should be {expected}"
+    return str(mismatch(row, problem, found.output, name) or "")
+
+
+def failures(row: Method, problems: Iterable[Problem]) -> dict[str, str]:
+    """What is wrong, by line, in a sandbox of its own."""
+    with Sandbox() as box:
+        found = {str(p): failure(row, p, reply(box, row, p)) for p in problems}
+    return {line: said for line, said in found.items() if said}
