@@ -28,9 +28,19 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).pare
 
 
 @pytest.fixture
+def stand_ins(monkeypatch):
+    """In this process, the convolutions of torch and scipy.signal are the tests' own."""
+    from scripted.stand_ins import stand_ins
+
+    for module, name, function in stand_ins():
+        monkeypatch.setattr(module, name, function)
+
+
+@pytest.fixture
 def scripted(tmp_path, monkeypatch):
     """Sets the script of the scripted engine, and the level of the processor; gives its row, which this process knows then."""
     import scripts
+    from convlaws import environment
     from convlaws.methods import registry
 
     monkeypatch.syspath_prepend(str(scripts.SITE))
@@ -41,6 +51,11 @@ def scripted(tmp_path, monkeypatch):
     def told(*rules, level="", row="scripted"):
         for name, value in (scripts.script(tmp_path, *rules) | (scripts.processor(tmp_path, level) if level else {})).items():
             monkeypatch.setenv(name, value)
+        if level:  # the harness has that processor too, and no restraint but what a test sets afterwards
+            environment._processor.cache_clear()
+            for name in environment.RESTRAINTS:
+                monkeypatch.delenv(name, raising=False)
         return rows[row]
 
-    return told
+    yield told
+    environment._processor.cache_clear()

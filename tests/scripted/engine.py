@@ -23,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 from scripted.definition import computed
 
@@ -92,6 +93,12 @@ def _first(y: np.ndarray, value: Any) -> np.ndarray:
     return y
 
 
+def _flushed(y: np.ndarray) -> np.ndarray:
+    """Without subnormal numbers."""
+    least = (ml_dtypes.finfo if y.dtype.name == "bfloat16" else np.finfo)(y.dtype).smallest_normal
+    return np.where(np.abs(y) < least, np.zeros_like(y), y)
+
+
 def _wrong(rule: Rule, right: Any, partial: Any) -> np.ndarray:
     y = right()
     return _first(y, y.flat[0] + rule.get("by", 1)) if y.size else y
@@ -140,6 +147,7 @@ DEEDS = {
     "nan": lambda rule, right, partial: _first(right(), np.nan),
     "shape": lambda rule, right, partial: right()[..., :-1],
     "flaky": _flaky,
+    "flush": lambda rule, right, partial: _flushed(right()),
     "half-partials": lambda rule, right, partial: partial(),
     "nothing": lambda rule, right, partial: right(),
 }
