@@ -40,6 +40,7 @@ def stand_ins(monkeypatch):
 def scripted(tmp_path, monkeypatch):
     """Sets the script of the scripted engine, and the level of the processor; gives its row, which this process knows then."""
     import scripts
+
     from convlaws import environment
     from convlaws.methods import registry
 

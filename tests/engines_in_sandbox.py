@@ -9,10 +9,14 @@ import numpy as np
 from convlaws.compare import Claim, Mismatch, judge
 from convlaws.contracts import contract, interval
 from convlaws.engines.host import target_of
+from convlaws.known import load
+from convlaws.laws.registry import find as find_laws
 from convlaws.methods.registry import Method, rows
 from convlaws.oracle import answer
 from convlaws.problem import RESULT, Problem, shape_of
+from convlaws.replay import Judge
 from convlaws.request import Ending, Reply, Request
+from convlaws.results import Verdict
 from convlaws.sandbox.client import Sandbox
 
 
@@ -48,3 +52,15 @@ def failures(row: Method, problems: Iterable[Problem]) -> dict[str, str]:
     with Sandbox() as box:
         found = {str(p): failure(row, p, reply(box, row, p)) for p in problems}
     return {line: said for line, said in found.items() if said}
+
+
+def unsettled(box: Sandbox, row: Method, problems: Iterable[Problem]) -> dict[str, str]:
+    """The problems that a released engine does not end as every one must, whatever it does: answers of another number than
+    questions, and failures without words. A failure is on record or new, and both are fine here."""
+    law, judge, ledger, wrong = find_laws(["equals-the-definition"])[0], Judge(box), load(), {}
+    for problem in problems:
+        outcome = judge(row, law, problem)
+        on_record = judge.explained(ledger, row, law, problem, outcome) if outcome.verdict.bad else ""
+        if outcome.verdict not in set(Verdict) or (outcome.verdict.bad and not (on_record or outcome.message)):
+            wrong[str(problem)] = f"{outcome.verdict} {outcome.message}"
+    return wrong

@@ -190,9 +190,9 @@ def test_an_address_that_leads_nowhere_is_one_sentence(address, says):
         host.open_target({"function": address, "signature": "conv2d"})
 
 
-@pytest.mark.parametrize(("signature", "arrays"), [("conv4d", "torch"), ("conv2d", "jax")])
+@pytest.mark.parametrize(("signature", "arrays"), [("conv4d", "torch"), ("conv2d", "cupy")])
 def test_signatures_and_arrays_that_are_none_are_named(signature, arrays):
-    with pytest.raises(UsageError, match=r"'(conv4d|jax)' is none of (conv1d|torch)"):
+    with pytest.raises(UsageError, match=r"'(conv4d|cupy)' is none of (conv1d|torch)"):
         user_method("mine.py:conv", signature, arrays)
 
 

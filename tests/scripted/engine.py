@@ -25,12 +25,12 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from scripted.definition import computed
 
 from convlaws.engines import noting
 from convlaws.errors import Refusal
 from convlaws.features import features
 from convlaws.problem import Problem
+from scripted.definition import computed
 
 Rule = Mapping[str, Any]
 # what each level of ONEDNN_MAX_CPU_ISA adds to the one before; what is named nowhere is never held back

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from scripted import engine
 
 from convlaws.engines.tensors import to_array, to_tensor
 from convlaws.spec import ConvSpec
+from scripted import engine
 
 JOINED = {"fprop": ("x", "w", "gy"), "dgrad": ("gy", "w", "x"), "wgrad": ("x", "gy", "w")}  # op: its operands, its result
 GIVES = {result: op for op, (_, _, result) in JOINED.items()}
@@ -60,7 +60,9 @@ class _Summed(torch.autograd.Function):
         return None, g.reshape(-1, *(1,) * ctx.spec.ndim).expand(ctx.spec.y_shape)
 
 
-def _called(kind: tuple[int, bool], x: Any, w: Any, b: Any, groups: int, padding: Any, output_padding: Any = 0, **steps: Any) -> Any:
+def _called(
+    kind: tuple[int, bool], x: Any, w: Any, b: Any, groups: int, padding: Any, output_padding: Any = 0, **steps: Any
+) -> Any:
     """The result of one call; numbers are those of each axis, as torch takes them."""
     ndim, transposed = kind
 
