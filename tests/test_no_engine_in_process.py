@@ -57,9 +57,11 @@ def docstrings(tree: ast.AST) -> set[int]:
     return {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
 
 
-def of_a_library(node: ast.AST) -> bool:
-    """Whether it is the module that holds a library's convolutions."""
-    return ast.unparse(node).rpartition(".")[2] in ("functional", "F", "signal", "lax")
+def convolves(node: ast.AST) -> bool:
+    """Whether it names a convolution of a module: as an attribute, or one that is looked up there."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr":
+        return ast.unparse(node.args[0]).rpartition(".")[2] in ("functional", "F", "signal", "lax")
+    return isinstance(node, ast.Attribute) and node.attr in CONVOLUTIONS
 
 
 def calls_of_engines(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -71,9 +73,7 @@ def calls_of_engines(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, hit.group()
         elif isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] in LIBRARIES:
             yield from ((node.lineno, alias.name) for alias in node.names if alias.name in CONVOLUTIONS)
-        elif loaded and isinstance(node, ast.Attribute) and node.attr in CONVOLUTIONS:
-            yield node.lineno, ast.unparse(node)
-        elif loaded and isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr" and of_a_library(node.args[0]):
+        elif loaded and convolves(node):
             yield node.lineno, ast.unparse(node)
 
 
