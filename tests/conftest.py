@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
@@ -21,3 +22,41 @@ settings.register_profile("dev", max_examples=100, **_COMMON)
 settings.register_profile("ci", max_examples=300, derandomize=False, **_COMMON)
 settings.register_profile("nightly", max_examples=5000, derandomize=False, **_COMMON)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+# processes that a test starts find `scripted.functions`; rows of the scripted engine need its site beside (see scripts.py)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
+
+
+@pytest.fixture
+def stand_ins(monkeypatch):
+    """In this process, the convolutions of torch and scipy.signal are the tests' own."""
+    from scripted.stand_ins import stand_ins
+
+    for module, name, function in stand_ins():
+        monkeypatch.setattr(module, name, function)
+
+
+@pytest.fixture
+def scripted(tmp_path, monkeypatch):
+    """Sets the script of the scripted engine, and the level of the processor; gives its row, which this process knows then."""
+    import scripts
+
+    from convlaws import environment
+    from convlaws.methods import registry
+
+    monkeypatch.syspath_prepend(str(scripts.SITE))
+    rows = {row.name: row for row in scripts.scripted_rows()}
+    for name, row in rows.items():
+        monkeypatch.setitem(registry._TABLE, name, row)
+
+    def told(*rules, level="", row="scripted"):
+        for name, value in (scripts.script(tmp_path, *rules) | (scripts.processor(tmp_path, level) if level else {})).items():
+            monkeypatch.setenv(name, value)
+        if level:  # the harness has that processor too, and no restraint but what a test sets afterwards
+            environment._processor.cache_clear()
+            for name in environment.RESTRAINTS:
+                monkeypatch.delenv(name, raising=False)
+        return rows[row]
+
+    yield told
+    environment._processor.cache_clear()

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import time
 
-import torch.nn.functional as F
+from scripted.functions import conv2d
 
 _CALLS = {"count": 0}
 
 
 def right(input, weight, bias, stride, padding, dilation, groups):
-    return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    return conv2d(input, weight, bias, stride, padding, dilation, groups)
 
 
 def tires(input, weight, bias, stride, padding, dilation, groups):
     """Right twice, and then wrong in its last channel."""
     _CALLS["count"] += 1
-    y = F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    y = conv2d(input, weight, bias, stride, padding, dilation, groups)
     if _CALLS["count"] > 2:
         y[:, -1] += 1
     return y
@@ -36,4 +36,4 @@ def gives_up(input, weight, bias, stride, padding, dilation, groups):
     _CALLS["count"] += 1
     if _CALLS["count"] > 3:
         os.abort()
-    return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    return conv2d(input, weight, bias, stride, padding, dilation, groups)

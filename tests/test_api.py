@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from torch.nn import functional as F
+from scripted.functions import conv2d
 
 import convlaws
 from convlaws.api import kept
@@ -20,7 +20,7 @@ DEFINITION = ["equals-the-definition"]
 
 
 def flipped(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    return F.conv2d(input, weight.flip(-1), bias, stride, padding, dilation, groups)
+    return conv2d(input, weight.flip(-1), bias, stride, padding, dilation, groups)
 
 
 def dies(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -57,9 +57,9 @@ def test_what_cannot_cross_runs_here_and_says_so(kind):
 
     def closure(*arguments):
         calls.append(1)
-        return F.conv2d(*arguments)
+        return conv2d(*arguments)
 
-    function = closure if kind == "closure" else lambda *arguments: calls.append(1) or F.conv2d(*arguments)
+    function = closure if kind == "closure" else lambda *arguments: calls.append(1) or conv2d(*arguments)
 
     found = convlaws.check(function, laws=DEFINITION, scope=NARROW)
 
@@ -100,10 +100,10 @@ def test_nothing_verified_is_not_kept():
 
 
 BARE = """import convlaws
-import torch.nn.functional as F
+from scripted.functions import conv2d
 {guard}
     def mine(x, w, *rest):
-        return F.conv2d(x, w, *rest)
+        return conv2d(x, w, *rest)
     found = convlaws.check({name}, laws=["equals-the-definition"], scope=convlaws.Scope(ops=("fprop",), dtypes=("float32",)))
     print(found[0].verdict, found[0].message)
 """

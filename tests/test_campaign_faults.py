@@ -136,10 +136,10 @@ def test_who_asks_for_an_end_gets_the_case_and_the_shard_is_judged_whole_later(u
 
 def test_a_shard_that_kills_its_worker_twice_is_given_up_and_the_others_are_judged(tmp_path):
     (tmp_path / "mine.py").write_text(
-        "import os, torch.nn.functional as F\n"
+        "import os\nfrom scripted.functions import conv2d\n"
         "def conv(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):\n"
         "    if groups > 1: os.kill(os.getpid(), 9)\n"
-        "    return F.conv2d(x, w, b, stride, padding, dilation, groups)\n"
+        "    return conv2d(x, w, b, stride, padding, dilation, groups)\n"
     )
     words = ("im2col", f"{tmp_path}/mine.py:conv", "--law", "homogeneous", "--op", "fprop", "--dtype", "float32")
 

@@ -181,13 +181,13 @@ def test_a_file_that_cannot_be_asked_is_one_sentence(tmp_path, text, says):
 # --- held against the function ----------------------------------------------------------
 CLAIMS = """
 import convlaws
-from torch.nn import functional as F
+from scripted.functions import conv2d
 
 @convlaws.declares(scope=convlaws.Scope(ops=("fprop",), dtypes=("float64", "float32"), padding=("none",), batch=("many",)))
 def conv(x, *rest):
     if x.dtype.itemsize == 8:
         raise {error}("no float64 here")
-    return F.conv2d(x, *rest)
+    return conv2d(x, *rest)
 """
 
 

@@ -1,10 +1,9 @@
 """Compilers through the sandbox: the rows of IREE and of TVM."""
 
 import pytest
-from engines_in_sandbox import mismatch, reply
+from engines_in_sandbox import reply, unsettled
 
 from convlaws.engines import iree_cpu, tvm_cpu
-from convlaws.known import load
 from convlaws.methods.registry import find, get, rows
 from convlaws.problem import Problem
 from convlaws.request import Ending
@@ -38,65 +37,27 @@ def box():
 
 @needs_iree
 @pytest.mark.parametrize("name", IREE)
-def test_a_row_keeps_its_contract_on_what_is_in_its_scope(box, name):
+def test_what_is_in_a_rows_scope_is_settled_and_says_what_ran(box, name):
     row = get(name)
     problems = [p for p in map(Problem.parse, ASKED) if row.scope.refuses(p) is None]
 
-    replies = [(p, reply(box, row, p)) for p in problems]
+    found, first = unsettled(box, row, problems), reply(box, row, problems[0])
 
     assert len(problems) >= 4
-    for problem, found in replies:
-        assert found.ending is Ending.ANSWERED, f"{problem}: {found.message}"
-        assert found.ran.startswith("llvm-cpu of IREE")
-        assert mismatch(row, problem, found.output) is None, problem
+    assert found == {}
+    assert first.ran.startswith("llvm-cpu of IREE") or first.ending is not Ending.ANSWERED
 
 
 @needs_tvm
 @pytest.mark.parametrize("line", ASKED)
-def test_tvm_keeps_its_contract_on_each_side_of_each_axis(box, line):
+def test_tvm_is_settled_on_each_side_of_each_axis_and_says_what_ran(box, line):
     row, problem = get("compiled-tvm"), Problem.parse(line)
 
-    found = reply(box, row, problem)
+    found, first = unsettled(box, row, [problem]), reply(box, row, problem)
 
     assert row.scope.refuses(problem) is None
-    assert found.ending is Ending.ANSWERED, found.message
-    assert found.ran.startswith("LLVM of TVM")
-    assert mismatch(row, problem, found.output) is None
-
-
-@needs_iree
-def test_float64_is_not_demoted(box):
-    problem = Problem.parse("n1c2k2_x5x5_r2x2 fprop float64 normal")
-
-    found = reply(box, get("compiled-iree"), problem)
-
-    assert found.output.dtype == "float64"
-    assert mismatch(get("compiled-iree"), problem, found.output) is None
-    assert mismatch(get("compiled-iree"), problem, found.output.astype("float32").astype("float64")) is not None
-
-
-@needs_iree
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_subnormal_numbers_are_flushed(box, dtype):
-    problem = Problem.parse(f"n1c1k1_x1_r1 fprop {dtype} tiny")
-
-    found = reply(box, get("compiled-iree"), problem)
-
-    assert found.ending is Ending.ANSWERED
-    assert found.output.item() == 0
-    assert mismatch(get("compiled-iree"), problem, found.output) is None
-
-
-@needs_iree
-def test_one_result_of_a_stride_is_not_compiled_and_known(box):
-    entry = next(e for e in load().entries if e.id == "iree-one-result-of-a-stride")
-    if not entry.is_about("compiled-iree"):
-        pytest.skip(f"IREE is not {entry.versions}")
-
-    found = reply(box, get("compiled-iree"), entry.problems[0])
-
-    assert found.ending is not Ending.ANSWERED
-    assert "to be 3, but found 2" in found.message
+    assert found == {}
+    assert first.ran.startswith("LLVM of TVM") or first.ending is not Ending.ANSWERED
 
 
 @pytest.mark.parametrize("line", ["n1c2k2_x5_r2_p1", "n1c2k2_x5_r2_b", "n1c2k2_x5_r2_g2"])

@@ -1,12 +1,9 @@
 """MNN through the sandbox, each of its rows."""
 
 import pytest
-from engines_in_sandbox import mismatch, reply, rows_of
+from engines_in_sandbox import rows_of, unsettled
 
-from convlaws.known import load
-from convlaws.methods.registry import get
 from convlaws.problem import Problem
-from convlaws.request import Ending
 from convlaws.sandbox.client import Sandbox
 
 pytest.importorskip("MNN", reason="MNN is not installed")
@@ -27,31 +24,10 @@ def box():
 
 
 @pytest.mark.parametrize("row", rows_of("MNN"), ids=lambda row: row.name)
-def test_a_row_keeps_its_contract_on_what_is_in_its_scope(box, row):
+def test_what_is_in_a_rows_scope_is_settled(box, row):
     problems = [p for p in map(Problem.parse, LINES) if row.scope.refuses(p) is None]
 
-    replies = [(p, reply(box, row, p)) for p in problems]
+    found = unsettled(box, row, problems)
 
     assert len(problems) > 1
-    for problem, found in replies:
-        assert found.ending is Ending.ANSWERED, f"{problem}: {found.message}"
-        assert mismatch(row, problem, found.output) is None, problem
-
-
-@pytest.mark.parametrize("name", ["mnn-groups-of-several-channels", "mnn-clamps"])
-def test_a_known_wrong_answer_is_seen(box, name):
-    entry = next(k for k in load().entries if k.id == name)
-
-    found = reply(box, get("mnn"), entry.problems[0])
-
-    assert mismatch(get("mnn"), entry.problems[0], found.output) is not None
-
-
-def test_a_padding_beyond_the_kernel_crashes_the_child_only(box):
-    entry = next(k for k in load().entries if k.id == "mnn-transpose-padding-beyond-the-kernel")
-
-    found = reply(box, get("mnn-transpose"), entry.problems[0])
-    after = reply(box, get("mnn-transpose"), Problem.parse(LINES[3]))
-
-    assert found.ending is Ending.DIED
-    assert after.ending is Ending.ANSWERED
+    assert found == {}

@@ -1,15 +1,16 @@
-"""The engines in-process, judged by the oracle on random problems of all their scope."""
+"""The adapters of torch and SciPy: what they ask for and make of it, with stand-ins for the libraries' convolutions."""
 
 import random
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from random_problems import random_problem, within
 
 from convlaws.compare import Claim, judge
 from convlaws.contracts import contract, interval
 from convlaws.engines import host, scipy_signal, torch_cpu
-from convlaws.errors import SpecError, UsageError
+from convlaws.errors import UsageError
 from convlaws.fills import FILLS
 from convlaws.laws.registry import find as laws
 from convlaws.layouts import place
@@ -21,58 +22,13 @@ from convlaws.replay import repeated
 from convlaws.results import Verdict
 from convlaws.sandbox.client import Bare
 from convlaws.scope import FINITE
-from convlaws.spec import PADDING_MODES, ConvSpec
-from convlaws.spec_rules import why_empty
 
 ENGINES = [row.name for row in _TABLE.values() if row.address.startswith((torch_cpu.__name__, scipy_signal.__name__))]
 TORCH = [name for name in ENGINES if name.startswith("torch")]
-# float32 and float64 are to keep their contract everywhere; half types break it in gradients, see the report of a run
-FULL_WIDTH = ("float32", "float64")
+pytestmark = pytest.mark.usefixtures("stand_ins")
 
 
 # --- problems and calls --------------------------------------------------------------
-def random_problem(rng, scope):
-    """A problem within `scope`, by trying."""
-    while True:
-        try:
-            spec = random_spec(rng, rng.choice(scope.ndim), rng.choice(scope.transposed))
-            if why_empty(spec):
-                continue
-            problem = Problem(
-                spec=spec,
-                op=rng.choice(scope.ops),
-                dtype=rng.choice(scope.dtypes),
-                layout=rng.choice(scope.layouts),
-                fill=rng.choice(scope.fills),
-                seed=rng.randrange(10**6),
-            )
-        except SpecError:
-            continue
-        if scope.refuses(problem) is None:
-            return problem
-
-
-def random_spec(rng, ndim, transposed):
-    groups = rng.choice([1, 1, 2, 3])
-    stride, dilation = ([rng.choice([1, 1, 2, 3]) for _ in range(ndim)] for _ in range(2))
-    even = tuple((p, p) for p in (rng.randint(0, 2) for _ in range(ndim)))
-    return ConvSpec(
-        batch=rng.choice([None, 0, 1, 2, 3]),
-        in_channels=groups * rng.choice([1, 2, 5]),
-        out_channels=groups * rng.choice([1, 2, 9]),
-        extent=tuple(rng.randint(1, 9) for _ in range(ndim)),
-        kernel=tuple(rng.randint(1, 3) for _ in range(ndim)),
-        stride=tuple(stride),
-        dilation=tuple(dilation),
-        padding=even if transposed else rng.choice([even, even, "same", "valid"]),
-        groups=groups,
-        bias=rng.random() < 0.5,
-        transposed=transposed,
-        padding_mode="zeros" if transposed else rng.choice(["zeros", rng.choice(PADDING_MODES)]),
-        output_padding=tuple(rng.randrange(max(pair)) if transposed else 0 for pair in zip(stride, dilation, strict=True)),
-    )
-
-
 def laid_out(problem, role, array):
     """The array as the sandbox hands it over: a view with the problem's strides, bfloat16 as bits."""
     raw = array.view(np.uint16) if problem.dtype == "bfloat16" else array
@@ -98,21 +54,17 @@ def mismatch(row, problem, got):
     return judge(Claim.of_answer(got, found, interval(found, declared, problem.format)))
 
 
-def within(row, **fields):
-    """The row's scope, narrowed."""
-    values = {name: getattr(row.scope, name) for name in row.scope.__dataclass_fields__}
-    return type(row.scope)(**{**values, **{k: tuple(v for v in values[k] if v in allowed) for k, allowed in fields.items()}})
-
-
 # --- what holds of every engine -----------------------------------------------------
 @pytest.mark.parametrize("name", ENGINES)
-def test_full_width_results_keep_the_declared_contract(name):
+def test_results_keep_the_declared_contract_where_the_library_is_right(name):
     row, rng = _TABLE[name], random.Random(name)
-    scope = within(row, dtypes=FULL_WIDTH, fills=FINITE if name.endswith("fft") else tuple(FILLS))
+    scope = within(row, fills=FINITE if name.endswith("fft") else tuple(FILLS))
     broken = {}
 
     for _ in range(150):
         problem = random_problem(rng, scope)
+        if problem.spec.padding_mode != "zeros" and problem.format.bits < 24:
+            continue  # torch's own padding, which has no stand-in, adds its gradient up in the half type
         if found := mismatch(row, problem, compute({"row": name}, problem)):
             broken[str(problem)] = str(found)
 
@@ -143,22 +95,6 @@ def test_operands_are_left_as_they_were(name):
 
 
 # --- what holds of torch's -------------------------------------------------------------
-@pytest.mark.parametrize("name", [name for name in TORCH if "transpose" not in name])
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_fprop_of_normal_numbers_keeps_the_plain_contract(name, dtype):
-    # subnormal results and Inf are left out: with AVX512_BF16 oneDNN gets them wrong, a finding
-    row, rng = _TABLE[name], random.Random(name + dtype)
-    scope = within(row, dtypes=(dtype,), ops=("fprop",), transposed=(False,), fills=("integers", "onehot", "normal", "ones"))
-    broken = {}
-
-    for _ in range(60):
-        problem = random_problem(rng, scope)
-        if found := mismatch(row, problem, compute({"row": name}, problem)):
-            broken[str(problem)] = str(found)
-
-    assert broken == {}
-
-
 def test_scopes_hold_every_dtype_op_and_layout_that_torch_documents():
     row = _TABLE["torch-onednn"]
 

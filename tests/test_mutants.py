@@ -11,6 +11,7 @@ from hypothesis import Phase
 from mutants_expected import COUNTS, EXACT, EXAMPLES, LARGE, LINES, MANY, NARROW, OTHERS, SIGNATURES, UNLIKELY
 from mutants_ground import FIELDS, narrowed, shows
 
+from convlaws.campaign.judging import TRIES, TRIES_OF_A_HANG
 from convlaws.drawing import draw, quiet
 from convlaws.examine import Oracle, examine
 from convlaws.laws import registry as laws
@@ -22,8 +23,10 @@ from convlaws.results import Finding
 from convlaws.sandbox.client import Sandbox
 from convlaws.scope import Scope
 from convlaws.search import Search
+from convlaws.shrink import Shrinker
 
 DEFINITION = "equals-the-definition"
+HASTY, PATIENT = 0.5, 20.0  # seconds for a call of what hangs, and of all others
 KNOWN = {mistake.name: mistake for mistake in mistakes()}
 # those that nothing special is expected of are alike to the machinery that finds them: a third of them is enough for a short run,
 # and `make mutants` hunts them all
@@ -38,12 +41,16 @@ DRAWN_FIRST = [
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    with Sandbox(time_limit=0.5) as sandbox:
+    with Sandbox(time_limit=PATIENT) as sandbox:
         yield sandbox
 
 
 def search(box: Sandbox, method: str, law: str = "*", examples: int = EXAMPLES, scope: Scope | None = None) -> list[Finding]:
-    return Search(Plan([get(method)], laws.find([law]), scope or Scope(), examples=examples), box).run()
+    """What a search finds, whatever the load of the machine: only what hangs has little time, and tries are counted."""
+    box.time_limit = HASTY if SIGNATURES.get(method.removeprefix("mutant-"), ("",))[0] == "hung" else PATIENT
+    asked = Search(Plan([get(method)], laws.find([law]), scope or Scope(), examples=examples), box)
+    asked.shrinker = Shrinker(asked, allowance=float("inf"), tries=TRIES, tries_of_a_hang=TRIES_OF_A_HANG)
+    return asked.run()
 
 
 def ground(name: str) -> Scope:

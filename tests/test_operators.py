@@ -124,7 +124,7 @@ def test_the_torch_form_and_its_gradients_are_the_definition(p):
 
 @pytest.mark.parametrize("by", ["scatter", "im2col", "fft", "torch-native"])
 @pytest.mark.parametrize("line", ["n2c2k2_x3x2_r2x2_s2x1_p1x1_g2_b", "uc1k2_x4_r2_d2_p1"])
-def test_derivatives_of_first_and_second_order_agree_with_differences(by, line):
+def test_derivatives_of_first_and_second_order_agree_with_differences(by, line, stand_ins):
     p = Problem.parse(f"{line} float64 normal seed=5")
     f = convlaws.differentiable(p.spec, by=by)
 

@@ -106,14 +106,14 @@ def test_what_was_found_before_an_error_is_kept_and_the_error_says_where(tmp_pat
     out = tmp_path / "out.jsonl"
     (tmp_path / "mine.py").write_text(
         # loads for the first calls, then its process cannot be opened any more
-        "import pathlib, torch.nn.functional as F\n"
+        "import pathlib\nfrom scripted.functions import conv2d\n"
         "seen = pathlib.Path(__file__).with_name('calls')\n"
         "if seen.exists(): raise OSError('the licence ran out')\n"
         "def conv(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):\n"
         "    if dilation not in (1, (1,), (1, 1)):\n"
         "        seen.write_text('')\n"
         "        import os; os._exit(3)\n"
-        "    return F.conv2d(x, w, b, stride, padding, dilation, groups)\n"
+        "    return conv2d(x, w, b, stride, padding, dilation, groups)\n"
     )
     words = ("check", f"{tmp_path}/mine.py:conv", "--op", "fprop", "--dtype", "float32", "--examples", "20", "--workers", "1")
 

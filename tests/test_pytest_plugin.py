@@ -7,12 +7,12 @@ import pytest
 pytest_plugins = ["pytester"]
 # narrow and few, so that a table of it takes no time
 WRONG = """
-from torch.nn import functional as F
+from scripted.functions import conv2d as right
 
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    return F.conv2d(input, weight.flip(-1), bias, stride, padding, dilation, groups)
+    return right(input, weight.flip(-1), bias, stride, padding, dilation, groups)
 """
-RIGHT = "from torch.nn.functional import conv2d\n"
+RIGHT = "from scripted.functions import conv2d\n"
 LINE = "n1c1k1_x1x2_r1x2_s1x1_p0x0_d1x1_g1 fprop float32 contiguous integers seed=0"
 TABLE = """
 import convlaws

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_engines import compute, random_problem, within
+from random_problems import random_problem, within
+from test_engines import compute
 
 from convlaws.contracts import contract, interval
 from convlaws.engines import host  # noqa: F401  (fills the table of methods)
@@ -38,8 +39,8 @@ def started(folder, text):
 
 
 @pytest.fixture
-def here(capsys):
-    """Runs a script in this process, which is faster: (exit status, what it printed)."""
+def here(capsys, stand_ins):
+    """Runs a script in this process, with stand-ins for the engines: (exit status, what it printed)."""
     import torch
     from torch.backends import mkldnn
 
@@ -130,7 +131,7 @@ def test_a_wrong_function_is_shown_wrong_by_its_script(tmp_path):
 )
 def test_a_wrong_shape_or_dtype_is_shown_by_the_script_from_any_folder(tmp_path, monkeypatch, change, says):
     monkeypatch.chdir(tmp_path)
-    Path("mine.py").write_text(f"import torch\ndef conv(*a):\n    return torch.conv1d(*a){change}\n")
+    Path("mine.py").write_text(f"from scripted.functions import conv1d\ndef conv(*a):\n    return conv1d(*a){change}\n")
     text = written(Problem.parse("n1c1k1_x5_r2"), {"function": "mine.py:conv", "arrays": "torch"})
     monkeypatch.chdir("/")
 
@@ -145,7 +146,7 @@ def test_a_wrong_shape_or_dtype_is_shown_by_the_script_from_any_folder(tmp_path,
     [
         ("n2c2k4_x6x5_r3x2_s2x1_p1x0_d1x2_g2_b wgrad", {"function": f"{EXAMPLES}/right.py:conv2d", "arrays": "torch"}),
         ("n2c2k4_x6_r3_psame_b bfloat16", {"function": f"{EXAMPLES}/in_numpy.py:conv1d", "arrays": "numpy"}),
-        ("n2c2k4_x6_r3_psame", {"function": "torch.nn.functional:conv1d", "arrays": "torch"}),
+        ("n2c2k4_x6_r3_psame", {"function": "scripted.functions:conv1d", "arrays": "torch"}),
     ],
 )
 def test_right_functions_are_shown_right(here, line, target):

@@ -154,7 +154,7 @@ def test_a_crash_ends_nothing(box):
 def test_a_failure_that_does_not_repeat_is_marked_with_its_count(box, tmp_path):
     # wrong with a chance that depends on nothing that a problem holds
     (tmp_path / "moody.py").write_text(
-        "import os\nfrom torch.nn.functional import conv2d as right\n"
+        "import os\nfrom scripted.functions import conv2d as right\n"
         "def conv2d(*a):\n    return right(*a) + (os.urandom(1)[0] < 20)\n"
     )
     from convlaws.targets import Calling, function

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from importlib import metadata
 
 import pytest
+import scripts
+from click.testing import CliRunner
 from test_cli import convlaws, records, refused
 
 from convlaws import known
-from convlaws.engines.user import user_method
+from convlaws.cli import cli
 from convlaws.isa import LEVELS
 from convlaws.known import Known, Ledger
 from convlaws.methods.registry import get
@@ -62,22 +64,33 @@ def test_each_state_says_why(found, state, why, surprise, box):
     assert why in stands.why
 
 
-def test_what_shows_in_some_rounds_is_flaky(box, tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text(
-        "import os, pathlib\nimport torch.nn.functional as F\n"
-        f"seen = pathlib.Path({str(tmp_path / 'seen')!r})\n"
-        "def conv(x, w, b, stride, padding, dilation, groups):\n"
-        "    first = seen.read_text() if seen.exists() else str(os.getpid())\n"
-        "    seen.write_text(first)\n"
-        "    y = F.conv1d(x, w, b, stride, padding, dilation, groups)\n"
-        "    return y + 1 if first == str(os.getpid()) else y\n"  # wrong in the first process that ever calls it
-    )
-    method = user_method(f"{tmp_path}/mine.py:conv", "conv1d")
-    monkeypatch.setattr("convlaws.standing.rows", lambda *kinds: [method])
+def test_what_shows_in_some_rounds_is_flaky(scripted):
+    scripted({"do": "flaky"})  # wrong in the first process that is ever asked
 
-    stands = standing(entry(KEPT, methods=("*/mine.py:conv",)), box)
+    with Sandbox() as own:
+        stands = standing(entry(KEPT, methods=("scripted",)), own)
 
     assert str(stands) == f"flaky 1/{ROUNDS}"
+
+
+@pytest.mark.parametrize(
+    ("level", "held", "state", "why"),
+    [
+        ("AVX512_CORE_BF16", None, State.SHOWS, ""),
+        ("AVX512_CORE_FP16", None, State.SHOWS, ""),
+        ("AVX512_CORE", None, State.UNSEEN, "the processor has no avx512_bf16"),
+        ("AVX512_CORE_BF16", "AVX512_CORE", State.UNSEEN, "ONEDNN_MAX_CPU_ISA=AVX512_CORE may choose other kernels"),
+    ],
+)
+def test_what_depends_on_the_processor_shows_where_the_process_has_it(scripted, monkeypatch, level, held, state, why):
+    scripted({"do": "wrong", "needs": ["avx512_bf16"]}, level=level)
+    if held:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", held)
+
+    with Sandbox() as own:
+        stands = standing(entry(KEPT, methods=("scripted",), processor=("avx512_bf16",)), own)
+
+    assert (stands.state, stands.why, stands.surprise) == (state, why, False)
 
 
 def test_only_what_does_not_show_is_told_after_a_search(box):
@@ -93,6 +106,8 @@ def cpuinfo(folder, monkeypatch, flags: str) -> None:
     file = folder / "cpuinfo"
     file.write_text(f"model name : Ours\nflags : {flags}\n")
     monkeypatch.setenv("CONVLAWS_CPUINFO", str(file))
+    for name in (*scripts.RESTRAINTS, "OPENBLAS_CORETYPE"):
+        monkeypatch.delenv(name, raising=False)
 
 
 # --- processors -----------------------------------------------------------------------------
@@ -163,13 +178,25 @@ def test_the_ledger_is_listed_with_threads_and_shares():
     assert all(k["thread"] or k["searched"] for k in listed.values())
 
 
-def test_the_lines_of_the_ledger_are_run():
+@pytest.mark.parametrize(("rule", "state", "times", "code"), [({"do": "wrong"}, "shows", ROUNDS, 0), ({}, "fixed", 0, 1)])
+def test_the_lines_of_the_ledger_are_run(scripted, monkeypatch, rule, state, times, code):
+    scripted(*filter(None, [rule]))
+    monkeypatch.setattr(known, "load", lambda: Ledger([entry(KEPT, methods=("scripted",), package="numpy", versions=">=1")]))
+
+    done = CliRunner().invoke(cli, ["known", "--check", "k", "--json"])
+
+    [found] = json.loads(done.stdout)
+    assert (found["state"], found["lines"]) == (state, {KEPT: times})
+    assert done.exit_code == code
+
+
+def test_the_lines_about_a_released_engine_are_run_and_stand_somehow():
     done = convlaws("known", "--check", "torch-half-partials", "--json")
 
     [found] = json.loads(done.stdout)
-    assert found["state"] == "shows"
-    assert set(found["lines"].values()) == {ROUNDS}
-    assert done.returncode == 0
+    assert found["state"] in set(State)
+    assert found["why"] or found["state"] == State.SHOWS
+    assert done.returncode == found["surprise"]
 
 
 def test_an_id_that_is_none_is_refused_in_a_line():
@@ -182,12 +209,13 @@ def test_an_id_that_is_none_is_refused_in_a_line():
 # --- the same findings in a function of somebody's -----------------------------------------------
 def test_a_function_is_known_as_the_row_that_is_at_work_in_it(tmp_path):
     out = tmp_path / "out.jsonl"
-    (tmp_path / "mine.py").write_text("import torch\nconv = torch.nn.functional.conv1d\n")
+    (tmp_path / "mine.py").write_text("from scripted.functions import conv1d as conv\n")
     (tmp_path / "lines.txt").write_text("n2c1k1_x4_r1_s1_p0_d1_g1 wgrad float16 contiguous integers seed=0\n")
     words = ("check", "mine.py:conv", "--signature", "conv1d", "--problems", "lines.txt", "--law", "equals-the-definition")
+    told = scripts.script(tmp_path, {"do": "half-partials", "where": {"op": "wgrad", "dtype": "float16"}})
 
-    new = convlaws(*words, cwd=tmp_path)
-    known_as = convlaws(*words, "--known-as", "torch-onednn", "--json", out, cwd=tmp_path)
+    new = scripts.convlaws(*words, cwd=tmp_path, **told)
+    known_as = scripts.convlaws(*words, "--known-as", "torch-onednn", "--json", out, cwd=tmp_path, **told)
 
     assert (new.returncode, known_as.returncode) == (1, 0), new.stdout + known_as.stdout
     [found, summary] = records(out)
@@ -195,3 +223,18 @@ def test_a_function_is_known_as_the_row_that_is_at_work_in_it(tmp_path):
     [hidden] = summary["known_findings"]
     assert (hidden["id"], hidden["explained"], hidden["share"]) == ("torch-half-partials", 1, 1.0)
     assert "no method or engine 'torch-one'" in refused(*words, "--known-as", "torch-one", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(("level", "explained"), [("AVX512_CORE_BF16", True), ("AVX512_CORE_AMX", True), ("AVX512_CORE", False)])
+def test_a_finding_about_a_processor_explains_failures_on_that_one_only(tmp_path, level, explained):
+    out = tmp_path / "out.jsonl"
+    line = "n1c1k1_x1_r1_s1_p0_d1_g1 fprop bfloat16 contiguous tiny seed=0"  # of onednn-bf16-subnormals
+    (tmp_path / "lines.txt").write_text(line + "\n")
+    told = scripts.script(tmp_path, {"do": "flush"}) | scripts.processor(tmp_path, level)
+    words = ("check", "scripted", "--problems", "lines.txt", "--law", "equals-the-definition", "--known-as", "torch-onednn")
+
+    done = scripts.convlaws(*words, "--json", out, cwd=tmp_path, **told)
+
+    [found, _] = records(out)
+    assert (found["verdict"], found["known"]) == ("broken", "onednn-bf16-subnormals" if explained else "")
+    assert done.returncode == (0 if explained else 1), done.stdout

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_engines import call, compute, mismatch, random_problem, within
+from random_problems import random_problem, within
+from test_engines import call, compute, mismatch
 
 from convlaws.engines import host
 from convlaws.engines.user import SIGNATURES, user_method
@@ -52,7 +53,7 @@ def test_the_wrong_example_is_found_and_only_where_it_is_wrong():
 
 
 def test_an_address_in_a_package_is_found_too():
-    method = user_method("torch.nn.functional:conv_transpose1d", "conv_transpose1d")
+    method = user_method("scripted.functions:conv_transpose1d", "conv_transpose1d")
 
     assert list(map(str, broken(method, 60, dtypes=("float32", "float64")))) == []
 
@@ -63,8 +64,8 @@ RECORDS = """
 seen = []
 def conv({parameters}):
     seen.append((bias, stride, padding, dilation, groups))
-    import torch
-    return torch.nn.functional.{name}({parameters})
+    from scripted.functions import {name}
+    return {name}({parameters})
 """
 
 
@@ -97,7 +98,7 @@ def test_numpy_gets_arrays_with_their_real_strides(tmp_path):
 
 
 def test_neighbours_of_the_file_can_be_imported_when_loaded_and_when_called(tmp_path):
-    (tmp_path / "beside_it.py").write_text("from torch.nn.functional import conv1d")
+    (tmp_path / "beside_it.py").write_text("from scripted.functions import conv1d")
     (tmp_path / "beside_it_later.py").write_text("wanted = True")
     text = "from beside_it import conv1d\ndef conv(*a):\n    import beside_it_later\n    return conv1d(*a)"
     problem = Problem.parse("n1c1k1_x3_r1 ones")
@@ -117,7 +118,7 @@ def test_a_file_named_like_a_library_does_not_replace_it(tmp_path):
 
 # --- what it may not return -------------------------------------------------------------
 def test_gradients_of_a_function_without_any_are_refused(tmp_path):
-    address = write(tmp_path, "import torch\ndef conv(*a):\n    return torch.nn.functional.conv2d(*a).detach()")
+    address = write(tmp_path, "from scripted.functions import conv2d\ndef conv(*a):\n    return conv2d(*a).detach()")
     gradient = Problem(**{**vars_of(PROBLEM), "op": "wgrad"})
 
     with pytest.raises(Refusal, match="its output carries no gradient: dgrad, wgrad and bgrad are not judged"):
@@ -189,9 +190,9 @@ def test_an_address_that_leads_nowhere_is_one_sentence(address, says):
         host.open_target({"function": address, "signature": "conv2d"})
 
 
-@pytest.mark.parametrize(("signature", "arrays"), [("conv4d", "torch"), ("conv2d", "jax")])
+@pytest.mark.parametrize(("signature", "arrays"), [("conv4d", "torch"), ("conv2d", "cupy")])
 def test_signatures_and_arrays_that_are_none_are_named(signature, arrays):
-    with pytest.raises(UsageError, match=r"'(conv4d|jax)' is none of (conv1d|torch)"):
+    with pytest.raises(UsageError, match=r"'(conv4d|cupy)' is none of (conv1d|torch)"):
         user_method("mine.py:conv", signature, arrays)
 
 
