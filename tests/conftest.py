@@ -41,7 +41,6 @@ def scripted(tmp_path, monkeypatch):
     """Sets the script of the scripted engine, and the level of the processor; gives its row, which this process knows then."""
     import scripts
 
-    from convlaws import environment
     from convlaws.methods import registry
 
     monkeypatch.syspath_prepend(str(scripts.SITE))
@@ -53,10 +52,8 @@ def scripted(tmp_path, monkeypatch):
         for name, value in (scripts.script(tmp_path, *rules) | (scripts.processor(tmp_path, level) if level else {})).items():
             monkeypatch.setenv(name, value)
         if level:  # the harness has that processor too, and no restraint but what a test sets afterwards
-            environment._processor.cache_clear()
-            for name in environment.RESTRAINTS:
+            for name in scripts.RESTRAINTS:
                 monkeypatch.delenv(name, raising=False)
         return rows[row]
 
     yield told
-    environment._processor.cache_clear()

@@ -78,8 +78,8 @@ def test_what_shows_in_some_rounds_is_flaky(scripted):
     [
         ("AVX512_CORE_BF16", None, State.SHOWS, ""),
         ("AVX512_CORE_FP16", None, State.SHOWS, ""),
-        ("AVX512_CORE", None, State.UNSEEN, "the processor has no avx512_bf16"),
-        ("AVX512_CORE_BF16", "AVX512_CORE", State.UNSEEN, "ONEDNN_MAX_CPU_ISA=AVX512_CORE may choose other kernels"),
+        ("AVX512_CORE", None, State.ELSEWHERE, "the processor has no avx512_bf16"),
+        ("AVX512_CORE_BF16", "AVX512_CORE", State.ELSEWHERE, "the processor has no avx512_bf16"),
     ],
 )
 def test_what_depends_on_the_processor_shows_where_the_process_has_it(scripted, monkeypatch, level, held, state, why):
@@ -217,7 +217,7 @@ def test_a_function_is_known_as_the_row_that_is_at_work_in_it(tmp_path):
     new = scripts.convlaws(*words, cwd=tmp_path, **told)
     known_as = scripts.convlaws(*words, "--known-as", "torch-onednn", "--json", out, cwd=tmp_path, **told)
 
-    assert (new.returncode, known_as.returncode) == (1, 0), new.stdout + known_as.stdout
+    assert (new.returncode, known_as.returncode) == (1, 5), new.stdout + known_as.stdout
     [found, summary] = records(out)
     assert found["known"] == "torch-half-partials"
     [hidden] = summary["known_findings"]
@@ -237,4 +237,4 @@ def test_a_finding_about_a_processor_explains_failures_on_that_one_only(tmp_path
 
     [found, _] = records(out)
     assert (found["verdict"], found["known"]) == ("broken", "onednn-bf16-subnormals" if explained else "")
-    assert done.returncode == (0 if explained else 1), done.stdout
+    assert done.returncode == (5 if explained else 1), done.stdout  # nothing was verified, whatever is known
