@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -54,8 +55,11 @@ def processor() -> str:
     return _processor()[0]
 
 
-def facts(*, gpu: bool = False) -> dict:
-    """The environment as a JSON object, its `id` for all the rest; the `gpu` only if it is asked for, as it takes seconds."""
+def facts(*, gpu: bool = False, packages: Iterable[str] = ()) -> dict:
+    """The environment as a JSON object, its `id` for all the rest; the `gpu` only if it is asked for, as it takes seconds.
+
+    Versions are those of PACKAGES, and of these `packages` too.
+    """
     model, flags = _processor()
     found = {
         "python": platform.python_version(),
@@ -63,7 +67,7 @@ def facts(*, gpu: bool = False) -> dict:
         "cpu": model,
         "cpu_flags": flags,
         "cpus": os.cpu_count(),
-        "versions": {name: version for name in PACKAGES if (version := _version(name))},
+        "versions": {name: version for name in dict.fromkeys([*PACKAGES, *packages]) if (version := _version(name))},
         "variables": {k: v for k, v in os.environ.items() if k.startswith(VARIABLES)},
         **({"gpu": accelerator.facts()} if gpu else {}),
     }

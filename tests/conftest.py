@@ -56,4 +56,4 @@ def scripted(tmp_path, monkeypatch):
                 monkeypatch.delenv(name, raising=False)
         return rows[row]
 
-    yield told
+    return told

@@ -181,7 +181,9 @@ def test_the_ledger_is_listed_with_threads_and_shares():
 @pytest.mark.parametrize(("rule", "state", "times", "code"), [({"do": "wrong"}, "shows", ROUNDS, 0), ({}, "fixed", 0, 1)])
 def test_the_lines_of_the_ledger_are_run(scripted, monkeypatch, rule, state, times, code):
     scripted(*filter(None, [rule]))
-    monkeypatch.setattr(known, "load", lambda: Ledger([entry(KEPT, methods=("scripted",), package="numpy", versions=">=1")]))
+    monkeypatch.setattr(
+        known, "load", lambda *files: Ledger([entry(KEPT, methods=("scripted",), package="numpy", versions=">=1")])
+    )
 
     done = CliRunner().invoke(cli, ["known", "--check", "k", "--json"])
 

@@ -46,7 +46,10 @@ class Account:
 
     def __init__(self, plan: Plan, workers: int, problems: list[Problem], judged: Counted):
         self.started = time.monotonic()
-        self.environment = environment.facts(gpu=any(m.kind in ON_GPU for m in plan.methods))
+        self.environment = environment.facts(
+            gpu=any(m.kind in ON_GPU for m in plan.methods),
+            packages=sorted({m.package.name for m in plan.methods if m.package}),
+        )
         self.run = run_id(plan, workers, problems, self.environment["id"])
         self.seed, self.judged = plan.seed, judged
         self.mutants = _mutants(plan)
