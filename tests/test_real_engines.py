@@ -5,72 +5,72 @@ That one is right is asserted nowhere: what an engine does depends on its releas
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
+from collections import Counter
 
 import pytest
 from random_problems import random_problem
 
+from convlaws import console
+from convlaws.commands.check import exit_code
 from convlaws.known import load
+from convlaws.laws.registry import find as laws
 from convlaws.methods.registry import get, rows
-from convlaws.problem import Problem
+from convlaws.plan import Plan
+from convlaws.replay import given
 from convlaws.results import Verdict
+from convlaws.sandbox.client import Sandbox
+from convlaws.scope import WHOLE
+from convlaws.search import Search
 
-BAD = {str(verdict) for verdict in Verdict if verdict.bad}
 IDS = {entry.id for entry in load().entries}
 PACKAGES = sorted({row.package.name for row in rows("engine") if row.package})  # those that are installed
 LINES = 40
 SEARCHED = ("torch-onednn", "torch-transpose", "scipy-correlate")
 
 
-def checked(folder, *words):
-    """(exit status, what it printed, findings, summary) of a run."""
-    command = [sys.executable, "-m", "convlaws", "check", *words, "--law", "equals-the-definition", "--json", "f.jsonl"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, cwd=folder)
-    assert "Traceback" not in done.stdout + done.stderr, done.stderr
-    *found, summary = [json.loads(line) for line in (folder / "f.jsonl").read_text().splitlines()]
-    return done.returncode, done.stdout, found, summary
+@pytest.fixture(scope="module")
+def box():
+    with Sandbox() as box:
+        yield box
 
 
-def amiss(names, status, printed, found, summary) -> list[str]:
-    """What is wrong with a run, whatever the engines did."""
-    bad = [f for f in found if f["verdict"] in BAD]
-    new = [f for f in bad if not f["known"]]
-    verified = bad or [f for f in found if f["verdict"] == "kept"]
+def amiss(methods, findings) -> list[str]:
+    """What is wrong with the findings of a run, whatever the engines did."""
+    bad = [f for f in findings if f.verdict.bad]
+    new = [f for f in bad if not f.known]
+    printed = console.failures(findings, most=None)
+    verified = bad or [f for f in findings if f.verdict is Verdict.KEPT]
     said = {
-        "a verdict that is none": {f["verdict"] for f in found} - {str(verdict) for verdict in Verdict},
-        "a row that is lost": set(names) ^ {f["method"] for f in found},
-        "a record that is none": {f["known"] for f in found} - {"", *IDS},
-        "a failure without a line or a word": [f for f in bad if not (f["problem"] and f["message"])],
-        "a new failure that is not printed": {f["method"] for f in new if f["method"] not in printed},
-        "the exit status": status != (1 if new else 0 if verified else 5) and status,
-        "cut short": summary["unfinished"] or summary["interrupted"],
+        "a verdict that is none": {f.verdict for f in findings} - set(Verdict),
+        "a row that is lost": {m.name for m in methods} ^ {f.method for f in findings},
+        "a record that is none": {f.known for f in findings} - {"", *IDS},
+        "a failure without a line or a word": [f for f in bad if not (f.problem and f.message)],
+        "a new failure that is not printed": [f for f in new if f.problem not in printed or f.method not in printed],
+        "the exit code": exit_code(findings) != (1 if new else 0 if verified else 5),
     }
     return [f"{what}: {which}" for what, which in said.items() if which]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_given_line_ends_in_a_verdict_and_every_failure_is_on_record_or_new(package, tmp_path):
+def test_every_given_line_ends_in_a_verdict_and_every_failure_is_on_record_or_new(package, box):
     methods, rng = [row for row in rows("engine") if row.package and row.package.name == package], random.Random(package)
-    lines = [str(random_problem(rng, rng.choice(methods).scope)) for _ in range(LINES)]
-    (tmp_path / "lines.txt").write_text("\n".join(lines))
-    names = {row.name for row in methods}
+    problems = [random_problem(rng, rng.choice(methods).scope) for _ in range(LINES)]
+    plan = Plan(methods, laws(["equals-the-definition"]), WHOLE)
 
-    status, printed, found, summary = checked(tmp_path, *sorted(names), "--problems", "lines.txt")
+    found = given(plan, problems, box, load(), lambda event: None)
 
-    assert amiss(names, status, printed, found, summary) == []
-    done = {m.name: sum(m.scope.refuses(p) is None for p in map(Problem.parse, lines)) for m in methods}
-    judged = {name: sum(f["drawn"] for f in found if f["method"] == name) for name in names}
-    assert {name: n for name, n in judged.items() if n < done[name]} == {}  # each line that a row does was asked
+    assert amiss(methods, found) == []
+    drawn = {(f.method, f.op): f.drawn for f in found}  # several failures of a cell have a finding each
+    assert Counter({m.name: LINES for m in methods}) == sum((Counter({name: n}) for (name, _), n in drawn.items()), Counter())
 
 
 @pytest.mark.parametrize("name", SEARCHED)
-def test_a_search_among_them_ends_alike(name, tmp_path):
-    if reason := get(name).absent:
-        pytest.skip(reason)
+def test_a_search_among_them_ends_alike(name, box):
+    method = get(name)
+    if method.absent:
+        pytest.skip(method.absent)
 
-    run = checked(tmp_path, name, "--examples", "20", "--workers", "2")
+    found = Search(Plan([method], laws(["equals-the-definition"])), box, load()).run()
 
-    assert amiss([name], *run) == []
+    assert amiss([method], found) == []
