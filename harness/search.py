@@ -20,7 +20,7 @@ from convlaws.census import Census
 from convlaws.drawing import DRAWING, draw, possible, quiet
 from convlaws.errors import HarnessError
 from convlaws.examine import Oracle, Outcome, examine, holds_under
-from convlaws.interrupt import Interrupt, deferred
+from convlaws.interrupt import Interrupt, Interrupted, deferred
 from convlaws.known import Ledger
 from convlaws.methods.registry import rows
 from convlaws.observations import saw
@@ -53,7 +53,7 @@ def _told(cells: Iterable[Cell]) -> dict:
 class Search:
     """One run of a plan in this process; `notify` gets progress and findings as dicts, as soon as they are known.
 
-    Ctrl-C ends the drawing and keeps what was found; a second one raises KeyboardInterrupt, unless `patient`.
+    Ctrl-C ends it before the next case and keeps what was found; a second one raises KeyboardInterrupt, unless `patient`.
     """
 
     def __init__(
@@ -85,19 +85,27 @@ class Search:
     def run(self) -> list[Finding]:
         """All findings: first every cell gets its floor, then the budget is spent round by round."""
         with deferred(patient=self.patient) as self.interrupt:
-            self.prepare()
             try:
-                self._rounds()
-            except StopError:
-                self.notify({"interrupted": self.interrupt.pressed})
-            except HarnessError as error:
-                if not any(cell.examples for cells in self.jobs for cell in cells):
-                    raise  # nothing was judged: there is nothing to keep
-                self.waiting.clear()
-                self.notify({"lost": f"the search ended early: {error}"})
-            self._shrink()
+                self.prepare()
+                self._draw()
+                self._shrink()
+            except (StopError, Interrupted):
+                self.notify({"interrupted": True})
             self.notify({"judged": self.judged, "census": self.coverage()})
         return self.findings()
+
+    def _draw(self) -> None:
+        """Until the time is over; an error ends it too, but keeps what was judged before."""
+        try:
+            self._rounds()
+        except StopError:
+            if self.interrupt.pressed:
+                raise
+        except HarnessError as error:
+            if not any(cell.examples for cells in self.jobs for cell in cells):
+                raise  # nothing was judged: there is nothing to keep
+            self.waiting.clear()
+            self.notify({"lost": f"the search ended early: {error}"})
 
     def coverage(self) -> dict:
         """What was asked and how it ended, by method; see Census."""
@@ -113,6 +121,7 @@ class Search:
         ordered = sorted(self.plan.laws, key=lambda law: -law.weight)
         for start in range(0, len(ordered), LAWS_A_JOB):
             for op in OPS:
+                self._stop_if_interrupted()
                 some = [law for law in ordered[start : start + LAWS_A_JOB] if op in law.scope.ops]
                 laid = [self.plan.job(law, op) for law in some]
                 cells = [cell for cells, _ in laid for cell in cells]
@@ -141,6 +150,21 @@ class Search:
                 self.notify({**self._progress(number, index), **_told(cells)})
             if number:  # not at once: every cell should have its floor before one failure takes seconds
                 self._shrink()
+            if self._is_exhausted():
+                return
+
+    def _is_exhausted(self) -> bool:
+        """Whether no time would bring another example: there is no cell, or nothing but refusals came of them all."""
+        return all(cell.hopeless for cells in self.jobs for cell in cells)
+
+    def _stop_if_late(self) -> None:
+        if self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget:
+            raise StopError
+        self._stop_if_interrupted()
+
+    def _stop_if_interrupted(self) -> None:
+        if self.interrupt.pressed:
+            raise StopError
 
     def _serve(self, cells: list[Cell], number: int, index: int) -> None:
         """Draw for the cell that lacks most examples until all have their share, or nothing helps."""
@@ -150,6 +174,7 @@ class Search:
         batch = 0
         self.allowance.next_job(1.0 if number else min(1.0, LOOK / self.plan.examples))
         while wanting := [c for c in cells if c.wants and c.idle < PATIENCE]:
+            self._stop_if_late()  # a batch in which nothing is judged takes its time too
             target = max(wanting, key=lambda c: c.lacks)
             before = target.own
             drawn = int(min(BATCH, target.lacks + (4 if number else 1)))
@@ -188,9 +213,7 @@ class Search:
     def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
         if not cell.wants or (cell.examples >= cell.goal and origin.scope != cell.scope):
             return  # all that it still lacks are problems of its own scope
-        late = self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget
-        if late or self.interrupt.pressed:
-            raise StopError
+        self._stop_if_late()
         if region := self.ledger.avoids(cell.method, cell.law.name, problem):
             cell.avoid(region)
             self.census.see(cell.method.name, problem, Verdict.REFUSED)
@@ -226,7 +249,8 @@ class Search:
         return lambda name: not outcome.verdict.bad if name == declared else under(name)
 
     def _shrink(self) -> None:
-        while self.waiting and not self.interrupt.pressed:  # who pressed Ctrl-C does not wait for small lines
+        while self.waiting:
+            self._stop_if_interrupted()  # who pressed Ctrl-C does not wait for small lines
             cell, failure, origin = self.waiting.pop(0)
             self.shrinker.shrink(cell, failure, origin)
             self.trail.clear()  # the processes in which all that ran are gone
@@ -234,6 +258,7 @@ class Search:
 
     def examine(self, cell: Cell, problem: Problem, *, fresh: bool = False) -> Outcome:
         """Run one case; `fresh` runs every call, even if its answer is known."""
+        self._stop_if_interrupted()
         self.judged += 1
         runner = live(self.runner) if fresh else self.runner
         return examine(cell.method, cell.law, problem, runner, self.oracle, self.peers)

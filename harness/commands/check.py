@@ -20,6 +20,7 @@ from convlaws.commands.progress import progress
 from convlaws.commands.report import page
 from convlaws.commands.warning import warn
 from convlaws.errors import HarnessError, UsageError
+from convlaws.interrupt import INTERRUPTED, deferred
 from convlaws.junit import junit
 from convlaws.laws import registry as laws
 from convlaws.methods.registry import KINDS, rows
@@ -34,7 +35,7 @@ from convlaws.standing import Standing, gone
 from convlaws.targets import resolve
 from convlaws.workers import Setting, running, search
 
-KEPT, FOUND, NOTHING, INTERRUPTED = 0, 1, 5, 130
+KEPT, FOUND, NOTHING = 0, 1, 5
 DEFAULT_BUDGET = 60.0
 SHOWN = 12  # failing lines printed of a search; of given lines, all are
 # option -> the field of the scope that it narrows
@@ -59,18 +60,32 @@ def run(targets: tuple[str, ...], **o) -> int:
     account = Account(plan, workers, problems or [], judged)
     summary = Appended(o["summary"]) if o["summary"] else None
     outputs = Outputs(_wanted(account, o))
-    with _kept(outputs):
-        findings, absent = _search(plan, _setting(o), workers, problems, judged, outputs)
-    account.close(absent)
+    with deferred() as interrupt:  # from the first case until all is written
+        with _kept(outputs):
+            findings, absent = _search(plan, _setting(o), workers, problems, judged, outputs)
+        judged.interrupted |= interrupt.pressed
+        account.close(absent)
+        if judged.interrupted and not judged.total:
+            click.echo(f"convlaws: interrupted, before anything was judged{outputs.abandon()}", err=True)
+            return INTERRUPTED
+        _tell(findings, absent, account, outputs, summary, most=SHOWN if problems is None else None)
+    if judged.lost:
+        raise UsageError("; ".join(judged.lost))
+    return INTERRUPTED if judged.interrupted or interrupt.pressed else exit_code(findings)
+
+
+def _tell(
+    findings: list[Finding], absent: list[Standing], account: Account, outputs: Outputs, summary: Appended | None, most: int | None
+) -> None:
+    """Print the findings, and write the files."""
     try:
-        _print(findings, absent, account, most=SHOWN if problems is None else None)
+        _print(findings, absent, account, most)
     finally:  # whoever reads what is printed may have gone away
         outputs.finish(findings)
     if summary:
         summary.append(findings)
-    if judged.lost:
-        raise UsageError("; ".join(judged.lost))
-    return INTERRUPTED if judged.interrupted else exit_code(findings)
+    if account.judged.interrupted:
+        click.echo("convlaws: interrupted; the above is what was found until then", err=True)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from convlaws.errors import UsageError
+from convlaws.interrupt import Interrupted, overdue
 from convlaws.request import Ending, Reply, Request
 from convlaws.sandbox.memory import Canvas, Plan, Segment, plan_of
 from convlaws.sandbox.nursery import Child, HomeLost, Nursery, ZygoteGone
@@ -108,6 +109,8 @@ class Household:
         if self._kin.nursery and self._kin.nursery.owner != os.getpid():
             self._kin.close()  # this process is a fork: the child belongs to the one that it was forked from
         self._opening = False
+        if overdue():  # of many quick calls none is ever waited for
+            raise Interrupted
         if died := self._died_meanwhile(key):
             return died
         child = self._ready()
@@ -185,7 +188,13 @@ class Household:
         return message
 
     def _over(self, child: Child, until: float, limit: float) -> Reply | None:
-        """The reply if the child is over a limit, or has ended without closing its socket."""
+        """The reply if the child is over a limit, or has ended without closing its socket.
+
+        Raises:
+            Interrupted: Ctrl-C was pressed a moment ago.
+        """
+        if overdue():
+            raise Interrupted
         resident = child.resident()
         if resident is None:
             return None if child.spoke() else self._mourn()
