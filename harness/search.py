@@ -8,25 +8,23 @@ failure is shrunk later by drawing the same problems again, with a function that
 from __future__ import annotations
 
 import time
-import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from itertools import count
 
-from convlaws.admitted import admitted
 from convlaws.allowance import Allowance
 from convlaws.cells import Cell, Failure, Origin
 from convlaws.census import Census
-from convlaws.drawing import DRAWING, draw, possible, quiet
+from convlaws.drawing import DRAWING, draw, quiet
 from convlaws.errors import HarnessError
 from convlaws.examine import Oracle, Outcome, examine, holds_under
 from convlaws.interrupt import Interrupt, Interrupted, deferred
 from convlaws.known import Ledger
 from convlaws.methods.registry import rows
 from convlaws.observations import saw
-from convlaws.opening import lost_cells, lost_homes
+from convlaws.opening import opened
 from convlaws.plan import Plan
-from convlaws.problem import OPS, Problem
+from convlaws.problem import Problem
 from convlaws.remembering import Remembering, Runner, live
 from convlaws.results import Finding, Verdict
 from convlaws.scope import Scope
@@ -109,35 +107,19 @@ class Search:
 
     def coverage(self) -> dict:
         """What was asked and how it ended, by method; see Census."""
-        return self.census.record(self._admits)
-
-    def _admits(self, name: str) -> int:
-        """The pairs that the scope of a method admits, in this plan."""
-        scope = next(m.scope for m in self.plan.methods if m.name == name).meet(self.plan.scope)
-        return admitted(scope) if scope and possible(scope) else 0
+        return self.census.record(self.plan.admits)
 
     def prepare(self) -> None:
-        """Lay out the cells: a job is a few laws on one op, which judge the same problems; the weighty first."""
-        ordered = sorted(self.plan.laws, key=lambda law: -law.weight)
-        for start in range(0, len(ordered), LAWS_A_JOB):
-            for op in OPS:
-                self._stop_if_interrupted()
-                some = [law for law in ordered[start : start + LAWS_A_JOB] if op in law.scope.ops]
-                laid = [self.plan.job(law, op) for law in some]
-                cells = [cell for cells, _ in laid for cell in cells]
-                self.jobs += [cells] if cells else []
-                self.refused += [finding for _, refused in laid for finding in refused]
+        """Lay out the cells, and open what lives elsewhere before the clock runs."""
+        for cells, refused in self.plan.jobs(LAWS_A_JOB):
+            self._stop_if_interrupted()
+            self.jobs += [cells] if cells else []
+            self.refused += refused
         self.allowance = Allowance(self.plan.budget, len(self.jobs), len(self.plan.methods))
-        self._open()
-        self.notify({"findings": list(self.refused)})
-
-    def _open(self) -> None:
-        """Open what lives elsewhere before the clock runs; what cannot be opened fails once and is left alone."""
-        lost = lost_homes(self.plan.methods, self.runner)
-        for name, cells in {name: [c for job in self.jobs for c in job if c.method.name == name] for name in lost}.items():
-            self.refused += lost_cells(cells, lost[name])
-        self.jobs = [kept for job in self.jobs if (kept := [c for c in job if c.method.name not in lost])]
+        self.jobs, lost = opened(self.jobs, self.plan.methods, self.runner)
+        self.refused += lost
         self.started = time.monotonic()
+        self.notify({"findings": list(self.refused)})
 
     def findings(self) -> list[Finding]:
         """What is known so far, of every cell."""
@@ -150,12 +132,8 @@ class Search:
                 self.notify({**self._progress(number, index), **_told(cells)})
             if number:  # not at once: every cell should have its floor before one failure takes seconds
                 self._shrink()
-            if self._is_exhausted():
-                return
-
-    def _is_exhausted(self) -> bool:
-        """Whether no time would bring another example: there is no cell, or nothing but refusals came of them all."""
-        return all(cell.hopeless for cells in self.jobs for cell in cells)
+            if all(cell.hopeless for cells in self.jobs for cell in cells):
+                return  # no time would bring an example: there is no cell, or nothing but refusals came of them all
 
     def _stop_if_late(self) -> None:
         if self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget:
@@ -179,7 +157,7 @@ class Search:
             before = target.own
             drawn = int(min(BATCH, target.lacks + (4 if number else 1)))
             place = ((number * len(self.jobs) + index) * STEP + batch * 2**0.5) % 1
-            self._batch(target, wanting, Origin(target.scope, self._seed(target, number, batch), drawn, place))
+            self._batch(target, wanting, Origin(target.scope, self.plan.seed_of(target, number, batch), drawn, place))
             target.idle = 0 if target.own > before else target.idle + 1
             batch += 1
 
@@ -187,11 +165,6 @@ class Search:
         """After how many examples a cell has had its share: first a look at every law, then the floor, then by weight."""
         floor = self.plan.examples
         return (min(LOOK, floor), floor)[number] if number < 2 else cell.examples + floor * cell.law.weight
-
-    def _seed(self, cell: Cell, number: int, batch: int) -> int:
-        name = cell.method.name.partition("@")[0]  # two versions of an engine are asked the same
-        text = f"{self.plan.seed} {cell.law.name} {cell.op} {name} {number} {batch}"
-        return zlib.crc32(text.encode())
 
     def _batch(self, target: Cell, cells: Iterable[Cell], origin: Origin) -> None:
         """Draw problems for `target`; each of `cells` whose scope has a problem judges it."""

@@ -24,7 +24,6 @@ from convlaws.results import Finding, Key, by_cell
 from convlaws.sandbox.client import Bare, Sandbox
 from convlaws.search import Search
 
-
 GLANCE = 0.2  # seconds between two looks at whether Ctrl-C was pressed
 LAST = 1.2  # seconds from Ctrl-C until a worker that has not ended is killed; what it had told counts
 

@@ -108,7 +108,7 @@ class Campaign:
         return self.before + time.monotonic() - self.started
 
     def run(self, crew: Crew, interrupt: Interrupt, budget: float | None) -> None:
-        """Until the end; what is in flight then is cut off after its case, and written. Who interrupts does not wait for a case."""
+        """Until the end; what is in flight then is cut off after its case (by Ctrl-C, in it), and written."""
         self.crew, stopping, hurried = crew, False, False
         self._session(over=False)
         while not interrupt.waited(LAST):

@@ -75,7 +75,12 @@ def run(targets: tuple[str, ...], **o) -> int:
 
 
 def _tell(
-    findings: list[Finding], absent: list[Standing], account: Account, outputs: Outputs, summary: Appended | None, most: int | None
+    findings: list[Finding],
+    absent: list[Standing],
+    account: Account,
+    outputs: Outputs,
+    summary: Appended | None,
+    most: int | None,
 ) -> None:
     """Print the findings, and write the files."""
     try:
