@@ -97,6 +97,8 @@ def _go(plan: CampaignPlan, folder: Path, shared: Shared | None, o: dict[str, An
         done = results(plan, laid, state, campaign.elapsed, interrupted=interrupt.pressed)
         write(folder, done)
         code = _conclude(done, state, interrupt)
+    if interrupt.pressed:
+        click.echo(f"convlaws: interrupted; go on with: convlaws campaign --resume {folder}", err=True)
     if shared:
         shared.save(map(kept, state.totals.new()))  # those of earlier sessions too: it may have been away then
         shared.close()
