@@ -1,4 +1,4 @@
-"""Engines that are not installed: whoever asks for one is told how to install it, at once, and no search spins for want of work."""
+"""Engines that are not installed: who asks for one is told how to install it, at once, and no search spins for want of work."""
 
 from __future__ import annotations
 
