@@ -1,12 +1,15 @@
 """A right convolution in NumPy; it has no gradients, so only fprop is judged.
 
-convlaws check examples/in_numpy.py:conv1d --arrays numpy
+convlaws check examples/in_numpy.py:conv1d
 """
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+import convlaws
 
+
+@convlaws.declares(signature="conv1d", arrays="numpy")
 def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     wide = np.float64 if input.dtype == np.float64 else np.float32  # half types are rounded once, at the end
     reach = dilation[0] * (weight.shape[2] - 1) + 1

@@ -7,6 +7,9 @@ import sys
 
 def main() -> None:
     """Run the command line."""
+    from convlaws.interrupt import guard
+
+    guard()  # before the first import that takes its time
     from convlaws.cli import cli
 
     sys.exit(cli())

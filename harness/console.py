@@ -9,7 +9,7 @@ from statistics import median
 
 from convlaws.at_level import AtLevel
 from convlaws.results import LEAST, Finding, Verdict, counted
-from convlaws.shares import Share
+from convlaws.shares import Share, cells_of
 
 # the worst first: a cell of the table shows the worst of its ops
 SYMBOLS = {
@@ -86,8 +86,9 @@ def unasked(findings: Sequence[Finding]) -> str:
 
 def _refused_share(findings: Sequence[Finding]) -> float:
     """Of the drawn problems, how many were refused."""
-    drawn = sum(f.drawn for f in findings)
-    return sum(sum(f.refused.values()) for f in findings) / drawn if drawn else 0.0
+    cells = cells_of(findings).values()
+    drawn = sum(f.drawn + sum(f.avoided.values()) for f in cells)  # what is avoided is refused before it is put to the method
+    return sum(sum(f.refused.values()) for f in cells) / drawn if drawn else 0.0
 
 
 def held(findings: Sequence[Finding]) -> dict[str, str]:

@@ -70,14 +70,16 @@ class Environment:
         with _locked(self.place):
             if not self.ready:
                 say(f"making an environment for {self.package.name} {self.version} in {self.place}")
-                self._make(allow_large)
+                self._make(allow_large, say)
         return self.python
 
-    def _make(self, allow_large: bool) -> None:
+    def _make(self, allow_large: bool, say: Say) -> None:
         shutil.rmtree(self.place, ignore_errors=True)
         try:
             _run([sys.executable, "-m", "venv", str(self.place)], f"cannot make {self.place}")
-            self._refuse_large(allow_large)
+            if not allow_large:
+                say("asking pip how much that fetches")
+                say(f"fetching {_gigabytes(self._small_size())}")
             self._pip("install", *self.requirements)
         except BaseException:  # Ctrl-C too: half an environment would be taken for a broken engine
             shutil.rmtree(self.place, ignore_errors=True)
@@ -88,9 +90,12 @@ class Environment:
         command = [self.python, "-m", "pip", *words, "--quiet", "--only-binary", ":all:"]
         return _run(command, f"pip cannot install {' '.join(self.requirements)}")
 
-    def _refuse_large(self, allow_large: bool) -> None:
-        if allow_large:
-            return
+    def _small_size(self) -> int:
+        """How many bytes it would fetch.
+
+        Raises:
+            UsageError: more than anybody would fetch unasked.
+        """
         report = json.loads(self._pip("install", "--dry-run", "--report", "-", *self.requirements))
         sizes = {item["metadata"]["name"]: _size(item["download_info"]["url"]) for item in report["install"]}
         if (total := sum(sizes.values())) > LARGE:
@@ -99,6 +104,7 @@ class Environment:
                 f"{self.package.name} {self.version} would fetch {_gigabytes(total)} ({most}, ...), over {_gigabytes(LARGE)}: "
                 "say --allow-large, or name an index of smaller builds in PIP_INDEX_URL"
             )
+        return total
 
 
 def cache() -> Path:

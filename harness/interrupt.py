@@ -1,43 +1,216 @@
-"""Ctrl-C as a wish: what is in flight is finished, and what was found is kept."""
+"""Ctrl-C: what was found is kept, and the end comes within three seconds, whatever is in flight.
+
+Within `deferred()` it is a wish at first: who works there sees it, stops, and tells what was found. A call in the sandbox that
+goes on for another moment is cut off (see `overdue`). A second Ctrl-C ends all at once; so does the first one elsewhere.
+
+In a notebook or a test, "at once" is Python's KeyboardInterrupt. A command is guarded instead (see `guard`): it raises nothing,
+because of what is raised in a callback of an import or of the garbage collector Python prints a traceback, and goes on. The
+process is left from where it is, as it is also if the wish is not granted in time.
+"""
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from math import inf
+from typing import NoReturn
+
+MOMENT = 0.4  # seconds that a call in flight may go on after Ctrl-C
+PATIENCE = 2.2  # seconds from Ctrl-C until a command that has not ended by itself is left
+INTERRUPTED = 130  # exit code
+FOLDER = "/proc"
+
+Keeper = Callable[[], str]
+_open: list[Interrupt] = []  # the deferred block that the main thread is in
+_keepers: list[Keeper] = []
+_leaving = threading.Lock()
+_guarded: list[int] = []  # the process that is guarded: a fork of it is not
+
+
+class Interrupted(KeyboardInterrupt):
+    """A call in the sandbox was cut off, since Ctrl-C was pressed a moment ago."""
 
 
 class Interrupt:
-    """Whether Ctrl-C was pressed."""
+    """Whether Ctrl-C was pressed, and when."""
 
     def __init__(self) -> None:
-        self.pressed = False
+        self.pressed, self.since = False, inf
 
     def press(self, *_: object) -> None:
         """Note it; a signal handler."""
+        self.since = min(self.since, time.monotonic())
         self.pressed = True
+
+    def waited(self, seconds: float) -> bool:
+        """Whether it was pressed longer ago than that."""
+        return time.monotonic() - self.since > seconds
+
+
+def hurry() -> None:
+    """Press for the block that the main thread is in, and cut off the call in flight; for another thread."""
+    for interrupt in _open:
+        interrupt.pressed, interrupt.since = True, -inf
+
+
+def overdue() -> bool:
+    """Whether a call in flight should be cut off."""
+    return any(interrupt.waited(MOMENT) for interrupt in _open)
 
 
 @contextmanager
 def deferred(*, patient: bool = False) -> Iterator[Interrupt]:
-    """Within, SIGINT only notes itself; a second one raises KeyboardInterrupt, unless `patient`.
+    """Within, SIGINT only notes itself; a second one raises KeyboardInterrupt (or leaves a guarded process), unless `patient`.
 
-    An exception in the middle of a message between processes would leave half of it in the pipe.
-    Only the main thread of a process has signals: elsewhere nothing changes.
+    An exception in the middle of a message between processes would leave half of it in the pipe. A block within another has the
+    same wish. Only the main thread of a process has signals: elsewhere nothing changes.
     """
-    interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
-        yield interrupt
+        yield Interrupt()
         return
+    if _open:
+        yield _open[0]
+        return
+    interrupt = Interrupt()
 
     def handle(*_: object) -> None:
         if interrupt.pressed and not patient:
             raise KeyboardInterrupt
         interrupt.press()
 
-    before = signal.signal(signal.SIGINT, handle)
+    _open.append(interrupt)
+    before = None if _is_guarded() else signal.signal(signal.SIGINT, handle)
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, before)
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+        _open.clear()
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Within, processes are started that do not hear Ctrl-C before `hear`: while they import, it would end them in a traceback.
+
+    Here nothing is lost: what comes meanwhile comes to another thread, or afterwards.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # its first start, which a worker's start would bring about, has its own idea of the mask
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        hear()
+
+
+def hear() -> None:
+    """Hear Ctrl-C from now on, and the one that came before."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+# --- a command --------------------------------------------------------------------------
+def keep(keeper: Keeper) -> None:
+    """When the process is left, `keeper` tidies up, quickly and without a lock, and says what it leaves behind."""
+    _keepers.append(keeper)
+
+
+def release(keeper: Keeper) -> None:
+    """There is nothing more to keep."""
+    with suppress(ValueError):
+        _keepers.remove(keeper)
+
+
+@contextmanager
+def keeping(keeper: Keeper) -> Iterator[None]:
+    """Within, `keeper` is kept."""
+    keep(keeper)
+    try:
+        yield
+    finally:
+        release(keeper)
+
+
+def _is_guarded() -> bool:
+    return _guarded == [os.getpid()]
+
+
+def guard() -> None:
+    """From now on Ctrl-C ends this process as a command ends: in time, in one line, with all processes that it started."""
+    if os.name != "posix":  # where a pipe wakes nobody, KeyboardInterrupt has to do
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    _guarded[:] = [os.getpid()]
+    signal.signal(signal.SIGINT, _pressed)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reading,), name="convlaws-ctrl-c", daemon=True).start()
+
+
+def _pressed(*_: object) -> None:
+    if not _is_guarded():
+        raise KeyboardInterrupt
+    if _open and not _open[0].pressed:
+        _open[0].press()
+    else:
+        leave()
+
+
+def _watch(reading: int) -> None:
+    """Leave the process if the main thread does not end it in time: it may be in a library that lets no signal through."""
+    until = inf
+    while True:
+        left = None if until == inf else max(0.0, until - time.monotonic())
+        if select.select([reading], [], [], left)[0]:
+            if signal.SIGINT in os.read(reading, 64):
+                until = min(until, time.monotonic() + (PATIENCE if _open and until == inf else MOMENT))
+        elif time.monotonic() >= until:
+            leave()
+
+
+def leave() -> NoReturn:
+    """End this process and all that descend from it, in one line."""
+    if _leaving.acquire(blocking=False):
+        said = "".join(map(_told, reversed(_keepers)))
+        with suppress(OSError):
+            os.write(2, f"convlaws: interrupted{said}\n".encode())
+    else:  # another thread is at it
+        time.sleep(MOMENT)
+    kill(descendants(os.getpid()))
+    os._exit(INTERRUPTED)
+
+
+def _told(keeper: Keeper) -> str:
+    try:
+        return keeper()
+    except Exception:  # whatever state it was interrupted in
+        return ""
+
+
+def descendants(root: int) -> list[int]:
+    """The processes that come from `root`, parents first; none on systems that do not tell."""
+    born: dict[int, list[int]] = {}
+    for entry in os.listdir(FOLDER) if os.path.isdir(FOLDER) else ():
+        with suppress(OSError, ValueError, IndexError), open(f"{FOLDER}/{int(entry)}/stat", "rb") as file:
+            parent = int(file.read().rpartition(b")")[2].split()[1])
+            born.setdefault(parent, []).append(int(entry))
+    found = list(born.get(root, ()))
+    for pid in found:
+        found += born.get(pid, ())
+    return found
+
+
+def kill(pids: list[int]) -> None:
+    """End them at once."""
+    for pid in pids:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)

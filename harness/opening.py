@@ -34,6 +34,15 @@ def _smallest(method: Method) -> Request:
     return Request(spec=spec, op=problem.op, dtype=problem.dtype, operands=problem.operands)
 
 
+def opened(jobs: list[list[Cell]], methods: Iterable[Method], runner: Runner) -> tuple[list[list[Cell]], list[Finding]]:
+    """The jobs without the methods that cannot be opened, which fail once and are left alone; and the findings that say so."""
+    lost, found = lost_homes(methods, runner), []
+    for name, reason in lost.items():
+        mine = [cell for job in jobs for cell in job if cell.method.name == name]
+        found += lost_cells(mine, reason) if mine else []
+    return [kept for job in jobs if (kept := [c for c in job if c.method.name not in lost])], found
+
+
 def lost_cells(cells: list[Cell], reason: str) -> list[Finding]:
     """The findings of a method that cannot be opened: it crashed once, and nothing else was asked."""
     first, *others = cells

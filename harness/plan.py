@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from convlaws.admitted import admitted
 from convlaws.cells import Cell, refused_cell
 from convlaws.drawing import possible
 from convlaws.examine import unable
 from convlaws.features import said
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method
-from convlaws.results import LEAST, Finding
+from convlaws.problem import OPS
+from convlaws.results import LEAST, Finding, name_parts
 from convlaws.scope import WHOLE, Scope
 
 
@@ -28,6 +32,14 @@ class Plan:
     seed: int = 0
     budget: float | None = None
     examples: int = LEAST
+
+    def jobs(self, size: int) -> Iterator[tuple[list[Cell], list[Finding]]]:
+        """Up to `size` laws on one op, which judge the same problems: cells and findings as of `job`; the weighty laws first."""
+        ordered = sorted(self.laws, key=lambda law: -law.weight)
+        for start in range(0, len(ordered), size):
+            for op in OPS:
+                laid = [self.job(law, op) for law in ordered[start : start + size] if op in law.scope.ops]
+                yield [cell for cells, _ in laid for cell in cells], [finding for _, refused in laid for finding in refused]
 
     def job(self, law: Law, op: str) -> tuple[list[Cell], list[Finding]]:
         """The cells of (law, op), and the findings of those that have no problem at all."""
@@ -47,6 +59,16 @@ class Plan:
             else:
                 cells.append(Cell(method, law, op, scope))
         return cells, refused
+
+    def seed_of(self, cell: Cell, number: int, batch: int) -> int:
+        """The seed of a batch of draws in a round."""
+        name = name_parts(cell.method.name)[0]  # two versions or levels of an engine are asked the same
+        return zlib.crc32(f"{self.seed} {cell.law.name} {cell.op} {name} {number} {batch}".encode())
+
+    def admits(self, name: str) -> int:
+        """The pairs that the scope of the method of that name admits here; see `admitted`."""
+        scope = next(m.scope for m in self.methods if m.name == name).meet(self.scope)
+        return admitted(scope) if scope and possible(scope) else 0
 
 
 def _clash(law: Scope, method: Scope) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from convlaws.cells import Cell
 from convlaws.examine import Oracle, Outcome, examine, holds_under, unable
-from convlaws.interrupt import deferred
+from convlaws.interrupt import Interrupted, deferred
 from convlaws.known import Ledger
 from convlaws.laws.registry import Law
 from convlaws.methods.registry import Method, rows
@@ -23,12 +23,14 @@ def given(
     judge = Judge(runner)
     cells: dict[tuple[str, str, str], Cell] = {}
     with deferred() as interrupt:
-        for problem in problems:
-            if interrupt.pressed:
-                notify({"interrupted": True})
-                break
-            if plan.scope.refuses(problem) is None:
-                _judge_given(plan, problem, judge, cells, ledger, notify)
+        try:
+            for problem in problems:
+                if interrupt.pressed:
+                    raise Interrupted
+                if plan.scope.refuses(problem) is None:
+                    _judge_given(plan, problem, judge, cells, ledger, notify)
+        except Interrupted:
+            notify({"interrupted": True})
     return [f for cell in cells.values() for f in cell.findings(least=1)]
 
 

@@ -8,27 +8,25 @@ failure is shrunk later by drawing the same problems again, with a function that
 from __future__ import annotations
 
 import time
-import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from itertools import count
 
-from convlaws.admitted import admitted
 from convlaws.allowance import Allowance
 from convlaws.cells import Cell, Failure, Origin
 from convlaws.census import Census
-from convlaws.drawing import DRAWING, draw, possible, quiet
+from convlaws.drawing import DRAWING, draw, quiet
 from convlaws.errors import HarnessError
 from convlaws.examine import Oracle, Outcome, examine, holds_under
-from convlaws.interrupt import Interrupt, deferred
+from convlaws.interrupt import Interrupt, Interrupted, deferred
 from convlaws.known import Ledger
 from convlaws.methods.registry import rows
 from convlaws.observations import saw
-from convlaws.opening import lost_cells, lost_homes
+from convlaws.opening import opened
 from convlaws.plan import Plan
-from convlaws.problem import OPS, Problem
+from convlaws.problem import Problem
 from convlaws.remembering import Remembering, Runner, live
-from convlaws.results import Finding, Verdict, name_parts
+from convlaws.results import Finding, Verdict
 from convlaws.scope import Scope
 from convlaws.shrink import Shrinker
 
@@ -53,7 +51,7 @@ def _told(cells: Iterable[Cell]) -> dict:
 class Search:
     """One run of a plan in this process; `notify` gets progress and findings as dicts, as soon as they are known.
 
-    Ctrl-C ends the drawing and keeps what was found; a second one raises KeyboardInterrupt, unless `patient`.
+    Ctrl-C ends it before the next case and keeps what was found; a second one raises KeyboardInterrupt, unless `patient`.
     """
 
     def __init__(
@@ -85,50 +83,43 @@ class Search:
     def run(self) -> list[Finding]:
         """All findings: first every cell gets its floor, then the budget is spent round by round."""
         with deferred(patient=self.patient) as self.interrupt:
-            self.prepare()
             try:
-                self._rounds()
-            except StopError:
-                self.notify({"interrupted": self.interrupt.pressed})
-            except HarnessError as error:
-                if not any(cell.examples for cells in self.jobs for cell in cells):
-                    raise  # nothing was judged: there is nothing to keep
-                self.waiting.clear()
-                self.notify({"lost": f"the search ended early: {error}"})
-            self._shrink()
+                self.prepare()
+                self._draw()
+                self._shrink()
+            except (StopError, Interrupted):
+                self.notify({"interrupted": True})
             self.notify({"judged": self.judged, "census": self.coverage()})
         return self.findings()
 
+    def _draw(self) -> None:
+        """Until the time is over; an error ends it too, but keeps what was judged before."""
+        try:
+            self._rounds()
+        except StopError:
+            if self.interrupt.pressed:
+                raise
+        except HarnessError as error:
+            if not any(cell.examples for cells in self.jobs for cell in cells):
+                raise  # nothing was judged: there is nothing to keep
+            self.waiting.clear()
+            self.notify({"lost": f"the search ended early: {error}"})
+
     def coverage(self) -> dict:
         """What was asked and how it ended, by method; see Census."""
-        return self.census.record(self._admits)
-
-    def _admits(self, name: str) -> int:
-        """The pairs that the scope of a method admits, in this plan."""
-        scope = next(m.scope for m in self.plan.methods if m.name == name).meet(self.plan.scope)
-        return admitted(scope) if scope and possible(scope) else 0
+        return self.census.record(self.plan.admits)
 
     def prepare(self) -> None:
-        """Lay out the cells: a job is a few laws on one op, which judge the same problems; the weighty first."""
-        ordered = sorted(self.plan.laws, key=lambda law: -law.weight)
-        for start in range(0, len(ordered), LAWS_A_JOB):
-            for op in OPS:
-                some = [law for law in ordered[start : start + LAWS_A_JOB] if op in law.scope.ops]
-                laid = [self.plan.job(law, op) for law in some]
-                cells = [cell for cells, _ in laid for cell in cells]
-                self.jobs += [cells] if cells else []
-                self.refused += [finding for _, refused in laid for finding in refused]
+        """Lay out the cells, and open what lives elsewhere before the clock runs."""
+        for cells, refused in self.plan.jobs(LAWS_A_JOB):
+            self._stop_if_interrupted()
+            self.jobs += [cells] if cells else []
+            self.refused += refused
         self.allowance = Allowance(self.plan.budget, len(self.jobs), len(self.plan.methods))
-        self._open()
-        self.notify({"findings": list(self.refused)})
-
-    def _open(self) -> None:
-        """Open what lives elsewhere before the clock runs; what cannot be opened fails once and is left alone."""
-        lost = lost_homes(self.plan.methods, self.runner)
-        for name, cells in {name: [c for job in self.jobs for c in job if c.method.name == name] for name in lost}.items():
-            self.refused += lost_cells(cells, lost[name])
-        self.jobs = [kept for job in self.jobs if (kept := [c for c in job if c.method.name not in lost])]
+        self.jobs, lost = opened(self.jobs, self.plan.methods, self.runner)
+        self.refused += lost
         self.started = time.monotonic()
+        self.notify({"findings": list(self.refused)})
 
     def findings(self) -> list[Finding]:
         """What is known so far, of every cell."""
@@ -141,6 +132,17 @@ class Search:
                 self.notify({**self._progress(number, index), **_told(cells)})
             if number:  # not at once: every cell should have its floor before one failure takes seconds
                 self._shrink()
+            if all(cell.hopeless for cells in self.jobs for cell in cells):
+                return  # no time would bring an example: there is no cell, or nothing but refusals came of them all
+
+    def _stop_if_late(self) -> None:
+        if self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget:
+            raise StopError
+        self._stop_if_interrupted()
+
+    def _stop_if_interrupted(self) -> None:
+        if self.interrupt.pressed:
+            raise StopError
 
     def _serve(self, cells: list[Cell], number: int, index: int) -> None:
         """Draw for the cell that lacks most examples until all have their share, or nothing helps."""
@@ -150,11 +152,12 @@ class Search:
         batch = 0
         self.allowance.next_job(1.0 if number else min(1.0, LOOK / self.plan.examples))
         while wanting := [c for c in cells if c.wants and c.idle < PATIENCE]:
+            self._stop_if_late()  # a batch in which nothing is judged takes its time too
             target = max(wanting, key=lambda c: c.lacks)
             before = target.own
             drawn = int(min(BATCH, target.lacks + (4 if number else 1)))
             place = ((number * len(self.jobs) + index) * STEP + batch * 2**0.5) % 1
-            self._batch(target, wanting, Origin(target.scope, self._seed(target, number, batch), drawn, place))
+            self._batch(target, wanting, Origin(target.scope, self.plan.seed_of(target, number, batch), drawn, place))
             target.idle = 0 if target.own > before else target.idle + 1
             batch += 1
 
@@ -162,11 +165,6 @@ class Search:
         """After how many examples a cell has had its share: first a look at every law, then the floor, then by weight."""
         floor = self.plan.examples
         return (min(LOOK, floor), floor)[number] if number < 2 else cell.examples + floor * cell.law.weight
-
-    def _seed(self, cell: Cell, number: int, batch: int) -> int:
-        name = name_parts(cell.method.name)[0]  # two versions or levels of an engine are asked the same
-        text = f"{self.plan.seed} {cell.law.name} {cell.op} {name} {number} {batch}"
-        return zlib.crc32(text.encode())
 
     def _batch(self, target: Cell, cells: Iterable[Cell], origin: Origin) -> None:
         """Draw problems for `target`; each of `cells` whose scope has a problem judges it."""
@@ -188,9 +186,7 @@ class Search:
     def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
         if not cell.wants or (cell.examples >= cell.goal and origin.scope != cell.scope):
             return  # all that it still lacks are problems of its own scope
-        late = self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget
-        if late or self.interrupt.pressed:
-            raise StopError
+        self._stop_if_late()
         if region := self.ledger.avoids(cell.method, cell.law.name, problem):
             cell.avoid(region)
             self.census.see(cell.method.name, problem, Verdict.REFUSED)
@@ -226,7 +222,8 @@ class Search:
         return lambda name: not outcome.verdict.bad if name == declared else under(name)
 
     def _shrink(self) -> None:
-        while self.waiting and not self.interrupt.pressed:  # who pressed Ctrl-C does not wait for small lines
+        while self.waiting:
+            self._stop_if_interrupted()  # who pressed Ctrl-C does not wait for small lines
             cell, failure, origin = self.waiting.pop(0)
             self.shrinker.shrink(cell, failure, origin)
             self.trail.clear()  # the processes in which all that ran are gone
@@ -234,6 +231,7 @@ class Search:
 
     def examine(self, cell: Cell, problem: Problem, *, fresh: bool = False) -> Outcome:
         """Run one case; `fresh` runs every call, even if its answer is known."""
+        self._stop_if_interrupted()
         self.judged += 1
         runner = live(self.runner) if fresh else self.runner
         return examine(cell.method, cell.law, problem, runner, self.oracle, self.peers)

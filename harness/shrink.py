@@ -74,9 +74,9 @@ class Shrinker:
 
     def _not_alone(self, cell: Cell, failure: Failure) -> None:
         """A failure that needs what ran before it, or luck."""
-        failure.shrunk = True  # what it depends on is not in the problem, so a smaller one would say less
         if not self._with_history(cell, failure):
             self._counted(cell, failure)
+        failure.shrunk = True  # what it depends on is not in the problem, so a smaller one would say less
 
     def _counted(self, cell: Cell, failure: Failure) -> int:
         """How often it repeats in fresh processes, noted unless it is always."""

@@ -41,7 +41,7 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
 
     Raises:
         UnknownName: a name that is in no table, or a contract that is none.
-        UsageError: a function address that cannot be one, or a file without a function.
+        UsageError: a function address that cannot be one, a file without a function, or nothing that is installed here.
     """
     targets = list(targets)
     if lone := next((t for t in targets if t.endswith(".py")), None):
@@ -52,6 +52,9 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
     for target in targets:
         for method in _meant(target, calling):
             found[method.name] = method.declares(calling.contract) if calling.contract else method
+    missing = dict.fromkeys(method.absent for method in found.values())
+    if missing and all(missing):
+        raise UsageError("; ".join(missing))  # a search for nothing else would have nothing to do
     if not calling.known_as:
         return list(found.values())
     row = get(calling.known_as).name

@@ -16,7 +16,7 @@ from typing import Any
 
 from convlaws import known
 from convlaws.errors import HarnessError
-from convlaws.interrupt import deferred
+from convlaws.interrupt import deaf, deferred, descendants, hear, kill
 from convlaws.known import Ledger
 from convlaws.methods.registry import Method
 from convlaws.observations import recording
@@ -24,6 +24,9 @@ from convlaws.plan import Plan
 from convlaws.results import Finding, Key, by_cell
 from convlaws.sandbox.client import Bare, Sandbox
 from convlaws.search import Search
+
+GLANCE = 0.2  # seconds between two looks at whether Ctrl-C was pressed
+LAST = 1.2  # seconds from Ctrl-C until a worker that has not ended is killed; what it had told counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +125,13 @@ def _gather(plans: list[Plan], setting: Setting, notify: Callable[[dict], None])
     left = _workers(plans, setting)
     findings: list[Finding] = []
     with deferred() as interrupt:
-        _start(left)
-        while left:
+        with deaf():
+            for worker in left:
+                worker.start()
+        while left and not interrupt.waited(LAST):
             if interrupt.pressed:  # Ctrl-C reaches them too; a signal sent to this process alone does not
                 _pass_on([worker.process for worker in left])
-            ready = wait([end for worker in left for end in (worker.ours, worker.process.sentinel)], timeout=1.0)
+            ready = wait([end for worker in left for end in (worker.ours, worker.process.sentinel)], timeout=GLANCE)
             for worker in [w for w in left if w.ours in ready or w.process.sentinel in ready]:
                 kind, value = worker.next()
                 if kind == "event":
@@ -139,17 +144,15 @@ def _gather(plans: list[Plan], setting: Setting, notify: Callable[[dict], None])
                     notify({"lost": value})
                 findings += value if kind == "findings" else chain.from_iterable(worker.cells.values())
                 left.remove(worker)
-    return findings
+        return findings + _ended(left, notify)
 
 
-def _start(workers: list[_Worker]) -> None:
-    """Start them deaf to Ctrl-C until they are at work: while they import it would end them in a traceback."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        for worker in workers:
-            worker.start()
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _ended(workers: list[_Worker], notify: Callable[[dict], None]) -> list[Finding]:
+    """End those that Ctrl-C did not end; returns what they had told."""
+    for worker in workers:
+        notify({"interrupted": True})
+        kill([worker.process.pid, *descendants(worker.process.pid)])
+    return list(chain.from_iterable(chain.from_iterable(worker.cells.values()) for worker in workers))
 
 
 def _pass_on(processes: list) -> None:
@@ -168,12 +171,14 @@ def _work(number: int, named: dict[str, Any], setting: Setting, pipe: Connection
     from convlaws.laws import registry as laws
     from convlaws.targets import admit
 
-    with deferred(patient=True) as early:
+    with deferred(patient=True):
+        hear()
         try:
             chosen = {"methods": [admit(m) for m in named["methods"]], "laws": laws.find(named["laws"])}
             with running(setting) as runner, recording(setting.observations, number):
                 search = Search(Plan(**{**named, **chosen}), runner, setting.ledger(), partial(_tell, pipe), patient=True)
-                pipe.send(("findings", [] if early.pressed else search.run()))
+                found = search.run()
+            pipe.send(("findings", found))  # once nothing of it is left: the search may be over with that
         except HarnessError as error:
             pipe.send(("error", error))
 

@@ -21,13 +21,13 @@ OF_THE_RUN = {"seconds", "after_seconds", "command"}
 
 
 class Started:
-    """A campaign's process, whose descendants are known by a mark in their environment."""
+    """A campaign's process (or that of another `command`), whose descendants are known by a mark in their environment."""
 
-    def __init__(self, *words: object, cwd: Path | None = None, **more: object):
+    def __init__(self, *words: object, cwd: Path | None = None, command: tuple[str, ...] = COMMAND, **more: object):
         self.mark = f"CONVLAWS_TEST={uuid.uuid4().hex}"
         name, _, value = self.mark.partition("=")
         self.process = subprocess.Popen(
-            [*COMMAND, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+            [*command, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
             env={**os.environ, name: value}, start_new_session=True, **more,
         )  # fmt: skip
 

@@ -42,8 +42,8 @@ ROOMS = [
     + ["differences"],
     ["strategies"],
     ["methods", "engines", "operators", "mutants", "laws", "known", "reproducer_text", "reproducer"],
-    ["sandbox", "remembering", "examine", "cells", "admitted", "environments", "targets", "timing", "rounds"],
-    ["interrupt", "observations", "drawing", "level_bits", "allowance", "opening", "plan", "shrink", "search", "workers"],
+    ["interrupt", "sandbox", "remembering", "examine", "cells", "admitted", "environments", "targets", "timing", "rounds"],
+    ["observations", "drawing", "level_bits", "allowance", "opening", "plan", "shrink", "search", "workers"],
     ["replay", "standing", "recheck", "releases", "console", "ranking", "junit", "sight", "reports", "campaign"],
     ["api", "pytest_plugin", "commands", "cli_defaults", "cli_options", "cli_mutants", "cli_reading", "cli", "__main__", ""],
 ]

@@ -42,8 +42,8 @@ class Crew(Protocol):
         """How many cases of the shards in flight are judged."""
         ...
 
-    def stop(self) -> None:
-        """Have all finish their case and tell what there is; no shard is given after that."""
+    def stop(self, *, now: bool = False) -> None:
+        """Have all finish their case, or cut it off now, and tell what there is; no shard is given after that."""
         ...
 
     def close(self) -> None:
@@ -115,11 +115,11 @@ class Local:
         if self.stillborn >= STILLBORN:
             raise UsageError(f"{STILLBORN} workers in a row could not begin; the last one {how}")
 
-    def stop(self) -> None:
-        """Have all finish their case; who has none ends at once."""
+    def stop(self, *, now: bool = False) -> None:
+        """Have all finish their case, or cut it off now; who has none ends at once."""
         self.stopping = True
         for worker in self.workers.values():
-            worker.stop()
+            worker.stop(now=now)
 
     def close(self) -> None:
         """End all."""

@@ -87,11 +87,11 @@ def _until_done(worker: Worker, shard: Shard) -> list[dict[str, Any]]:
     return told
 
 
-def stop_here() -> None:
-    """Have the processes of this Dask worker finish their case."""
+def stop_here(now: bool) -> None:
+    """Have the processes of this Dask worker finish their case, or cut it off now."""
     _stopping.set()
     for worker in list(_all):
-        worker.stop()
+        worker.stop(now=now)
 
 
 def clear_here() -> None:
@@ -184,11 +184,11 @@ class Cluster:
             raise UsageError(f"{STILLBORN} workers in a row could not begin on the Dask cluster")
         yield from ((number, record) for record in told)
 
-    def stop(self) -> None:
-        """Have all finish their case; what has not begun is cancelled."""
+    def stop(self, *, now: bool = False) -> None:
+        """Have all finish their case, or cut it off now; what has not begun is cancelled."""
         self.stopping = True
         with suppress(OSError, TimeoutError):
-            self.client.run(stop_here)
+            self.client.run(stop_here, now)
 
     def close(self) -> None:
         """Leave the cluster; end it if it is ours."""

@@ -12,6 +12,7 @@ from convlaws.campaign.shard import Pair, Shard, compact
 from convlaws.cells import Cell, Origin
 from convlaws.census import Census
 from convlaws.examine import Outcome
+from convlaws.interrupt import Interrupted
 from convlaws.known import Ledger
 from convlaws.laws import registry as laws
 from convlaws.laws.registry import Law
@@ -128,19 +129,21 @@ def _given(
     cells: dict[tuple[str, str, str], Cell] = {}
     court, census, complete = Judge(runner), Census(), True
     methods = {m.name: m for m in plan.resolved()}
-    for name, law_name, lines in shard.lines:
-        if beat(court.count + 1):
-            complete = False
-            break
-        method, law = methods[name], laws.find([law_name])[0]
-        *before, last = map(Problem.parse, lines)
-        if before:
-            runner.refresh()
-        if why_not(method, law, last) is None:
-            cell = cells.setdefault((name, law_name, last.op), Cell(method, law, last.op, WHOLE, each=True))
-            _replayed(court, cell, before, last, ledger, census)
-            if bad := [f for f in cell.findings(least=1) if f.verdict.bad and not f.known]:
-                notify({"failures": bad})
+    try:
+        for name, law_name, lines in shard.lines:
+            if beat(court.count + 1):
+                raise Interrupted
+            method, law = methods[name], laws.find([law_name])[0]
+            *before, last = map(Problem.parse, lines)
+            if before:
+                runner.refresh()
+            if why_not(method, law, last) is None:
+                cell = cells.setdefault((name, law_name, last.op), Cell(method, law, last.op, WHOLE, each=True))
+                _replayed(court, cell, before, last, ledger, census)
+                if bad := [f for f in cell.findings(least=1) if f.verdict.bad and not f.known]:
+                    notify({"failures": bad})
+    except Interrupted:
+        complete = False
     findings = [f for cell in cells.values() for f in cell.findings(least=1)]
     found = {"complete": complete, "lost": "", "judged": court.count, "cells": [compact(f) for f in findings]}
     return {**found, "spent": [], "coverage": census.record()}

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.shard import Shard
+from convlaws.interrupt import descendants, kill
 from convlaws.results import SCHEMA
 
 # what libraries read to know how many threads to start; those that read nothing see the cores that they are pinned to
@@ -86,9 +87,9 @@ class Worker:
         self.shard, self.moved = shard, time.monotonic()
         self._say({"do": "shard", "shard": shard.to_record()})
 
-    def stop(self) -> None:
-        """Have it finish the case in flight, tell what there is, and end."""
-        self._say({"do": "stop"})
+    def stop(self, *, now: bool = False) -> None:
+        """Have it finish the case in flight, or cut it off now, tell what there is, and end."""
+        self._say({"do": "stop", "now": now})
 
     @property
     def at(self) -> int:
@@ -145,8 +146,10 @@ class Worker:
         return "".join(c if c.isprintable() else " " for c in text.splitlines()[-1]) if text else ""
 
     def kill(self) -> None:
-        """End it at once; its children see that and end too."""
+        """End it and its children at once."""
+        theirs = descendants(self.process.pid)
         self.process.kill()
+        kill(theirs)
 
 
 def death(shard: Shard | None, at: int, how: str, worker: int) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from convlaws.errors import UsageError
 from convlaws.interrupt import Interrupt
 from convlaws.results import Finding
 
-GLANCE = 0.5  # seconds between two looks at the clock
+GLANCE = 0.2  # seconds between two looks at the clock
+LAST = 1.2  # seconds from Ctrl-C until it does not wait for what a worker would still tell
 
 
 @dataclass
@@ -107,13 +108,13 @@ class Campaign:
         return self.before + time.monotonic() - self.started
 
     def run(self, crew: Crew, interrupt: Interrupt, budget: float | None) -> None:
-        """Until the end; what is in flight then is cut off after its case, and written."""
-        self.crew, stopping = crew, False
+        """Until the end; what is in flight then is cut off after its case (by Ctrl-C, in it), and written."""
+        self.crew, stopping, hurried = crew, False, False
         self._session(over=False)
-        while True:
-            if not stopping and (interrupt.pressed or (budget is not None and self.elapsed >= budget)):
-                stopping = True
-                crew.stop()
+        while not interrupt.waited(LAST):
+            if not hurried and (interrupt.pressed or (not stopping and budget is not None and self.elapsed >= budget)):
+                stopping, hurried = True, interrupt.pressed
+                crew.stop(now=hurried)
             while not stopping and crew.wants() and (shard := self.schedule.next()):
                 crew.give(shard)
             if not crew.running():

@@ -2,7 +2,7 @@
 
     {"do": "plan", "plan": {...}, "number": 0, "beat": FD, "observations": FOLDER, "cores": [...]}
     {"do": "shard", "shard": {...}}
-    {"do": "stop"}                                             finish the case, and tell what there is
+    {"do": "stop", "now": false}             finish the case, or cut it off now, and tell what there is
 
 It answers with the records that go into the campaign's files: its header, failures as they are found, the
 shard. The end of its input is the end of its campaign: it leaves at once, and so do its children.
@@ -19,6 +19,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from convlaws.campaign.memory import resident
 from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.shard import Shard, compact
 from convlaws.errors import HarnessError
+from convlaws.interrupt import Interrupted, deferred, hurry
 from convlaws.laws import registry as laws
 from convlaws.methods.registry import ON_GPU
 from convlaws.observations import recording
@@ -54,6 +56,8 @@ class Line:
             message = json.loads(line)
             if message["do"] == "stop":
                 self.stopping = True
+                if message["now"]:
+                    hurry()
             self.asked.put(message)
         os._exit(ENDED)  # nobody is left to tell anything
 
@@ -86,8 +90,13 @@ def _header(plan: CampaignPlan, number: int) -> dict[str, Any]:
 
 def main() -> None:
     """Judge until there is nothing more to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    line = Line()
+    with deferred():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is to be done then is for the campaign to say
+        with suppress(Interrupted):  # it is told when there is nothing to tell
+            _work(Line())
+
+
+def _work(line: Line) -> None:
     hello = line.asked.get()
     if hello["cores"]:
         os.sched_setaffinity(0, hello["cores"])  # its children inherit it: what reads no variable counts its cores

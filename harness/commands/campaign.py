@@ -28,10 +28,10 @@ from convlaws.campaign.stages import lanes
 from convlaws.commands.campaign_files import replaced, results, write
 from convlaws.commands.campaign_options import check_versions, planned
 from convlaws.commands.campaign_progress import progress
-from convlaws.commands.check import INTERRUPTED, SHOWN, exit_code
+from convlaws.commands.check import SHOWN, exit_code
 from convlaws.commands.warning import warn
 from convlaws.errors import HarnessError, UsageError
-from convlaws.interrupt import Interrupt, deferred
+from convlaws.interrupt import INTERRUPTED, Interrupt, deferred, keeping
 from convlaws.reports.merging import Run
 from convlaws.results import Finding, counted
 from convlaws.shares import shares
@@ -85,18 +85,20 @@ def _show(plan: CampaignPlan) -> None:
 
 def _go(plan: CampaignPlan, folder: Path, shared: Shared | None, o: dict[str, Any]) -> int:
     laid = laid_out(plan, folder)
-    with _explained(folder), closing(Records(folder)) as records:
+    with _explained(folder), _ended_politely() as interrupt, closing(Records(folder)) as records:
         if not o["resume"]:
             _begin(plan, folder)
             replaced(folder / LANES, text_of_lanes(plan, laid))
         state = load(folder, plan, laid)
         budget = _budget(plan, state, o)
-        with _ended_politely() as interrupt, closing(_crew(plan, o, folder)) as crew, progress(budget, shared) as show:
+        with closing(_crew(plan, o, folder)) as crew, progress(budget, shared) as show:
             campaign = Campaign(state, records, show, partial(_found, folder, state, shared))
             campaign.run(crew, interrupt, budget)
         done = results(plan, laid, state, campaign.elapsed, interrupted=interrupt.pressed)
         write(folder, done)
-    code = _conclude(done, state, interrupt.pressed)
+        code = _conclude(done, state, interrupt)
+    if interrupt.pressed:
+        click.echo(f"convlaws: interrupted; go on with: convlaws campaign --resume {folder}", err=True)
     if shared:
         shared.save(map(kept, state.totals.new()))  # those of earlier sessions too: it may have been away then
         shared.close()
@@ -151,7 +153,8 @@ def _explained(folder: Path) -> Iterator[None]:
     """Whatever ends the campaign early: the sentence says how to go on."""
     on = f"nothing that was written is lost; go on with: convlaws campaign --resume {folder}"
     try:
-        yield
+        with keeping(lambda: f"; {on}" if (folder / NAME).exists() else ""):
+            yield
     except DiskError as error:
         raise DiskError(f"{error}; {on}") from None
     except KeyboardInterrupt:
@@ -159,7 +162,7 @@ def _explained(folder: Path) -> Iterator[None]:
         raise
 
 
-def _conclude(done: Run, state: State, interrupted: bool) -> int:
+def _conclude(done: Run, state: State, interrupt: Interrupt) -> int:
     findings = done.apart()
     click.echo(console.table(findings))
     click.echo(f"\n{console.by_method(findings)}")
@@ -170,4 +173,4 @@ def _conclude(done: Run, state: State, interrupted: bool) -> int:
     click.echo(f"\n{console.verdict_line(findings, judged, seconds)}")
     if state.lost:
         raise HarnessError("; ".join(state.lost))
-    return INTERRUPTED if interrupted else exit_code(findings)
+    return INTERRUPTED if interrupt.pressed else exit_code(findings)

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from convlaws.campaign.databases import Shared
 from convlaws.campaign.run import Campaign
+from convlaws.commands.progress import tidied
 from convlaws.results import counted
 
 FIRST, EVERY = 5.0, 30.0  # seconds until the first plain line, and between two
@@ -71,7 +72,7 @@ def _shown(budget: float | None) -> Iterator[Callable[[Campaign], None]]:
     console = Console(stderr=True)
     if console.is_terminal:
         columns = (BarColumn(), TextColumn("{task.percentage:3.0f}%"), TextColumn("{task.description}"))
-        with Progress(*columns, console=console, transient=True) as bar:
+        with tidied(console), Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task("starting", total=1.0)
             yield lambda c: bar.update(task, completed=share(c, budget), description=sentence(c, budget))
         return

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from convlaws.commands.progress import progress
 from convlaws.commands.report import page
 from convlaws.commands.warning import warn
 from convlaws.errors import HarnessError, UsageError
-from convlaws.interrupt import deferred
+from convlaws.interrupt import INTERRUPTED, deferred
 from convlaws.isa import highest
 from convlaws.junit import junit
 from convlaws.laws import registry as laws
@@ -39,7 +40,7 @@ from convlaws.standing import Standing, gone
 from convlaws.targets import resolve
 from convlaws.workers import Setting, running, search
 
-KEPT, FOUND, NOTHING, INTERRUPTED = 0, 1, 5, 130
+KEPT, FOUND, NOTHING = 0, 1, 5
 DEFAULT_BUDGET = 60.0
 AGAIN, AGAIN_LEAST = 0.15, 5.0  # of the budget, and in seconds: what known findings may take to be run again
 SHOWN = 12  # failing lines printed of a search; of given lines, all are
@@ -66,19 +67,35 @@ def run(targets: tuple[str, ...], **o) -> int:
     setting = _setting(o)
     summary = Appended(o["summary"]) if o["summary"] else None
     outputs = Outputs(_wanted(account, o))
-    with _kept(outputs):
-        findings, absent = _search(plan, setting, workers, problems, judged, outputs)
-        account.levels = _levels(plan, setting, judged.interrupted)
-    account.close(absent)
+    with deferred() as interrupt:  # from the first case until all is written
+        with _kept(outputs):
+            findings, absent = _search(plan, setting, workers, problems, judged, outputs)
+            account.levels = _levels(plan, setting, judged.interrupted)
+        judged.interrupted |= interrupt.pressed
+        account.close(absent)
+        if judged.interrupted and not judged.total:
+            click.echo(f"convlaws: interrupted, before anything was judged{outputs.abandon()}", err=True)
+            return INTERRUPTED
+        show = partial(_print, findings, absent, account, plan, o, SHOWN if problems is None else None)
+        _tell(findings, account, outputs, summary, show)
+    if judged.lost:
+        raise UsageError("; ".join(judged.lost))
+    stopped = judged.interrupted or interrupt.pressed
+    return INTERRUPTED if stopped else exit_code(findings, plan.methods, o["fail_on"], absent)
+
+
+def _tell(
+    findings: list[Finding], account: Account, outputs: Outputs, summary: Appended | None, show: Callable[[], None]
+) -> None:
+    """Print the findings, and write the files."""
     try:
-        _print(findings, absent, account, plan, o, most=SHOWN if problems is None else None)
+        show()
     finally:  # whoever reads what is printed may have gone away
         outputs.finish(findings)
     if summary:
         summary.append(findings)
-    if judged.lost:
-        raise UsageError("; ".join(judged.lost))
-    return INTERRUPTED if judged.interrupted else exit_code(findings, plan.methods, o["fail_on"], absent)
+    if account.judged.interrupted:
+        click.echo("convlaws: interrupted; the above is what was found until then", err=True)
 
 
 @contextmanager

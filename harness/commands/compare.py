@@ -21,6 +21,7 @@ from convlaws.catalogue import Named, read_problems
 from convlaws.catalogues import catalogue, names
 from convlaws.commands import options
 from convlaws.commands.outputs import Part
+from convlaws.commands.progress import tidied
 from convlaws.commands.warning import warn
 from convlaws.engines.layers import layers
 from convlaws.errors import LineError, UsageError
@@ -173,7 +174,8 @@ def _watched() -> Iterator[Callable[[str], None]]:
         status.update(escape(text))
 
     try:
-        yield show
+        with tidied(console):
+            yield show
     finally:
         status.stop()
 

@@ -14,6 +14,7 @@ import click
 from convlaws.commands.report import write
 from convlaws.commands.warning import warn
 from convlaws.errors import UnknownName, UsageError
+from convlaws.interrupt import keeping
 from convlaws.mutants.registry import Mistake
 from convlaws.reports import atlas, sight_table, sight_time
 from convlaws.reports.sight import Sight, joined
@@ -37,7 +38,8 @@ def run(
     work_path.parent.mkdir(parents=True, exist_ok=True)
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a worker and its children have one core
     count = workers or min(2, os.cpu_count() or 1)
-    work(wanted, work_path, count, compared=baselines, tell=lambda said: click.echo(said, err=True))
+    with keeping(lambda: f"; the same command goes on where {work_path} ends"):
+        work(wanted, work_path, count, compared=baselines, tell=lambda said: click.echo(said, err=True))
     found = records(work_path, wanted, chosen, budgets)
     sight = joined(found)
     if docs:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from convlaws.errors import UsageError
+from convlaws.interrupt import keep, release
 from convlaws.reports.markdown import LIMIT, ROOM, markdown
 from convlaws.results import Finding, Key, by_cell
 
@@ -38,6 +39,12 @@ class Part(Generic[Record]):
             self.part = self.path if self.direct else self._fresh()
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        keep(self.forget)
+
+    @property
+    def _next(self) -> Path:
+        """What the part is replaced with."""
+        return self.part.with_name(f".{self.part.name}~")  # hidden: FILE* means whole files only
 
     def _fresh(self) -> Path:
         """A part of our own: one that is there already is all that is left of another run."""
@@ -59,19 +66,21 @@ class Part(Generic[Record]):
             if done:
                 self.path.write_text(text, encoding="utf-8")
             return
-        new = self.part.with_name(f".{self.part.name}~")  # hidden: FILE* means whole files only
-        new.write_text(text, encoding="utf-8")
-        new.replace(self.part)
+        self._next.write_text(text, encoding="utf-8")
+        self._next.replace(self.part)
         self.made = True
         if done:
             if self.path.exists():
                 shutil.copymode(self.path, self.part)
             self.part.replace(self.path)
+            release(self.forget)
 
     def forget(self) -> str:
         """Leave nothing behind if there was nothing to say; else what it says where the rest is."""
+        release(self.forget)
         if self.direct:
             return ""
+        self._next.unlink(missing_ok=True)
         if self.made:
             return f"; what was found until then is in {self.part}"
         self.part.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from convlaws import known
+from convlaws.commands.outputs import Part
 from convlaws.errors import UsageError
 from convlaws.reports.merging import Run, merged
 from convlaws.reports.page import Beside, render
@@ -34,8 +35,8 @@ def write(path: Path, text: str) -> None:
     Raises:
         UsageError: it cannot be written.
     """
+    part: Part[str] = Part(path, lambda records, done: text)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        part.write([], done=True)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        raise UsageError(f"cannot write {path}: {error.strerror}{part.forget()}") from None

@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib import import_module
 
 from convlaws.errors import UsageError
+from convlaws.interrupt import Interrupted, overdue
 from convlaws.request import Reply, Request
 from convlaws.sandbox.memory import Segment, plan_of
 from convlaws.sandbox.reading import reply_from
@@ -49,6 +50,8 @@ class Bare:
         """
         if python := dict(target.get("home") or {}).get("python"):  # type: ignore[call-overload]
             raise UsageError(f"{python} is another interpreter: without a sandbox only what is installed here can be run")
+        if overdue():
+            raise Interrupted
         began = time.perf_counter()
         plan, worker = plan_of(request), self._ready()
         if self._segment is None or not self._segment.fits(plan):

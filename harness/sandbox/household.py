@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from convlaws.errors import UsageError
+from convlaws.interrupt import Interrupted, overdue
 from convlaws.request import Ending, Reply, Request
+from convlaws.sandbox.kin import Kin
 from convlaws.sandbox.memory import Canvas, Plan, Segment, plan_of
 from convlaws.sandbox.nursery import Child, HomeLost, Nursery, ZygoteGone
 from convlaws.sandbox.reading import reply_from
@@ -23,35 +25,6 @@ OUTPUT_LIMIT = 64 << 20  # bytes on the child's standard output and error in one
 GRACE = 2.0  # seconds between a child's closing its socket and its end
 CHECKED = 64  # calls between two looks at the memory of a child that answers quickly
 TRIES = 3  # of starting a zygote whose last one just ended
-
-
-class _Kin:
-    """What must not outlive a household: its zygote and its child."""
-
-    def __init__(self) -> None:
-        self.nursery: Nursery | None = None
-        self.child: Child | None = None
-
-    def drop(self) -> None:
-        """Kill the child."""
-        if not self.child or not self.nursery:
-            return
-        try:
-            self.nursery.bury(self.child)
-        except ZygoteGone:
-            self.close()
-        else:
-            self.child.close()
-            self.child = None
-
-    def close(self) -> None:
-        """End child and zygote."""
-        child, self.child = self.child, None
-        nursery, self.nursery = self.nursery, None
-        if nursery:
-            nursery.close()
-        if child:
-            child.close()
 
 
 @dataclass
@@ -73,7 +46,7 @@ class Household:
         self.host, self.home, self.limits = host, home, limits
         self.deaths, self.lost = 0, ""
         self._calls, self._opening = 0, False
-        self._kin = _Kin()
+        self._kin = Kin()
         self._end = weakref.finalize(self, self._kin.close)
 
     def refresh(self) -> None:
@@ -108,6 +81,8 @@ class Household:
         if self._kin.nursery and self._kin.nursery.owner != os.getpid():
             self._kin.close()  # this process is a fork: the child belongs to the one that it was forked from
         self._opening = False
+        if overdue():  # of many quick calls none is ever waited for
+            raise Interrupted
         if died := self._died_meanwhile(key):
             return died
         child = self._ready()
@@ -185,7 +160,13 @@ class Household:
         return message
 
     def _over(self, child: Child, until: float, limit: float) -> Reply | None:
-        """The reply if the child is over a limit, or has ended without closing its socket."""
+        """The reply if the child is over a limit, or has ended without closing its socket.
+
+        Raises:
+            Interrupted: Ctrl-C was pressed a moment ago.
+        """
+        if overdue():
+            raise Interrupted
         resident = child.resident()
         if resident is None:
             return None if child.spoke() else self._mourn()

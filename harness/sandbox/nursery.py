@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from convlaws.errors import UsageError
+from convlaws.interrupt import Interrupted, overdue
 from convlaws.sandbox.memory import Segment
 from convlaws.sandbox.worker import Link, ProtocolError
 
 SCRIPT = Path(__file__).with_name("zygote.py")
 PATIENCE = 10.0  # seconds for the zygote to fork or bury (measured: 1 to 50 ms)
 START = 300.0  # seconds for it to import its libraries (measured: 2.4 s for torch, warm)
+GLANCE = 0.1  # seconds between two looks at whether it is still wanted
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 LOG = 1 << 16  # bytes of what a zygote wrote that are looked at for its last line
 GRACE = 2.0  # seconds between the end of a zygote's connection and its own
@@ -165,7 +168,7 @@ class Nursery:
         try:
             self.link.sock.settimeout(START)
             self.link.send(self._hello())
-            self.link.receive()
+            self._await()
             self.link.sock.settimeout(PATIENCE)
         except (EOFError, OSError, ProtocolError) as error:
             said = self._last_words(error)
@@ -176,6 +179,24 @@ class Nursery:
         except BaseException:
             self.close()
             raise
+
+    def _await(self) -> None:
+        """Wait until it has imported its libraries.
+
+        Raises:
+            Interrupted: Ctrl-C was pressed a moment ago.
+        """
+        until = time.monotonic() + START
+        self.link.sock.settimeout(GLANCE)
+        while True:
+            try:
+                self.link.receive()
+                return
+            except TimeoutError:
+                if overdue():
+                    raise Interrupted from None
+                if time.monotonic() > until:
+                    raise
 
     def _last_words(self, error: Exception) -> str:
         """How the zygote ended: the last line that it wrote, else the signal, else what went wrong on the line to it."""
