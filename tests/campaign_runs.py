@@ -19,8 +19,8 @@ from tempfile import mkdtemp
 
 COMMAND = (sys.executable, "-m", "convlaws", "campaign")
 METHODS = ("im2col", "mutant-forgotten-dilation", "mutant-wrong-dtype")
-LAWS = ("--law", "homogeneous", "--law", "equals-the-definition")
-SMALL = (*METHODS, *LAWS, "--op", "fprop", "--op", "dgrad", "--dtype", "float32", "--examples", "30")
+# two ops in two stages are four shards; most of the time goes into making failures small, so there is one law to fail
+SMALL = (*METHODS, "--law", "equals-the-definition", "--op", "fprop", "--op", "dgrad", "--dtype", "float32", "--examples", "30")
 # what depends on when and where a run was started, and not on what it found
 OF_THE_RUN = {"seconds", "after_seconds", "command"}
 
