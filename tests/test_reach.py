@@ -78,7 +78,7 @@ def test_each_pair_that_says_something_is_judged(seen):
 
 
 def test_each_value_is_judged_by_few_laws_already():
-    search = Recording(Plan([get("im2col")], laws.find(FEW), Scope(macs=2_000)), Bare())
+    search = Recording(Plan([get("im2col")], laws.find(FEW), replace(WHOLE, macs=2_000)), Bare())
     search.seen = {}
     search.run()
 
