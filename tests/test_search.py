@@ -103,6 +103,7 @@ def test_kept_needs_twenty_examples(box):
 NARROWEST = ("toeplitz-one-channel", "scipy-correlate2d", "winograd2")
 
 
+@pytest.mark.long
 def test_under_a_tenth_of_the_draws_are_refused(box):
     methods, known = [get(name) for name in NARROWEST], load().entries
     chosen = [law for law in laws.laws() if law.name not in ("equals-the-other-methods", "threads-do-not-matter")]
