@@ -11,7 +11,7 @@ GPU_LIMITS = --memory-limit 16384 --time-limit 60 --budget $(GPU_BUDGET)
 ENGINES := 'jax*' 'onnx*' 'openvino*' 'opencv*' 'ncnn*' 'mlx*' 'mnn*'
 ON_GPU = PYTHONPATH=build/site $(PYTHON)
 
-.PHONY: verify mutants gallery test lint bench gpu clean
+.PHONY: verify mutants gallery test test-all lint bench gpu clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,8 +38,13 @@ gallery: $(VENV)/installed
 mutants: $(VENV)/installed
 	$(BIN)/convlaws mutants --baselines --docs docs
 
+# worksteal: neighbours stay in one process, and with them the sandbox or the search that they share
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not long'
+
+# the long tables, which `make test` has a slice of; nothing is run by both
+test-all: $(VENV)/installed
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

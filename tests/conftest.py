@@ -13,6 +13,11 @@ import pytest
 from hypothesis import settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
+# before NumPy and torch read them: their threads would spin for the cores that the tests in the other processes need.
+# A test about threads sets their number itself.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
 KEPT = Path(__file__).parent.parent / ".hypothesis" / "examples"
 # print_blob: a failure on another machine is repeated from its log
 _COMMON = {"deadline": None, "print_blob": True, "database": DirectoryBasedExampleDatabase(KEPT)}
@@ -57,3 +62,12 @@ def scripted(tmp_path, monkeypatch):
         return rows[row]
 
     return told
+
+
+@pytest.fixture
+def one_sandbox():
+    """Searches of this process share the usual sandbox (see commands.py)."""
+    import commands
+
+    with commands.one_sandbox():
+        yield

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import typed
 
 from convlaws import accelerator, environment
 
@@ -102,8 +103,7 @@ def test_a_check_of_the_lane_without_a_device_verifies_nothing_and_says_so(tmp_p
 
     json_path = tmp_path / "findings.jsonl"
     law = ["--law", "equals-the-definition", "--op", "fprop", "--examples", "2", "--workers", "1"]
-    command = [sys.executable, "-m", "convlaws", "check", "cuda-cudnn", "cuda-native", *law, "--json", str(json_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = typed("check", "cuda-cudnn", "cuda-native", *law, "--json", json_path)
     *found, summary = (json.loads(line) for line in json_path.read_text().splitlines())
 
     assert done.returncode == 5, done.stderr

@@ -17,6 +17,7 @@ from convlaws.results import Verdict
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NARROW = convlaws.Scope(ops=("fprop",), dtypes=("float32",), fills=("integers",))
 DEFINITION = ["equals-the-definition"]
+pytestmark = pytest.mark.usefixtures("one_sandbox")
 
 
 def flipped(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -46,7 +47,7 @@ def test_a_function_of_this_file_is_found_by_its_own_name_and_judged_in_the_sand
 
 
 def test_a_function_that_kills_its_process_leaves_this_one_alive():
-    found = convlaws.check(dies, laws=DEFINITION, scope=NARROW)
+    found = convlaws.check(dies, laws=DEFINITION, scope=NARROW, examples=3)
 
     assert [(str(f.verdict), f.signature) for f in found] == [("crashed", "SIGSEGV")]
 

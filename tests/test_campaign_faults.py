@@ -9,33 +9,24 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from campaign_runs import METHODS, SMALL, Started, campaign, differences, kill, records, summary
+from campaign_runs import METHODS, SMALL, Started, calm, campaign, differences, kill, records, summary
+from commands import typed
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux' /proc")
 NIGHTLY = pytest.mark.skipif(not os.environ.get("CONVLAWS_NIGHTLY"), reason="minutes: set CONVLAWS_NIGHTLY=1")
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory) -> Path:
-    """The folder of a small campaign to which nothing happens."""
-    folder = tmp_path_factory.mktemp("undisturbed") / "run"
-    done = campaign(*SMALL, "--workers", "1", "--threads", "1", "-o", folder)
-    assert done.returncode == 1, done.stderr
-    found = summary(folder)
+def undisturbed() -> list[dict]:
+    """What a small campaign finds to which nothing happens."""
+    found = summary(calm())
     assert [f["verdict"] for f in found[:-1]].count("broken") >= 4
     assert found[-1]["shards"] == 4
-    return folder
-
-
-@pytest.fixture(scope="module")
-def undisturbed(calm) -> list[dict]:
-    """What it finds."""
-    return summary(calm)
+    return found
 
 
 def merged(*places: Path, into: Path) -> list[dict]:
@@ -44,19 +35,19 @@ def merged(*places: Path, into: Path) -> list[dict]:
     Two shards may come to the same small line: cases and tries are those of the earlier one, and parts have another order.
     """
     own = ("seconds", "after_seconds", "run", "after", "tries")
-    done = subprocess.run([sys.executable, "-m", "convlaws", "merge", *places, "-o", into], capture_output=True, check=False)
+    done = typed("merge", *places, "-o", into)
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in into.read_text().splitlines()]
     kept = [{k: v for k, v in f.items() if k not in own} for f in found if f["kind"] == "finding"]
     return sorted(kept, key=lambda f: f["id"])
 
 
-def test_a_folder_its_copy_and_its_file_are_one_campaign(calm, tmp_path):
-    copy = tmp_path / "copy"
-    shutil.copytree(calm, copy)
+def test_a_folder_its_copy_and_its_file_are_one_campaign(tmp_path):
+    copy, run = tmp_path / "copy", calm()
+    shutil.copytree(run, copy)
 
-    alone = merged(calm / "findings.jsonl", into=tmp_path / "one.jsonl")
-    thrice = merged(calm, copy, calm / "findings.jsonl", into=tmp_path / "three.jsonl")
+    alone = merged(run / "findings.jsonl", into=tmp_path / "one.jsonl")
+    thrice = merged(run, copy, run / "findings.jsonl", into=tmp_path / "three.jsonl")
 
     assert len(alone) >= 8
     assert thrice == alone
@@ -64,7 +55,7 @@ def test_a_folder_its_copy_and_its_file_are_one_campaign(calm, tmp_path):
 
 @pytest.mark.nightly
 @NIGHTLY
-def test_the_parts_of_a_campaign_are_the_whole(calm, tmp_path):
+def test_the_parts_of_a_campaign_are_the_whole(tmp_path):
     parts = [tmp_path / f"part{n}" for n in (1, 2)]
     for n, part in enumerate(parts, 1):
         campaign(*SMALL, "--workers", "1", "--threads", "1", "--shard", f"{n}/2", "-o", part)
@@ -72,7 +63,7 @@ def test_the_parts_of_a_campaign_are_the_whole(calm, tmp_path):
     together = merged(*parts, into=tmp_path / "all.jsonl")
 
     assert all(len(records(part)) == 2 for part in parts)
-    assert together == merged(calm, into=tmp_path / "one.jsonl")
+    assert together == merged(calm(), into=tmp_path / "one.jsonl")
 
 
 def test_a_killed_worker_is_replaced_and_its_shard_judged_again(undisturbed, tmp_path):

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import typed
 
 from convlaws.catalogue import read_problems
 from convlaws.cli import cli
@@ -63,7 +64,7 @@ def test_a_command_is_one_that_there_is_with_options_that_it_has(words):
         pytest.skip("the page's command is not in this tree")
     options = [word.partition("=")[0] for word in rest if word.startswith("-") and word != "-"]
 
-    done = subprocess.run([sys.executable, "-m", "convlaws", name, "--help"], capture_output=True, text=True, check=False)
+    done = typed(name, "--help")
 
     assert done.returncode == 0, done.stderr
     known = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", done.stdout))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 
 import pytest
+from commands import typed
 from findings_made import made
 
 from convlaws.problem import OPS
@@ -18,7 +17,6 @@ from convlaws.results import HOLDS, SCHEMA, Finding, Verdict, summary_line
 jsonschema = pytest.importorskip("jsonschema")
 
 ROOT = Path(__file__).parents[1]
-COMMAND = (sys.executable, "-m", "convlaws")
 DOCUMENT = json.loads(resources.files("convlaws.reports").joinpath("findings.schema.json").read_text())
 FINDING = DOCUMENT["$defs"]["finding"]["properties"]
 # a declared type, and what the schema says of it
@@ -116,10 +114,7 @@ def test_the_files_of_real_runs_obey_it(words, verdicts, check, tmp_path):
     out = tmp_path / "out.jsonl"
     budget = () if "--problems" in words else ("--examples", "20")
 
-    done = subprocess.run(
-        [*COMMAND, "check", *words, *budget, "--workers", "1", "--json", out],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
-    )  # fmt: skip
+    done = typed("check", *words, *budget, "--workers", "1", "--json", out, cwd=tmp_path)
 
     assert done.returncode in (0, 1), done.stderr
     records = [json.loads(line) for line in out.read_text().splitlines()]
@@ -134,6 +129,6 @@ def test_the_files_of_real_runs_obey_it(words, verdicts, check, tmp_path):
 
 
 def test_the_command_prints_it():
-    done = subprocess.run([*COMMAND, "schema"], capture_output=True, text=True, check=True)
+    done = typed("schema")
 
     assert json.loads(done.stdout) == DOCUMENT

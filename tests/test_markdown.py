@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from commands import typed
 from findings_made import FIELDS, HOSTILE, LINE, OTHER, made, told, written
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,11 +165,8 @@ def test_what_changed_is_by_kind_of_failure_not_by_line():
 
 # --- the commands ---------------------------------------------------------------------------
 def convlaws(*words, code: int = 0, cwd: Path | None = None) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "convlaws", *map(str, words)], capture_output=True, text=True, timeout=300, check=False, cwd=cwd
-    )
+    done = typed(*words, cwd=cwd)
     assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
     return done.stderr if code == 2 else done.stdout
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from itertools import permutations
 
 import pytest
 from click.testing import CliRunner
+from commands import typed
 from findings_made import LINE, OTHER, made, told, written
 
 from convlaws.cli import cli
@@ -17,7 +16,6 @@ from convlaws.reports.merging import merged
 from convlaws.reports.shards import lines, shards
 from convlaws.results import Verdict
 
-COMMAND = (sys.executable, "-m", "convlaws")
 HERE = {"environment": "place-1"}
 
 
@@ -212,18 +210,12 @@ def test_a_file_that_is_not_there_is_an_error():
 
 
 # --- the command ----------------------------------------------------------------------------
-def convlaws(*words) -> subprocess.CompletedProcess:
-    done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, timeout=300, check=False)
-    assert "Traceback" not in done.stdout + done.stderr, done.stderr
-    return done
-
-
 def test_the_command_writes_a_file_that_merges_again(tmp_path):
     a = shard(tmp_path, "a", made(examples=3))
     b = shard(tmp_path, "b", made(examples=4))
     out = tmp_path / "out.jsonl"
 
-    done = convlaws("merge", a, b, a, "-o", out)
+    done = typed("merge", a, b, a, "-o", out)
 
     assert (done.returncode, done.stdout) == (0, "2 findings of 2 runs in 1 environment\n")
     assert [f.examples for f in merged([out, b]).findings] == [7]
@@ -233,7 +225,7 @@ def test_the_command_writes_a_file_that_merges_again(tmp_path):
 def test_the_command_may_write_over_one_of_its_files(tmp_path):
     a, b = shard(tmp_path, "a", made(examples=3)), shard(tmp_path, "b", made(examples=4))
 
-    done = convlaws("merge", a, b, "-o", a)
+    done = typed("merge", a, b, "-o", a)
 
     assert done.returncode == 0
     assert [f.examples for f in merged([a]).findings] == [7]
@@ -244,7 +236,7 @@ def test_a_bad_line_ends_the_command_with_2_and_leaves_the_old_file(tmp_path):
     bad.write_text("nonsense\n")
     out.write_text("old")
 
-    done = convlaws("merge", bad, "-o", out)
+    done = typed("merge", bad, "-o", out)
 
     assert done.returncode == 2
     assert done.stderr.startswith(f"convlaws: {bad}:1: no JSON")
@@ -257,7 +249,7 @@ def test_real_shards_are_added_and_a_shard_that_ran_again_is_not(tmp_path):
     files = {}
     for name, seed, examples in (("a", 1, 20), ("again", 1, 30), ("b", 2, 25)):
         files[name] = tmp_path / f"{name}.jsonl"
-        convlaws(*words, "--seed", seed, "--examples", examples, "--json", files[name])
+        typed(*words, "--seed", seed, "--examples", examples, "--json", files[name])
     alone = {n: {f.method: f.examples for f in merged([path]).findings} for n, path in files.items()}
 
     together = merged(files.values())

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import typed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.internal import observability
@@ -162,10 +163,7 @@ def test_given_problems_are_not_drawn(tmp_path):
     lines = Path(tmp_path / "lines.txt")
     lines.write_text("n1c1k1_x5_r3\n")
 
-    done = subprocess.run(
-        [*COMMAND, "check", "im2col", "--problems", lines, "--observations", tmp_path / "o"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = typed("check", "im2col", "--problems", lines, "--observations", tmp_path / "o")
 
     assert done.returncode == 2
     assert "with --problems nothing is drawn" in done.stderr

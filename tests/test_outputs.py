@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree as xml
 
 import pytest
+from commands import typed
 from findings_made import made
 
 from convlaws.commands.outputs import Outputs, Part
@@ -22,6 +23,9 @@ from convlaws.results import Verdict
 COMMAND = (sys.executable, "-m", "convlaws")
 OLD = made(law="of-the-run-before").to_line() + "\n"
 LONG = ("check", "im2col", "mutant-wrong-dtype", "--op", "fprop", "--dtype", "float32", "--budget", "300")
+
+
+SHORT = ("im2col", "--law", "homogeneous", "--op", "fprop", "--dtype", "float32", "--examples", "20")
 
 
 def started(*words) -> subprocess.Popen:
@@ -69,9 +73,7 @@ def test_a_killed_run_leaves_what_it_had_found_and_the_file_of_the_run_before(wo
 def test_the_run_after_a_killed_one_takes_nothing_from_it(tmp_path):
     out, left = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
     left.write_text(OLD)
-    words = ("check", "im2col", "--law", "homogeneous", "--op", "fprop", "--examples", "20", "--json", out)
-
-    done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, check=False)
+    done = typed("check", *SHORT, "--json", out)
 
     assert done.returncode == 0, done.stderr
     assert left.read_text() == OLD
@@ -94,7 +96,7 @@ def test_bad_input_leaves_the_old_file_and_nothing_beside_it(words, tmp_path):
     out = tmp_path / "out.jsonl"
     out.write_text(OLD)
 
-    done = subprocess.run([*COMMAND, "check", *words, "--json", out], capture_output=True, text=True, check=False)
+    done = typed("check", *words, "--json", out)
 
     assert done.returncode == 2, done.stdout
     assert done.stderr.count("\n") == 1
@@ -142,11 +144,10 @@ def test_an_interrupted_run_writes_its_file_and_no_part(tmp_path):
 
 def test_a_reader_that_goes_away_does_not_cost_the_file(tmp_path):
     out = tmp_path / "out.jsonl"
-    words = ("check", "im2col", "--law", "homogeneous", "--op", "fprop", "--examples", "20", "--json", str(out))
     reading, writing = os.pipe()
     os.close(reading)
 
-    subprocess.run([*COMMAND, *words], stdout=writing, stderr=subprocess.DEVNULL, check=False)
+    subprocess.run([*COMMAND, "check", *SHORT, "--json", out], stdout=writing, stderr=subprocess.DEVNULL, check=False)
     os.close(writing)
 
     assert [f.verdict for f in merged([out]).findings] == [Verdict.KEPT]
@@ -193,7 +194,7 @@ def test_a_link_stays_a_link_and_a_mode_stays(tmp_path):
 
 def test_what_is_no_regular_file_is_written_to_and_not_replaced():
     done = subprocess.run(
-        [*COMMAND, "check", "im2col", "--law", "homogeneous", "--op", "fprop", "--examples", "20", "--json", "/dev/stderr"],
+        [*COMMAND, "check", *SHORT, "--json", "/dev/stderr"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
 

@@ -32,7 +32,13 @@ def test_a_printed_command_is_taken(file, text):
     _, name, *words = shlex.split(text)
 
     assert name in cli.commands, f"{file}: there is no command {name!r}"
+    assert _refusal(name, words) in ("", "does not exist"), f"{file}: {text}"
+
+
+def _refusal(name: str, words: list[str]) -> str:
+    """Why the command line does not take these words; a file that stands for the reader's own need not exist."""
     try:
         cli.commands[name].make_context(name, words)
     except click.BadParameter as error:
-        assert "does not exist" in str(error), f"{file}: {text}: {error}"
+        return "does not exist" if "does not exist" in str(error) else str(error)
+    return ""

@@ -1,8 +1,12 @@
-"""The plugin in other people's test suites."""
+"""The plugin in other people's test suites: two in a process of their own, the others in this one, which has torch already."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
+
+from convlaws.engines import host
 
 pytest_plugins = ["pytester"]
 # narrow and few, so that a table of it takes no time
@@ -20,18 +24,21 @@ from convlaws import Known, Scope, law_table
 
 NARROW = Scope(ops=("fprop",), dtypes=("float32",), fills=("integers",), bias=(True,))
 
-@law_table("mine.py:conv2d", laws={laws}, scope=NARROW, known={known})
+@law_table("{folder}/mine.py:conv2d", laws={laws}, scope=NARROW, known={known})
 def test_mine(case):
     case.check()
 """
 
 
 @pytest.fixture
-def suite(pytester, monkeypatch):
+def suite(pytester, monkeypatch, one_sandbox):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    # what a suite of pytester imports first is forgotten after it, and torch cannot be imported twice
+    host.preload()
+    import_module("convlaws.api")
 
     def make(source: str, laws: list[str], known: str = "()"):
-        pytester.makepyfile(mine=source, test_mine=TABLE.format(laws=laws, known=known))
+        pytester.makepyfile(mine=source, test_mine=TABLE.format(folder=pytester.path, laws=laws, known=known))
         return pytester
 
     return make
@@ -45,7 +52,7 @@ def test_a_right_function_passes_with_one_test_a_law(suite):
 
 
 def test_a_wrong_function_fails_and_the_line_comes_last(suite):
-    result = suite(WRONG, ["equals-the-definition", "zero-input-*"]).runpytest_subprocess()
+    result = suite(WRONG, ["equals-the-definition", "zero-input-*"]).runpytest_inprocess()
 
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*LawBroken*breaks equals-the-definition*", "E*repeat:", "E*n1c1k1_x1x2_r1x2*"])
@@ -54,7 +61,7 @@ def test_a_wrong_function_fails_and_the_line_comes_last(suite):
 def test_a_known_failure_is_expected_on_its_line(suite):
     known = f"[Known('equals-the-definition', 'mine#41', {LINE!r})]"
 
-    result = suite(WRONG, ["equals-the-definition"], known).runpytest_subprocess()
+    result = suite(WRONG, ["equals-the-definition"], known).runpytest_inprocess()
 
     # the line itself is excused; what shrinks to another line is not
     assert result.parseoutcomes().get("xfailed") == 1
@@ -63,7 +70,7 @@ def test_a_known_failure_is_expected_on_its_line(suite):
 def test_a_known_failure_that_no_longer_fails_is_a_failure(suite):
     known = f"[Known('equals-the-definition', 'mine#41', {LINE!r})]"
 
-    result = suite(RIGHT, ["equals-the-definition"], known).runpytest_subprocess()
+    result = suite(RIGHT, ["equals-the-definition"], known).runpytest_inprocess()
 
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*XPASS(strict)*mine#41*"])
@@ -72,7 +79,7 @@ def test_a_known_failure_that_no_longer_fails_is_a_failure(suite):
 def test_a_known_failure_of_no_law_is_an_error_at_collection(suite):
     known = f"[Known('equals-nothing', 'mine#41', {LINE!r})]"
 
-    result = suite(WRONG, ["equals-the-definition"], known).runpytest_subprocess()
+    result = suite(WRONG, ["equals-the-definition"], known).runpytest_inprocess()
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*UnknownName*'mine#41' names the law 'equals-nothing'; there are *"])
@@ -81,7 +88,7 @@ def test_a_known_failure_of_no_law_is_an_error_at_collection(suite):
 def test_the_seed_is_in_the_header_and_the_number_of_examples_is_an_option(suite):
     suited = suite(RIGHT, ["zero-input-*"])
 
-    result = suited.runpytest_subprocess("--convlaws-seed=7", "--convlaws-examples=5", "--convlaws-no-sandbox")
+    result = suited.runpytest_inprocess("--convlaws-seed=7", "--convlaws-examples=5", "--convlaws-no-sandbox")
 
     result.stdout.fnmatch_lines(["convlaws: --convlaws-seed=7"])
     result.assert_outcomes(passed=1)
@@ -105,14 +112,14 @@ def test_a_fixture_of_the_suite_may_be_called_case(pytester):
             assert case == 7
     """)
 
-    result = pytester.runpytest_subprocess("--fixtures-per-test")
+    result = pytester.runpytest_inprocess("--fixtures-per-test")
 
     result.stdout.no_fnmatch_line("*convlaws*/pytest_plugin.py*")
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 
 def test_a_law_table_works_beside_a_fixture_of_the_name_of_its_argument(suite):
     suited = suite(RIGHT, ["zero-input-*"])
     suited.makeconftest("import pytest\n\n@pytest.fixture\ndef case():\n    return 7\n")
 
-    suited.runpytest_subprocess("--convlaws-examples=5").assert_outcomes(passed=1)
+    suited.runpytest_inprocess("--convlaws-examples=5").assert_outcomes(passed=1)

@@ -14,7 +14,7 @@ from hypothesis.internal.conjecture import providers
 from convlaws.admitted import admitted, impossible
 from convlaws.axes import axes
 from convlaws.cells import Origin
-from convlaws.census import AXES, evident, places, values
+from convlaws.census import AXES, NOTHING, evident, places, values
 from convlaws.drawing import DRAWING, draw, quiet
 from convlaws.features import features
 from convlaws.laws import registry as laws
@@ -22,7 +22,7 @@ from convlaws.methods.registry import get
 from convlaws.plan import Plan
 from convlaws.problem import Problem
 from convlaws.results import Verdict
-from convlaws.sandbox.client import Sandbox
+from convlaws.sandbox.client import Bare, Sandbox
 from convlaws.scope import WHOLE, Scope
 from convlaws.search import Search
 from convlaws.strategies.corners import corners
@@ -31,6 +31,7 @@ from convlaws.strategies.dealing import wishes
 from convlaws.strategies.layers import layers
 from convlaws.strategies.specs import MAX_MACS, plan
 
+FEW = ("equals-the-definition", "homogeneous", "negation-bit-for-bit")
 FIELDS = {"op": "ops", "dtype": "dtypes", "layout": "layouts", "fill": "fills"}
 
 
@@ -53,15 +54,18 @@ def seen():
     return search.seen
 
 
+@pytest.mark.long
 def test_a_round_is_about_two_thousand_problems(seen):
     assert 1500 < len(seen) < 2600
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("corner", corners(), ids=lambda corner: corner.name)
 def test_each_corner_is_reached(seen, corner):
     assert any(corner.holds(problem) for problem in seen)
 
 
+@pytest.mark.long
 def test_each_pair_that_says_something_is_judged(seen):
     judged = [p for p, ended in seen.items() if ended & {Verdict.KEPT, Verdict.BROKEN}]
 
@@ -71,6 +75,17 @@ def test_each_pair_that_says_something_is_judged(seen):
     missing = set(filter(evident, admits - had))
     assert not missing
     assert not had & impossible().keys()
+
+
+def test_each_value_is_judged_by_few_laws_already():
+    search = Recording(Plan([get("im2col")], laws.find(FEW), replace(WHOLE, macs=2_000)), Bare())
+    search.seen = {}
+    search.run()
+
+    judged = [p for p, ended in search.seen.items() if ended & {Verdict.KEPT, Verdict.BROKEN}]
+    had = {(axis, value) for p in judged for axis, value in values(p).items()}
+    missing = {(axis, value) for axis in AXES for value in AXES[axis]} - had - NOTHING
+    assert not missing
 
 
 # --- wishes ---------------------------------------------------------------------------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 
 import pytest
+from commands import typed
 from many_findings import finding
 
 from convlaws.errors import UsageError
@@ -75,8 +75,7 @@ def test_what_is_no_result_of_asv_is_an_error_in_a_sentence(tmp_path, text):
 
 # --- the command ---------------------------------------------------------------------------
 def report(*words) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "convlaws", "report", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return typed("report", *words)
 
 
 def test_the_command_writes_a_page_of_several_files_and_says_what_changed(tmp_path):

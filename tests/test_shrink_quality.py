@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from long_tables import sliced
 
 from convlaws.cells import Failure
 from convlaws.laws import registry as laws
@@ -54,7 +55,7 @@ def found(box: Sandbox, name: str) -> list[Finding]:
     return [f for f in Search(plan, box).run() if f.verdict.bad and f.signature == signature]
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", sliced(SMALL, ("flipped-kernel", "crashes-on-dilation", "writes-into-the-input")))
 def test_a_failure_shrinks_to_the_fields_that_it_needs_in_few_tries(box, name):
     needed = SMALL[name][2]
 

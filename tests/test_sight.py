@@ -153,6 +153,7 @@ def command(*words: str, folder: Path) -> subprocess.CompletedProcess:
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_the_command_finds_writes_and_goes_on_where_it_was_killed(tmp_path):
     words = ("flipped-kernel", "crashes-on-dilation", "chatters", "--quick", "--docs", "docs")
     started = subprocess.Popen([sys.executable, "-m", "convlaws", "mutants", *words], cwd=tmp_path, start_new_session=True)
