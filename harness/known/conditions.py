@@ -40,9 +40,44 @@ def _one_place_and_more(p: Problem) -> bool:
     return any(count == dilation == 1 < taps < there for there, count, taps, dilation in axes)
 
 
+def _dark_last_axis(p: Problem) -> bool:
+    """Of all axes the last alone has no tap that sees the input, at several places, strided and dilated."""
+    spec = p.spec
+    places = spec.extent if spec.transposed else spec.output
+    *before, last = map(all, _unseen(p))
+    return last and not any(before) and min(places[-1], spec.stride[-1], spec.dilation[-1]) > 1
+
+
+def _dark_first_axis(p: Problem) -> bool:
+    """An axis before the last has no tap that sees the input, although no axis is padded by as much as the kernel reaches."""
+    spec = p.spec
+    axes = zip(spec.sides, spec.reach, spec.unused, strict=True)
+    near = all(low <= reach and high - unused < reach for (low, high), reach, unused in axes)
+    return near and any(map(all, _unseen(p)[:-1]))
+
+
+def _one_place_in_a_row(p: Problem) -> bool:
+    """On the last axis several taps have one place, and a stride that leads nowhere."""
+    spec = p.spec
+    places = spec.extent if spec.transposed else spec.output
+    return places[-1] == 1 < min(spec.stride[-1], spec.kernel[-1])
+
+
+def _long_depthwise_rows(p: Problem) -> bool:
+    """2 to 16 groups of one channel to one, undilated, and on the last axis of stride 1 at least 15 taps at 31 places."""
+    spec = p.spec
+    places = spec.extent if spec.transposed else spec.output
+    depthwise = {spec.in_channels, spec.out_channels} == {spec.groups} and 1 < spec.groups <= 16
+    return depthwise and {*spec.dilation, spec.stride[-1]} == {1} and spec.kernel[-1] >= 15 and places[-1] >= 31
+
+
 CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "a tap sees only padding": lambda p: any(map(any, _unseen(p))),
     "no tap sees the input": lambda p: any(map(all, _unseen(p))),
+    "no tap sees the input on the last axis alone, strided and dilated": _dark_last_axis,
+    "no tap sees the input on an axis before the last, within reach": _dark_first_axis,
+    "one place of several taps on a strided last axis": _one_place_in_a_row,
+    "15 taps at 31 places in a row, of up to 16 channels each alone": _long_depthwise_rows,
     "one input channel a group": lambda p: p.spec.in_channels == p.spec.groups,
     "at most 4 input channels a group": lambda p: p.spec.in_channels <= 4 * p.spec.groups,
     "fewer results than the dilation": _fewer_results_than_dilation,
