@@ -56,11 +56,18 @@ def _dark_first_axis(p: Problem) -> bool:
     return near and any(map(all, _unseen(p)[:-1]))
 
 
-def _one_place_in_a_row(p: Problem) -> bool:
-    """On the last axis several taps have one place, and a stride that leads nowhere."""
+def _one_place(p: Problem) -> list[bool]:
+    """For each axis, whether several taps have one place on it, and a stride that leads nowhere."""
     spec = p.spec
     places = spec.extent if spec.transposed else spec.output
-    return places[-1] == 1 < min(spec.stride[-1], spec.kernel[-1])
+    return [n == 1 < min(s, r) for n, s, r in zip(places, spec.stride, spec.kernel, strict=True)]
+
+
+def _one_frame(p: Problem) -> bool:
+    """A group sees one channel (transposed: makes one), of one element along the first axis, and has several taps there."""
+    spec = p.spec
+    channels, there = (spec.out_channels, spec.output) if spec.transposed else (spec.in_channels, spec.extent)
+    return channels == spec.groups and there[0] == 1 < spec.kernel[0]
 
 
 def _long_depthwise_rows(p: Problem) -> bool:
@@ -76,7 +83,10 @@ CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "no tap sees the input": lambda p: any(map(all, _unseen(p))),
     "no tap sees the input on the last axis alone, strided and dilated": _dark_last_axis,
     "no tap sees the input on an axis before the last, within reach": _dark_first_axis,
-    "one place of several taps on a strided last axis": _one_place_in_a_row,
+    "one place of several taps on a strided last axis": lambda p: _one_place(p)[-1],
+    "one place of several taps on a strided axis": lambda p: any(_one_place(p)),
+    "one channel a group, one element under several taps of the first axis": _one_frame,
+    "a rest of the stride on the first axis": lambda p: p.spec.unused[0] > 0 and p.spec.kernel[0] > 1,
     "15 taps at 31 places in a row, of up to 16 channels each alone": _long_depthwise_rows,
     "one input channel a group": lambda p: p.spec.in_channels == p.spec.groups,
     "at most 4 input channels a group": lambda p: p.spec.in_channels <= 4 * p.spec.groups,
