@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from convlaws.at_level import AtLevel
-from convlaws.results import LEAST, Finding, Verdict, counted
+from convlaws.results import LEAST, Finding, Verdict, counted, name_parts
 from convlaws.shares import Share, cells_of
 
 # the worst first: a cell of the table shows the worst of its ops
@@ -183,7 +183,7 @@ def engines(findings: Sequence[Finding], names: Sequence[str], where: Where) -> 
     known_ids = {f.known for f in bad if f.known}
     new_lines = {(f.method, f.op, f.problem) for f in bad if not f.known}
     head = (
-        f"found in {counted(len({f.method for f in bad}), 'engine')}: {counted(len(known_ids), 'defect')} on record, "
+        f"found in {counted(len({name_parts(f.method)[0] for f in bad}), 'engine')}: {counted(len(known_ids), 'defect')} on record, "
         f"{counted(len(new_lines), 'failing line')} new on this processor ({where.processor}, {where.level})"
     )
     return "\n".join([head, *lines, *_next_steps(where, bool(new_lines))])

@@ -96,8 +96,8 @@ class Finding:
 
     @property
     def verified(self) -> bool:
-        """Whether examples enough were right: all of them, or all but those that a known finding explains."""
-        beside = self.verdict.bad and bool(self.known) and self.examples - self.failed >= LEAST
+        """Whether it says something: kept, or judged often enough and mostly right beside what a known finding explains."""
+        beside = self.verdict.bad and bool(self.known) and self.examples >= LEAST and 2 * self.failed <= self.examples
         return self.verdict is Verdict.KEPT or beside
 
     @property
