@@ -182,8 +182,9 @@ def engines(findings: Sequence[Finding], names: Sequence[str], where: Where) -> 
         lines.append(f"  {method:{wide}}  {len(on_record)} on record{said}, {counted(len(new), 'new failing line')}")
     known_ids = {f.known for f in bad if f.known}
     new_lines = {(f.method, f.op, f.problem) for f in bad if not f.known}
+    rows = {name_parts(f.method)[0] for f in bad}
     head = (
-        f"found in {counted(len({name_parts(f.method)[0] for f in bad}), 'engine')}: {counted(len(known_ids), 'defect')} on record, "
+        f"found in {counted(len(rows), 'engine')}: {counted(len(known_ids), 'defect')} on record, "
         f"{counted(len(new_lines), 'failing line')} new on this processor ({where.processor}, {where.level})"
     )
     return "\n".join([head, *lines, *_next_steps(where, bool(new_lines))])
