@@ -1,8 +1,7 @@
 """The command as it is typed, but in this process, and one sandbox for all that ask for the usual one.
 
 A process of the command's own imports NumPy and Hypothesis again, and a sandbox torch and SciPy: four seconds of a core, where
-a judged case takes a hundredth. What is about the process itself (signals, workers, the folder that a child is started in,
-what is imported) still starts one.
+a judged case takes a hundredth. What is about the process itself (signals, workers, what is imported) still starts one.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import subprocess
 import traceback
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, nullcontext
-from functools import lru_cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -23,6 +21,7 @@ from convlaws.sandbox.client import Sandbox
 from convlaws.workers import Setting
 
 USUAL = Setting().time_limit, Setting().memory_limit
+HERE = Path.cwd()
 _new = Setting.runner
 
 
@@ -34,16 +33,22 @@ class Lasting(Sandbox):
         self.refresh()
 
 
-@lru_cache
-def _lasting() -> Lasting:
-    sandbox = Lasting()
-    atexit.register(Sandbox.close, sandbox)
-    return sandbox
+_lasting: dict[Path, Lasting] = {}
+
+
+def _of(folder: Path) -> Lasting:
+    """The sandbox whose children are in `folder`: one lasts for where the tests are run, and one for where the last one was."""
+    if folder not in _lasting:
+        for other in [known for known in _lasting if known != HERE]:
+            Sandbox.close(_lasting.pop(other))
+        _lasting[folder] = sandbox = Lasting()
+        atexit.register(Sandbox.close, sandbox)
+    return _lasting[folder]
 
 
 def _runner(setting: Setting):
     usual = setting.sandbox and (setting.time_limit, setting.memory_limit) == USUAL
-    return _lasting() if usual else _new(setting)
+    return _of(Path.cwd()) if usual else _new(setting)
 
 
 @contextmanager
@@ -54,7 +59,7 @@ def one_sandbox() -> Iterator[None]:
 
 
 def typed(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
-    """The command's end; it never shows a traceback. Children are where this process is, whatever `cwd` is."""
+    """The command's end; it never shows a traceback."""
     with one_sandbox(), chdir(cwd) if cwd else nullcontext():
         done = CliRunner().invoke(cli, list(map(str, words)), prog_name="convlaws")
     died = done.exception if not isinstance(done.exception, SystemExit) else None

@@ -62,6 +62,7 @@ def test_a_dask_worker_is_killed_and_another_takes_its_shard(undisturbed, tmp_pa
     assert run.orphans() == {}
 
 
+@pytest.mark.long
 def test_the_scheduler_is_killed_and_the_campaign_goes_on_here(undisturbed, tmp_path):
     with program("scheduler", "--port", 0, "--no-dashboard") as scheduler:
         address = address_of(scheduler)

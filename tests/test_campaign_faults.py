@@ -80,6 +80,7 @@ def test_a_killed_worker_is_replaced_and_its_shard_judged_again(undisturbed, tmp
     assert run.orphans() == {}
 
 
+@pytest.mark.long
 def test_a_killed_campaign_goes_on_where_it_was_does_not_trust_half_a_line_and_leaves_no_process(undisturbed, tmp_path):
     folder = tmp_path / "run"
     run = Started(*SMALL, "--workers", "1", "--threads", "1", "-o", folder)
@@ -148,6 +149,7 @@ def test_a_shard_that_kills_its_worker_twice_is_given_up_and_the_others_are_judg
     assert len(records(tmp_path / "run", "death")) == 2
 
 
+@pytest.mark.long
 def test_a_full_disk_is_one_sentence_and_costs_nothing_that_was_written(undisturbed, tmp_path):
     run = Started(*SMALL, "--workers", "1", "--threads", "1", "-o", tmp_path / "run")
     run.until(run.workers)

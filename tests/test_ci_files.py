@@ -118,6 +118,7 @@ def step(name: str) -> str:
     return next(s["run"] for s in snippets()["workflow"]["jobs"]["nightly"]["steps"] if s.get("name") == name)
 
 
+@pytest.mark.long
 def test_the_nightly_steps_do_what_they_say(tmp_path):
     """Run two nights of them for real, with the search and the page left out: findings come from two short runs."""
     repo = tmp_path / "repo"

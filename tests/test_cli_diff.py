@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_cli import convlaws, refused
+from commands import typed
+from test_cli import refused
 
 RIGHT = (Path(__file__).parents[1] / "examples" / "in_numpy.py").read_text()
 STATES = {
@@ -25,10 +26,10 @@ def folder(tmp_path_factory) -> Path:
     made = tmp_path_factory.mktemp("runs")
     for state, source in STATES.items():
         put(made, source)
-        done = convlaws("check", "mine.py:conv1d", *CALLED, *NARROW, "--json", f"{state}.jsonl", cwd=made)
+        done = typed("check", "mine.py:conv1d", *CALLED, *NARROW, "--json", f"{state}.jsonl", cwd=made)
         assert done.returncode == (state == "wrong"), done.stdout + done.stderr
     put(made, RIGHT)
-    convlaws("check", "mine.py:conv1d", *CALLED, *NARROW, "--seed", "7", "--json", "elsewhere.jsonl", cwd=made)
+    typed("check", "mine.py:conv1d", *CALLED, *NARROW, "--seed", "7", "--json", "elsewhere.jsonl", cwd=made)
     return made
 
 
@@ -38,7 +39,7 @@ def put(folder: Path, source: str) -> None:
 
 
 def test_what_broke_ends_with_1_and_shows_its_line(folder):
-    done = convlaws("diff", "right.jsonl", "wrong.jsonl", cwd=folder)
+    done = typed("diff", "right.jsonl", "wrong.jsonl", cwd=folder)
 
     assert done.returncode == 1, done.stderr
     assert "mine.py:conv1d breaks equals-the-definition (fprop)" in done.stdout
@@ -49,7 +50,7 @@ def test_what_broke_ends_with_1_and_shows_its_line(folder):
 
 
 def test_what_was_fixed_ends_with_0(folder):
-    done = convlaws("diff", "wrong.jsonl", "right.jsonl", cwd=folder)
+    done = typed("diff", "wrong.jsonl", "right.jsonl", cwd=folder)
 
     assert done.returncode == 0, done.stderr
     assert "\nfixed:\n" in done.stdout
@@ -57,7 +58,7 @@ def test_what_was_fixed_ends_with_0(folder):
 
 
 def test_a_run_and_itself_do_not_differ(folder):
-    done = convlaws("diff", "right.jsonl", "right.jsonl", cwd=folder)
+    done = typed("diff", "right.jsonl", "right.jsonl", cwd=folder)
 
     assert done.returncode == 0
     assert "the same environment, command and seed" in done.stdout
@@ -69,9 +70,9 @@ def test_the_same_problems_make_a_worst_ratio_comparable(folder):
     for state in ("right", "double"):
         put(folder, STATES[state])
         words = ("--law", "equals-the-definition", "--problems", "lines.txt", "--json", f"line-{state}.jsonl")
-        convlaws("check", "mine.py:conv1d", *CALLED, *words, cwd=folder)
+        typed("check", "mine.py:conv1d", *CALLED, *words, cwd=folder)
 
-    done = convlaws("diff", "line-right.jsonl", "line-double.jsonl", "--json", cwd=folder)
+    done = typed("diff", "line-right.jsonl", "line-double.jsonl", "--json", cwd=folder)
 
     [found] = json.loads(done.stdout)["changes"]
     assert found["change"] == "ratio moved"
@@ -80,7 +81,7 @@ def test_the_same_problems_make_a_worst_ratio_comparable(folder):
 
 
 def test_other_draws_change_nothing(folder):
-    done = convlaws("diff", "right.jsonl", "elsewhere.jsonl", cwd=folder)
+    done = typed("diff", "right.jsonl", "elsewhere.jsonl", cwd=folder)
 
     assert done.returncode == 0
     assert "seed  0            7" in done.stdout
@@ -97,7 +98,7 @@ def test_other_draws_change_nothing(folder):
 def test_a_recheck_runs_the_old_line_on_what_is_there(now, change, note, folder):
     put(folder, STATES[now])
 
-    done = convlaws("diff", "wrong.jsonl", "right.jsonl", "--recheck", *CALLED, "--json", cwd=folder)
+    done = typed("diff", "wrong.jsonl", "right.jsonl", "--recheck", *CALLED, "--json", cwd=folder)
 
     assert done.returncode == 0, done.stderr
     [found] = json.loads(done.stdout)["changes"]
@@ -107,7 +108,7 @@ def test_a_recheck_runs_the_old_line_on_what_is_there(now, change, note, folder)
 def test_a_recheck_of_what_is_not_there_says_so(folder):
     (folder / "mine.py").unlink()
 
-    done = convlaws("diff", "wrong.jsonl", "right.jsonl", "--recheck", *CALLED, cwd=folder)
+    done = typed("diff", "wrong.jsonl", "right.jsonl", "--recheck", *CALLED, cwd=folder)
 
     assert "the old line cannot be run here: " in done.stdout
     assert "there is no file mine.py" in done.stdout
@@ -122,7 +123,7 @@ def test_a_file_that_is_no_run_is_refused_in_a_line(text, said, folder, tmp_path
     if text is not None:
         (tmp_path / "new.jsonl").write_text(text)
 
-    err = refused("diff", folder / "right.jsonl", tmp_path / "new.jsonl")
+    err = refused("diff", folder / "right.jsonl", tmp_path / "new.jsonl", by=typed)
 
     assert said in err
     assert err.count("\n") == 1

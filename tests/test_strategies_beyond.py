@@ -24,6 +24,7 @@ def test_most_of_what_is_drawn_from_everything_is_ordinary_and_none_is_left_out(
     assert values == {name: set(allowed) for name, allowed in WIDE.items()}
 
 
+@pytest.mark.long  # test_strategies.py asks the same of its own draws
 def test_the_ordinary_ground_has_nothing_beyond_it():
     found = {name: {features(p)[name] for p in draws(Scope())} - set(getattr(Scope(), name)) for name in WIDE}
 
