@@ -78,6 +78,14 @@ def _long_depthwise_rows(p: Problem) -> bool:
     return depthwise and {*spec.dilation, spec.stride[-1]} == {1} and spec.kernel[-1] >= 15 and places[-1] >= 31
 
 
+def _products_of_32(p: Problem) -> bool:
+    """A group sums an even number of channels below 16, whose products with an undilated last axis's taps are 64, 96, 128, ..."""
+    spec = p.spec
+    channels = (spec.out_channels if spec.transposed else spec.in_channels) // spec.groups
+    products = channels * spec.kernel[-1]
+    return channels < 16 and channels % 2 == 0 == products % 32 and products > 32 and spec.dilation[-1] == 1
+
+
 CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "a tap sees only padding": lambda p: any(map(any, _unseen(p))),
     "no tap sees the input": lambda p: any(map(all, _unseen(p))),
@@ -86,6 +94,7 @@ CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "one place of several taps on a strided last axis": lambda p: _one_place(p)[-1],
     "one place of several taps on a strided axis": lambda p: any(_one_place(p)),
     "one channel a group, one element under several taps of the first axis": _one_frame,
+    "64 or more products in a row, a multiple of 32, of an even number of channels below 16": _products_of_32,
     "a rest of the stride on the first axis": lambda p: p.spec.unused[0] > 0 and p.spec.kernel[0] > 1,
     "15 taps at 31 places in a row, of up to 16 channels each alone": _long_depthwise_rows,
     "one input channel a group": lambda p: p.spec.in_channels == p.spec.groups,
