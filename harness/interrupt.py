@@ -23,7 +23,10 @@ from typing import NoReturn
 MOMENT = 0.4  # seconds that a call in flight may go on after Ctrl-C
 PATIENCE = 2.2  # seconds from Ctrl-C until a command that has not ended by itself is left
 INTERRUPTED = 130  # exit code
+LAST = 0.3  # seconds for the processes that are killed to be gone
 FOLDER = "/proc"
+ENDED = (b"Z", b"X")  # states of a process that nobody has asked for its end yet
+PR_SET_CHILD_SUBREAPER = 36
 
 Keeper = Callable[[], str]
 _open: list[Interrupt] = []  # the deferred block that the main thread is in
@@ -151,9 +154,21 @@ def guard() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     _guarded[:] = [os.getpid()]
+    _adopt_orphans()
     signal.signal(signal.SIGINT, _pressed)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading,), name="convlaws-ctrl-c", daemon=True).start()
+
+
+def _adopt_orphans() -> None:
+    """Whoever descends from this process and loses its parent becomes its child, where Linux is asked for that.
+
+    Else a process that Ctrl-C ended (pip, a worker) would leave others that nobody finds.
+    """
+    with suppress(ImportError, OSError, AttributeError):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _pressed(*_: object) -> None:
@@ -185,7 +200,10 @@ def leave() -> NoReturn:
             os.write(2, f"convlaws: interrupted{said}\n".encode())
     else:  # another thread is at it
         time.sleep(MOMENT)
-    kill(descendants(os.getpid()))
+    until = time.monotonic() + LAST
+    while (left := descendants(os.getpid())) and time.monotonic() < until:
+        kill(left)  # again: what they started meanwhile comes to this process
+        time.sleep(0.01)
     os._exit(INTERRUPTED)
 
 
@@ -197,12 +215,13 @@ def _told(keeper: Keeper) -> str:
 
 
 def descendants(root: int) -> list[int]:
-    """The processes that come from `root`, parents first; none on systems that do not tell."""
+    """The processes that come from `root` and run, parents first; none on systems that do not tell."""
     born: dict[int, list[int]] = {}
     for entry in os.listdir(FOLDER) if os.path.isdir(FOLDER) else ():
         with suppress(OSError, ValueError, IndexError), open(f"{FOLDER}/{int(entry)}/stat", "rb") as file:
-            parent = int(file.read().rpartition(b")")[2].split()[1])
-            born.setdefault(parent, []).append(int(entry))
+            state, parent, *_ = file.read().rpartition(b")")[2].split()
+            if state not in ENDED:
+                born.setdefault(int(parent), []).append(int(entry))
     found = list(born.get(root, ()))
     for pid in found:
         found += born.get(pid, ())

@@ -42,6 +42,8 @@ COMMANDS = {
     "check-lines": (("check", "im2col", "--problems", "lines.txt"), 15),
     "check-mine": (("check", "mine.py:conv", *NARROW, "--budget", "60"), 15),
     "campaign": (("campaign", *OURS, "--workers", "2", "-o", "run"), 15),
+    "campaign-dask": (("campaign", *OURS, "--workers", "2", "--dask", "local", "-o", "run"), 15),
+    "check-version": (("check", "onnxruntime@1.27.0", "--budget", "5"), 12),
     "mutants": (("mutants", "dgrad-*", "--quick", "--work", "work.jsonl"), 20),
     "repeat": (("repeat", LINE, "im2col"), 8),
     "bisect": (("bisect", LINE, "onnxruntime", "--from", "1.20.1", "--to", "1.27.0"), 8),
@@ -110,7 +112,10 @@ def clean(done: subprocess.CompletedProcess, run: Started, said: str, *codes: in
 @pytest.mark.parametrize("number", range(FEW))
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_ends_at_a_random_moment(name, number, place, monkeypatch):
-    for variable, value in (NOBODY if name == "bisect" else {}).items():
+    if name == "campaign-dask":
+        pytest.importorskip("distributed", reason="distributed is not installed: pip install 'convlaws[dask]'")
+    monkeypatch.setenv("CONVLAWS_CACHE", str(place / "cache"))
+    for variable, value in (NOBODY if name in ("bisect", "check-version") else {}).items():
         monkeypatch.setenv(variable, value)
     words, seconds = COMMANDS[name]
     chance = random.Random(f"{SEED} {name} {number}")
@@ -126,7 +131,12 @@ def test_a_command_ends_at_a_random_moment(name, number, place, monkeypatch):
     done = interrupted(run, group=group)
 
     said = f"CONVLAWS_MOMENTS={SEED}: after {moment:.3f} s, {group=}, {twice=}, ended before: {before}"
-    own = {"bisect": (2,), "check-known": (0, 1, 5), "check-lines": (0, 1, 5)}  # it may have been over, or pip may have given up
+    own = {
+        "bisect": (2,),
+        "check-version": (2,),
+        "check-known": (0, 1, 5),
+        "check-lines": (0, 1, 5),
+    }  # it may have been over, or pip may have given up
     clean(done, run, said, 130, *own.get(name, (0, 1)))
     assert list(place.glob("*~")) + list(place.glob(".*~")) == [], said
 

@@ -20,6 +20,7 @@ from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.process import Post, Worker, death
 from convlaws.campaign.shard import Shard
 from convlaws.errors import UsageError
+from convlaws.interrupt import deaf
 
 ANSWERS = 30.0  # seconds for a scheduler to answer
 DEATHS = 1  # of Dask workers under one shard, on a cluster of ours, after which it is not tried again
@@ -213,7 +214,8 @@ def _connected(address: str, workers: int) -> tuple[Any, Any]:
         if address != "local":
             return None, distributed.Client(address, timeout=ANSWERS)
         dask.config.set({"distributed.scheduler.allowed-failures": DEATHS})
-        cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        with deaf():  # its threads, and with them its processes: Ctrl-C is for the campaign, they would end in tracebacks
+            cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
         return cluster, distributed.Client(cluster)
     except (OSError, ValueError, TimeoutError) as error:
         raise UsageError(f"no Dask scheduler answers at {address}: {error}") from None
