@@ -63,6 +63,8 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
 
 def _meant(target: str, calling: Calling) -> list[Method]:
     row, version, level = name_parts(target)
+    if target.endswith(("@", "%")):
+        raise UsageError(f"{target!r} ends where a version or a level should stand: as torch-onednn@2.12.0%avx2")
     if ":" in row:
         found = [function(row, calling)]
     else:

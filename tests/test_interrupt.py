@@ -57,12 +57,12 @@ COMMANDS = {
 }
 SLEEPY = """
 import pathlib, time
-import torch.nn.functional as F
+from scripted.functions import conv2d
 
 def conv(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
     pathlib.Path(__file__).with_name("called").touch()
     time.sleep(0.3)
-    return F.conv2d(x, w, b, stride, padding, dilation, groups)
+    return conv2d(x, w, b, stride, padding, dilation, groups)
 
 def hangs(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
     pathlib.Path(__file__).with_name("called").touch()

@@ -23,10 +23,10 @@ def test_an_option_offers_every_value_of_its_field(option, field):
     assert tuple(offered) == getattr(WHOLE, field)
 
 
-def test_every_option_that_may_be_repeated_narrows_or_names_laws():
+def test_every_option_that_may_be_repeated_narrows_or_names_laws_or_files():
     repeated = {option.name for option in cli.check.params if option.multiple}
 
-    assert repeated == {*NARROWING, "laws"}
+    assert repeated == {*NARROWING, "laws", "known"}
     assert set(NARROWING.values()) <= {f.name for f in fields(WHOLE)}
 
 
