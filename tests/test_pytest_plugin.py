@@ -30,12 +30,16 @@ def test_mine(case):
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def imported():
+    """What the suites import, before the fixture `pytester`: at its end it forgets what is newer, and torch cannot be imported twice."""
+    host.preload()
+    import_module("convlaws.api")
+
+
 @pytest.fixture
 def suite(pytester, monkeypatch, one_sandbox):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    # what a suite of pytester imports first is forgotten after it, and torch cannot be imported twice
-    host.preload()
-    import_module("convlaws.api")
 
     def make(source: str, laws: list[str], known: str = "()"):
         pytester.makepyfile(mine=source, test_mine=TABLE.format(folder=pytester.path, laws=laws, known=known))
