@@ -32,7 +32,7 @@ def test_mine(case):
 
 @pytest.fixture(scope="module", autouse=True)
 def imported():
-    """What the suites import, before the fixture `pytester`: at its end it forgets what is newer, and torch cannot be imported twice."""
+    """What the suites import. The fixture `pytester` forgets at its end what is newer, and torch cannot be imported twice."""
     host.preload()
     import_module("convlaws.api")
 
