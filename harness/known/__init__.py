@@ -117,7 +117,8 @@ def in_range(package: str, versions: str, version: str = "") -> bool:
 
 def _about(entry: Known, method: Method, law: str) -> bool:
     """Whether it is about the method, or about the row that its user says is at work in it."""
-    return any(entry.is_about(name, law, method.extensions) for name in (method.name, method.known_as) if name)
+    named = [name for name in (method.name, method.known_as) if name and entry.names(name, law)]
+    return any(entry.is_about(name, law, method.extensions) for name in named)  # the extensions read the environment
 
 
 def is_older(package: str, versions: str) -> bool:
