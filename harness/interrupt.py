@@ -198,6 +198,7 @@ def leave() -> NoReturn:
         said = "".join(map(_told, reversed(_keepers)))
         with suppress(OSError):
             os.write(2, f"convlaws: interrupted{said}\n".encode())
+        _fall_silent()
     else:  # another thread is at it
         time.sleep(MOMENT)
     until = time.monotonic() + LAST
@@ -205,6 +206,12 @@ def leave() -> NoReturn:
         kill(left)  # again: what they started meanwhile comes to this process
         time.sleep(0.01)
     os._exit(INTERRUPTED)
+
+
+def _fall_silent() -> None:
+    """What the other threads say of the processes that are killed around them is no news."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _told(keeper: Keeper) -> str:
