@@ -43,7 +43,7 @@ def levels(
 
 
 def _level(method: Method, top: Method) -> AtLevel:
-    variables = dict(method.home.variables) if method.home else {}
+    variables = dict(method.home.variables)
     beside = "" if method is top else top.name
     return AtLevel(method.name, method.level or isa.DEFAULT.name, variables, tuple(sorted(method.extensions)), beside)
 

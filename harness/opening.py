@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from convlaws.cells import Cell, refused_cell
 from convlaws.engines.host import target_of
+from convlaws.home import Home
 from convlaws.methods.registry import Method
 from convlaws.problem import Problem
 from convlaws.remembering import Runner
-from convlaws.request import Ending, Request
+from convlaws.request import Ending, Reply, Request
 from convlaws.results import Finding, Verdict
 from convlaws.spec import ConvSpec
 
@@ -19,11 +20,20 @@ IMPORTS = ("ImportError", "ModuleNotFoundError")  # of an adapter that imports i
 def lost_homes(methods: Iterable[Method], runner: Runner) -> dict[str, str]:
     """Who cannot be opened, and why; how the call itself ends is of no interest here."""
     present = [m for m in methods if not m.absent]
-    replies = {m.name: runner.call(target_of(m), _smallest(m)) for m in present if m.home}
-    for method in [m for m in present if not m.home][:1]:  # the home that all others share: nobody's import counts as judging
-        runner.call(target_of(method), _smallest(method))
-    lost = {name: r for name, r in replies.items() if r.ending is Ending.LOST or r.signature in IMPORTS}
-    return {name: reply.message for name, reply in lost.items()}
+    replies: dict[Home, Reply] = {}  # of the homes that methods share: opened once, so that nobody's import counts as judging
+    lost = {}
+    for method in present:
+        if not method.home.shared:
+            reply = runner.call(target_of(method), _smallest(method))
+            fails = reply.ending is Ending.LOST or reply.signature in IMPORTS
+        else:
+            if method.home not in replies:
+                replies[method.home] = runner.call(target_of(method), _smallest(method))
+            reply = replies[method.home]
+            fails = reply.ending is Ending.LOST and reply.signature == "home"
+        if fails:
+            lost[method.name] = reply.message
+    return lost
 
 
 def _smallest(method: Method) -> Request:

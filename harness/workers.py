@@ -21,6 +21,7 @@ from convlaws.known import Ledger
 from convlaws.methods.registry import Method
 from convlaws.observations import recording
 from convlaws.plan import Plan
+from convlaws.remembering import Runner
 from convlaws.results import Finding, Key, by_cell
 from convlaws.sandbox.client import Bare, Sandbox
 from convlaws.search import Search
@@ -69,11 +70,11 @@ def deal(methods: list[Method], count: int) -> list[list[Method]]:
     return [hand for n in range(count) if (hand := methods[n::count])]
 
 
-def search(plan: Plan, setting: Setting, workers: int, notify: Callable[[dict], None]) -> list[Finding]:
-    """The findings of `plan`, by as many processes as there are workers and methods."""
+def search(plan: Plan, setting: Setting, workers: int, notify: Callable[[dict], None], runner: Runner) -> list[Finding]:
+    """The findings of `plan`, by as many processes as there are workers and methods; `runner` is that of this one."""
     hands = deal(plan.methods, workers)
     if len(hands) == 1:
-        with running(setting) as runner, recording(setting.observations, 0):
+        with recording(setting.observations, 0):
             return Search(plan, runner, setting.ledger(), notify).run()
     found = _gather([replace(plan, methods=hand) for hand in hands], setting, notify)
     order = {method.name: place for place, method in enumerate(plan.methods)}

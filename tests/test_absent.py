@@ -92,7 +92,7 @@ def test_a_search_of_what_refuses_everything_ends():
 def test_a_worker_that_has_nothing_to_do_ends_and_the_other_works():
     plan = Plan([get("im2col"), refusing()], laws.find(LAWS[:1]), budget=3.0)
 
-    found = search(plan, Setting(sandbox=False), 2, lambda event: None)
+    found = search(plan, Setting(sandbox=False), 2, lambda event: None, Bare())
 
     assert {f.method for f in found} == {m.name for m in plan.methods}
     assert {f.verdict for f in found if f.method != "im2col"} == {Verdict.REFUSED}

@@ -12,7 +12,7 @@ import pytest
 from convlaws.console import unasked
 from convlaws.engines.host import target_of
 from convlaws.engines.user import user_method
-from convlaws.home import Home
+from convlaws.home import WITH_TORCH, Home
 from convlaws.laws.registry import find as laws
 from convlaws.methods.registry import Package, get
 from convlaws.plan import Plan
@@ -53,7 +53,7 @@ def kernel(tmp_path):
     """A function of KERNELS as an engine in a home."""
     (tmp_path / "kernels.py").write_text(KERNELS)
 
-    def made(name: str, home: Home | None = None):
+    def made(name: str, home: Home = WITH_TORCH):
         return replace(user_method(f"{tmp_path}/kernels.py:{name}", "conv1d"), home=home)
 
     return made

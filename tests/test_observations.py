@@ -19,6 +19,7 @@ from convlaws.methods.registry import find
 from convlaws.observations import MOST_FILES, Rotating, plain, recording
 from convlaws.plan import Plan
 from convlaws.problem import Problem
+from convlaws.sandbox.client import Bare
 from convlaws.scope import Scope
 from convlaws.workers import Setting, search
 
@@ -103,7 +104,7 @@ def test_a_run_draws_the_same_whether_it_is_observed_or_not(tmp_path):
     plan = Plan(find(["im2col", "mutant-wrong-dtype"]), laws.find(["homogeneous"]), Scope(ops=("fprop",)), seed=4)
 
     plain_run, observed = (
-        search(plan, Setting(sandbox=False, observations=folder), 1, lambda event: None) for folder in (None, tmp_path)
+        search(plan, Setting(sandbox=False, observations=folder), 1, lambda event: None, Bare()) for folder in (None, tmp_path)
     )
 
     assert [(f.id, f.examples, f.problem) for f in observed] == [(f.id, f.examples, f.problem) for f in plain_run]

@@ -6,8 +6,6 @@ from importlib import import_module
 
 import pytest
 
-from convlaws.engines import host
-
 pytest_plugins = ["pytester"]
 # narrow and few, so that a table of it takes no time
 WRONG = """
@@ -33,8 +31,8 @@ def test_mine(case):
 @pytest.fixture(scope="module", autouse=True)
 def imported():
     """What the suites import. The fixture `pytester` forgets at its end what is newer, and torch cannot be imported twice."""
-    host.preload()
-    import_module("convlaws.api")
+    for name in ("torch", "torch.fx.experimental.symbolic_shapes", "convlaws.api"):
+        import_module(name)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from convlaws.level_bits import levels
 from convlaws.methods.registry import ENGINES, KINDS, Method, rows
 from convlaws.plan import Plan
 from convlaws.problem import Problem
+from convlaws.remembering import Runner
 from convlaws.replay import given
 from convlaws.reports.merging import Run
 from convlaws.results import LEAST, Finding, counted, name_parts
@@ -61,16 +62,16 @@ def run(targets: tuple[str, ...], **o) -> int:
     warn()
     plan = _plan(targets, o)
     workers = o["workers"] or min(os.cpu_count() or 1, 8)
-    problems = _problems(o)
-    judged = Counted()
+    problems, judged = _problems(o), Counted()
     account = Account(plan, workers, problems or [], judged)
     setting = _setting(o)
     summary = Appended(o["summary"]) if o["summary"] else None
     outputs = Outputs(_wanted(account, o))
     with deferred() as interrupt:  # from the first case until all is written
-        with _kept(outputs):
-            findings, absent = _search(plan, setting, workers, problems, judged, outputs)
-            account.levels = _levels(plan, setting, judged.interrupted)
+        with _kept(outputs), running(setting) as runner:
+            findings = _search(plan, setting, workers, problems, judged, outputs, runner)
+            absent = [] if judged.interrupted else _gone(plan, setting, runner, findings)
+            account.levels = _levels(plan, runner, judged.interrupted)
         judged.interrupted |= interrupt.pressed
         account.close(absent)
         if judged.interrupted and not judged.total:
@@ -137,10 +138,15 @@ def _wanted(account: Account, o: dict) -> dict[Path, Render]:
 
 
 def _search(
-    plan: Plan, setting: Setting, workers: int, problems: list[Problem] | None, judged: Counted, outputs: Outputs
-) -> tuple[list[Finding], list[Standing]]:
-    """The findings, and the known findings that do not show here."""
-    ledger = setting.ledger()
+    plan: Plan,
+    setting: Setting,
+    workers: int,
+    problems: list[Problem] | None,
+    judged: Counted,
+    outputs: Outputs,
+    runner: Runner,
+) -> list[Finding]:
+    """The findings; `runner` is what this process has for them, others have their own."""
     with progress(judged) as show:
 
         def notify(event: dict) -> None:
@@ -148,36 +154,38 @@ def _search(
             outputs.see(event)
 
         if problems is not None:
-            with running(setting) as runner:
-                findings = given(plan, problems, runner, ledger, notify)
-        else:
-            findings = search(plan, setting, workers, notify)
-    return findings, [] if judged.interrupted else _gone(plan, setting, ledger, findings)
+            return given(plan, problems, runner, setting.ledger(), notify)
+        return search(plan, setting, workers, notify, runner)
 
 
-def _levels(plan: Plan, setting: Setting, interrupted: bool) -> list[AtLevel]:
+def _levels(plan: Plan, runner: Runner, interrupted: bool) -> list[AtLevel]:
     """What rows that were held to ISA levels give there, bit by bit."""
     if interrupted or not any(m.level for m in plan.methods):
         return []
-    with running(setting) as runner, deferred() as interrupt:
+    with deferred() as interrupt:
         return levels(plan.methods, plan.scope, runner, plan.seed, stop=lambda: interrupt.pressed)
 
 
-def _gone(plan: Plan, setting: Setting, ledger: known.Ledger, findings: list[Finding]) -> list[Standing]:
-    """The known findings about the plan's methods that do not show here; what explained a failure of the run does."""
+def _gone(plan: Plan, setting: Setting, runner: Runner, findings: list[Finding]) -> list[Standing]:
+    """The known findings about what the plan asks that do not show here; what explained a failure of the run does."""
     shown = {name for f in findings for name in f.explained}
-    about = [k for k in ledger.entries if k.id not in shown and any(k.names(m.name) or k.names(m.known_as) for m in plan.methods)]
+    about = [k for k in setting.ledger().entries if k.id not in shown and _asked(k, plan)]
     asked = [k for k in about if setting.sandbox or not k.avoid]  # what is avoided may end this very process
     until = time.monotonic() + max(AGAIN_LEAST, AGAIN * plan.budget) if plan.budget else float("inf")
     try:
-        with running(setting) as runner:
-            absent, left = gone(asked, runner, plan.methods, until)
+        absent, left = gone(asked, runner, plan.methods, until)
     except (Exception, KeyboardInterrupt) as error:  # what was found must not be lost for the sake of a footnote
         click.echo(f"convlaws: the known findings could not be repeated: {type(error).__name__}: {error}", err=True)
         return []
     if left:
         click.echo(f"convlaws: no time to repeat {counted(len(left), 'known finding')}: 'convlaws known --check' does", err=True)
     return absent
+
+
+def _asked(entry: known.Known, plan: Plan) -> bool:
+    """Whether the plan has a method and a law of the entry, and draws such problems as one of its lines."""
+    named = any(entry.names(name, law.name) for m in plan.methods for name in (m.name, m.known_as) for law in plan.laws)
+    return named and any(plan.scope.refuses(problem) is None for problem in entry.problems)
 
 
 def _plan(targets: tuple[str, ...], o: dict) -> Plan:

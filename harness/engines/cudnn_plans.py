@@ -22,6 +22,7 @@ from convlaws.engines.spent import ending_if_spent
 from convlaws.engines.tensors import to_array, to_tensor
 from convlaws.engines.torch_cuda import DEVICE, HALF, alive, no_device
 from convlaws.errors import Refusal
+from convlaws.home import WITH_TORCH
 from convlaws.methods.registry import ContractRule, Method, Package, always, register
 from convlaws.scope import SPATIAL, Scope
 from convlaws.spec import ConvSpec
@@ -184,6 +185,7 @@ def _rows() -> None:
                     scope=scope,
                     contract=found.contract,
                     kind="cudnn",
+                    home=WITH_TORCH,
                     package=PACKAGE,
                     can=can,
                     options={"class": name, "number": number},

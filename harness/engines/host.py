@@ -42,19 +42,16 @@ Answer = tuple[np.ndarray, str]
 Compute = Callable[[ConvSpec, str, dict[str, np.ndarray]], np.ndarray]
 Ready = Callable[[ConvSpec, str, dict[str, np.ndarray]], AbstractContextManager[Callable[[], np.ndarray]]]
 OURS = (user.__file__, tensors.__file__)  # files of ours that a message never points to as the code under test
-PRELOADED = ("torch", "torch.fx.experimental.symbolic_shapes", "scipy.fft", "scipy.sparse", "scipy.signal", "scipy.linalg")
 
 
 def target_of(method: registry.Method) -> dict[str, Any]:
     """The target of a method; that of a user's function is its options."""
     target = dict(method.options) if method.kind == "function" else {"row": method.row}
-    return {**target, "home": method.home.to_target()} if method.home else target
+    return {**target, "home": method.home.to_target()}
 
 
 def preload() -> None:
-    """Import what the children will need; nothing is computed, so no thread is started before the fork."""
-    for name in PRELOADED:
-        import_module(name)
+    """Fill the table for the children; nothing is computed, so no thread is started before the fork."""
     registry.rows("method", "engine", "mutant")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from convlaws import isa
 from convlaws.engines import noting
+from convlaws.home import WITH_SCIPY
 from convlaws.methods.registry import Method, Package, always, register
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
@@ -74,6 +75,7 @@ def _row(name: str, says: str, code: str, scope: Scope, *, contract: str, method
             contract=always(contract),
             kind="engine",
             options={"method": method},
+            home=WITH_SCIPY,
             package=SCIPY,
         )
     )

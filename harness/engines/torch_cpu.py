@@ -18,6 +18,7 @@ import numpy as np
 from convlaws import isa
 from convlaws.engines.onednn import named
 from convlaws.engines.tensors import Forward, derived, prepared, to_array, to_tensor
+from convlaws.home import WITH_TORCH
 from convlaws.methods.registry import Method, Package, always, register
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
@@ -167,6 +168,7 @@ def _row(name: str, says: str, code: str, scope: Scope, **options: bool) -> None
             kind="engine",
             can=frozenset({"threads", "second"} | ({"mirrors"} if code == "functional" else set())),
             options=options,
+            home=WITH_TORCH,
             package=TORCH,
         )
     )

@@ -18,6 +18,7 @@ from convlaws.engines.spent import ending_if_spent
 from convlaws.engines.tensors import derived, to_array, to_tensor
 from convlaws.engines.torch_cpu import CHANNELS_LAST, FORWARD, MODULE, TRANSPOSED, functional_forward, module_forward
 from convlaws.errors import Refusal
+from convlaws.home import WITH_TORCH
 from convlaws.methods.registry import Method, register
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
@@ -119,6 +120,7 @@ def _row(name: str, says: str, scope: Scope, code: str = "functional", **options
             kind="cuda",
             can=frozenset({"second"} if same_bits else {"second", "varies"}),
             options=options,
+            home=WITH_TORCH,
         )
     )
 

@@ -27,6 +27,7 @@ from convlaws.engines.loading import find
 from convlaws.engines.tensors import NO_GRADIENT, derived, to_array, to_tensor
 from convlaws.engines.torch_cpu import call_arguments
 from convlaws.errors import Refusal, UsageError
+from convlaws.home import WITH_NUMPY, WITH_TORCH
 from convlaws.methods.registry import Method
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
@@ -77,6 +78,7 @@ def user_method(
         kind="function",
         can=frozenset({"threads", *can}) if arrays == "torch" else frozenset(),
         options={"function": address, "signature": signature, "arrays": arrays},
+        home=WITH_TORCH if arrays == "torch" else WITH_NUMPY,
     )
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convlaws.fills import FILLS
+from convlaws.home import WITH_SCIPY, WITH_TORCH
 from convlaws.methods.frame import Array, Geometry
 from convlaws.methods.places import stretched
 from convlaws.methods.registry import method
@@ -115,14 +116,14 @@ class _Fourier:
         return _apart(w, g.kernel, g.dilation).reshape(shape)
 
 
-@method("fft", scope=Scope(fills=_FILLS), contract="fft")
+@method("fft", scope=Scope(fills=_FILLS), contract="fft", home=WITH_SCIPY)
 class Fft(_Fourier):
     """scipy.fft: spectra multiplied, channels summed, and back."""
 
     transform = Transform(_scipy_forward, _scipy_back)
 
 
-@method("fft-torch", scope=Scope(fills=_FILLS), contract="fft")
+@method("fft-torch", scope=Scope(fills=_FILLS), contract="fft", home=WITH_TORCH)
 class FftTorch(_Fourier):
     """torch.fft: spectra multiplied, channels summed, and back."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from convlaws import environment, isa
 from convlaws.errors import UnknownName
-from convlaws.home import Home
+from convlaws.home import WITH_NUMPY, Home
 from convlaws.results import name_parts
 from convlaws.scope import Scope
 from convlaws.spec import ConvSpec
@@ -74,8 +74,8 @@ class Method:
     (where a law asks for it, it does the transposed convolution of a plain one too, or the plain of a transposed),
     "varies" (the same call may give other bits, as sums by atomic additions do),
     "peer" (others are compared with it: it is cheap, does everything, and shares no code with the other peers).
-    `options` go to the code as they are. `home` is the process it needs (None: that of our own methods), `package` what
-    pip installs for it. Of a row at another version than the installed one, `version` says which; `level` is the ISA level
+    `options` go to the code as they are. `home` is the process it needs, `package` what pip installs for it.
+    Of a row at another version than the installed one, `version` says which; `level` is the ISA level
     that it is held to (see `isa`), `threads` how many its library may use where a law does not say.
     """
 
@@ -88,7 +88,7 @@ class Method:
     can: frozenset[str] = frozenset()
     options: dict[str, Any] = field(default_factory=dict)
     declared: str = ""  # the one contract that it is held to, if its user chose that
-    home: Home | None = None
+    home: Home = WITH_NUMPY
     package: Package | None = None
     version: str = ""
     level: str = ""
@@ -111,7 +111,7 @@ class Method:
     def extensions(self) -> frozenset[str]:
         """The processor's vector extensions that are visible to it."""
         switch = next(iter(self.switches), "")
-        variables = {**os.environ, **dict(self.home.variables if self.home else ())}
+        variables = {**os.environ, **dict(self.home.variables)}
         here = environment.extensions()
         return isa.visible(here, switch, variables) if switch else frozenset(here)
 
@@ -128,15 +128,14 @@ class Method:
 
     def at(self, version: str, python: str) -> Method:
         """The same row, run by the interpreter of an environment that has `version` of its package."""
-        home = replace(self.home or Home(modules=(self.package.module,) if self.package else ()), python=python)
-        return replace(self, name=f"{self.name}@{version}", home=home, version=version)
+        home = Home(modules=(self.package.module,) if self.package else ()) if self.home.shared else self.home
+        return replace(self, name=f"{self.name}@{version}", home=replace(home, python=python), version=version)
 
     def at_level(self, level: isa.Level) -> Method:
         """The same row, in a process that is held to a level."""
-        home = self.home or Home(modules=None)
-        held = isa.variables(level, self.switches, dict(home.variables))
+        held = isa.variables(level, self.switches, dict(self.home.variables))
         name, threads = f"{self.name}%{level.name}", level.threads or self.threads
-        return replace(self, name=name, level=level.name, threads=threads, home=replace(home, variables=tuple(held.items())))
+        return replace(self, name=name, level=level.name, threads=threads, home=replace(self.home, variables=tuple(held.items())))
 
     def declares(self, contract: str) -> Method:
         """The same method, held to another contract for every op and dtype."""
@@ -152,7 +151,7 @@ class Method:
         if self.kind == "function":
             own = {dtype: self.contract(_PLAINEST, "fprop", dtype) for dtype in self.scope.dtypes}
             return {**self.options, **kept, "own": own, "scope": self.scope, "can": self.can}
-        where = {"version": self.version, "python": self.home.python} if self.version and self.home else {}
+        where = {"version": self.version, "python": self.home.python} if self.version else {}
         return {"row": self.row, **kept, **where}
 
 
@@ -211,14 +210,14 @@ def register(row: Method) -> Method:
     return row
 
 
-def method(name: str, *, scope: Scope | None = None, contract: str = "plain", can: Iterable[str] = ()):
-    """Register a class of three maps (see `methods.frame.Maps`) under `name`."""
+def method(name: str, *, scope: Scope | None = None, contract: str = "plain", can: Iterable[str] = (), home: Home = WITH_NUMPY):
+    """Register a class of three maps (see `methods.frame.Maps`) under `name`; `home` has what it computes with."""
 
     def add(maps: type) -> type:
         says = (maps.__doc__ or "").strip().splitlines()[0]
         address = f"{maps.__module__}:{maps.__qualname__}"
         rule, able = always(contract), frozenset(can)
-        register(Method(name=name, says=says, address=address, scope=scope or Scope(), contract=rule, can=able))
+        register(Method(name=name, says=says, address=address, scope=scope or Scope(), contract=rule, can=able, home=home))
         return maps
 
     return add

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convlaws.home import WITH_SCIPY, WITH_TORCH
 from convlaws.methods.frame import Array, Geometry
 from convlaws.methods.places import frozen, grouped, kernels, places
 from convlaws.methods.registry import method
@@ -149,12 +150,12 @@ def _torch_transposed(pattern: Pattern, values: Array, flat: Array) -> Array:
     return _torch(turned, values[order], flat)
 
 
-@method("sparse-csr", scope=Scope(macs=_LIMIT), can=("peer",))
+@method("sparse-csr", scope=Scope(macs=_LIMIT), can=("peer",), home=WITH_SCIPY)
 class SparseCsr(_csr_maps(_scipy, _scipy_transposed)):  # type: ignore[misc]
     """A SciPy CSR matrix whose entries are the taps, times the flattened images."""
 
 
-@method("sparse-torch-csr", scope=Scope(macs=_LIMIT))
+@method("sparse-torch-csr", scope=Scope(macs=_LIMIT), home=WITH_TORCH)
 class SparseTorchCsr(_csr_maps(_torch, _torch_transposed)):  # type: ignore[misc]
     """A torch CSR tensor whose entries are the taps, times the flattened images."""
 
@@ -197,7 +198,7 @@ def _channels_first(g: Geometry, found: Array, channels: int, space: tuple[int, 
     return split.transpose(3, 0, 2, 1).reshape(found.shape[1], channels, *space)
 
 
-@method("sparse-bsr", scope=Scope(macs=_LIMIT))
+@method("sparse-bsr", scope=Scope(macs=_LIMIT), home=WITH_SCIPY)
 class SparseBsr:
     """A SciPy BSR matrix whose blocks are the channel matrices of the taps, so that no block holds a filler."""
 

@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from convlaws.home import WITH_SCIPY
 from convlaws.methods import dense
 from convlaws.methods.frame import Array, Geometry
 from convlaws.methods.places import frozen, kernels, windows
@@ -72,12 +73,12 @@ class _ByPlanes:
     weigh = staticmethod(dense.weigh)
 
 
-@method("toeplitz-one-channel", scope=_scope(channels=(1, 1)))
+@method("toeplitz-one-channel", scope=_scope(channels=(1, 1)), home=WITH_SCIPY)
 class ToeplitzOneChannel(_ByPlanes):
     """The blocked Toeplitz matrix of one kernel plane; a group is one input and one output channel."""
 
 
-@method("toeplitz-channels", scope=_scope(channels=(8, 8)))
+@method("toeplitz-channels", scope=_scope(channels=(8, 8)), home=WITH_SCIPY)
 class ToeplitzChannels(_ByPlanes):
     """A blocked Toeplitz matrix for each pair of channels, summed over the input channels."""
 
@@ -99,7 +100,7 @@ def _whole(g: Geometry, w: Array) -> Array:
     return blocks.reshape(g.groups, blocks.shape[1] * blocks.shape[2], blocks.shape[3] * blocks.shape[4])
 
 
-@method("toeplitz", scope=_scope())
+@method("toeplitz", scope=_scope(), home=WITH_SCIPY)
 class Toeplitz:
     """One matrix a group, of Toeplitz blocks for all its channels: flatten, multiply, reshape."""
 

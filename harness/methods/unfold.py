@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from convlaws.home import WITH_TORCH
 from convlaws.methods.frame import Array, Geometry
 from convlaws.methods.places import grouped, kernels, steps, windows
 from convlaws.methods.registry import method
@@ -45,7 +46,7 @@ def _unfolded(g: Geometry, wide: Array) -> Array:
     return columns.reshape(len(wide), g.groups, columns.shape[1] // g.groups, columns.shape[2])
 
 
-@method("unfold", scope=Scope(ndim=(1, 2)))
+@method("unfold", scope=Scope(ndim=(1, 2)), home=WITH_TORCH)
 class Unfold:
     """torch.nn.functional.unfold, a matrix product and a reshape; backwards by fold."""
 

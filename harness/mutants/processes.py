@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from convlaws.home import WITH_TORCH
 from convlaws.mutants.registry import STATE, mutant, right
 
 UPWARD = 0x800  # FE_UPWARD of x86 and its libm
@@ -117,7 +118,7 @@ def leaves_rounding_upward(spec, op, a):
         return right(spec, op, a)
 
 
-@mutant(defect="process", thread="neuro-ml/imops#37", needs=("earlier-call", "small-numbers"))
+@mutant(defect="process", thread="neuro-ml/imops#37", needs=("earlier-call", "small-numbers"), home=WITH_TORCH)
 def leaves_subnormals_off(spec, op, a):
     """Flushes subnormal numbers from its second call on: the first one has loaded a library that says so."""
     import torch

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from convlaws.home import WITH_NUMPY, WITH_TORCH, Home
 from convlaws.methods.frame import run
 from convlaws.methods.registry import Method, always, register
 from convlaws.methods.unfold import Im2col
@@ -87,12 +88,13 @@ def mutant(
     like: str = "",
     scope: Scope = SMALL,
     can: tuple[str, ...] = (),
+    home: Home | None = None,
 ):
     """Register a function as a mutant that is wrong in `ops` (all, if none are named) where all of `needs` hold.
 
     The function gets the spec, the op and a dict of operands of its own, and is called nowhere else: elsewhere the
     mutant gives the right answer. Its docstring's first line says the mistake. `can` holds what laws need of a
-    method: "threads", "second" (see `Method`).
+    method: "threads", which torch counts, "second" (see `Method`).
 
     Raises:
         KeyError: a word of `needs` is no trigger.
@@ -103,7 +105,7 @@ def mutant(
         return (not ops or op in ops) and all(holds(spec, op, arrays) for holds in conditions)
 
     def add(function: Callable) -> Wrong:
-        row = _row("mutant", function, scope, can)
+        row = _row("mutant", function, scope, can, home or (WITH_TORCH if "threads" in can else WITH_NUMPY))
         name = row.name.removeprefix("mutant-")
         _MISTAKES[name] = Mistake(name=name, says=row.says, ops=ops, defect=defect, needs=needs, thread=thread, like=like)
         return _adapter(function, applies)
@@ -115,7 +117,7 @@ def healthy(scope: Scope = SMALL):
     """Register a function (spec, op, arrays) as a right method in another order of summation; it can double backward."""
 
     def add(function: Callable) -> Wrong:
-        _row("healthy", function, scope, ("second",))
+        _row("healthy", function, scope, ("second",), WITH_NUMPY)
 
         def adapter(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> Any:
             compute = partial(_second, function) if op in SECOND else function
@@ -126,12 +128,12 @@ def healthy(scope: Scope = SMALL):
     return add
 
 
-def _row(kind: str, function: Callable, scope: Scope, can: tuple[str, ...]) -> Method:
+def _row(kind: str, function: Callable, scope: Scope, can: tuple[str, ...], home: Home) -> Method:
     name = f"{kind}-{function.__name__.replace('_', '-')}"
     says = (function.__doc__ or "").strip().splitlines()[0]
     address = f"{function.__module__}:{function.__name__}"
-    able = frozenset(can)
-    return register(Method(name=name, says=says, address=address, scope=scope, contract=always("plain"), kind=kind, can=able))
+    able, rule = frozenset(can), always("plain")
+    return register(Method(name=name, says=says, address=address, scope=scope, contract=rule, kind=kind, can=able, home=home))
 
 
 def _adapter(function: Callable, applies: Callable[[ConvSpec, str, Arrays], bool]) -> Wrong:

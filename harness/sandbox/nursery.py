@@ -162,7 +162,7 @@ class Nursery:
     def _hello(self) -> str:
         """What the zygote is to load, and from where: another interpreter gets our package and nothing else of ours."""
         where = {"package": str(PACKAGE)} if self.home.get("python") else {"path": sys.path}
-        return json.dumps({"host": self.host, "modules": self.home.get("modules"), **where})
+        return json.dumps({"host": self.host, "modules": self.home.get("modules", []), **where})
 
     def _load(self) -> None:
         try:

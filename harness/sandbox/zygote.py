@@ -68,10 +68,10 @@ class Zygote:
         else:
             _adopt(hello["package"])
         self.host = importlib.import_module(hello["host"])
-        if hello["modules"] is None:
-            self.host.preload()
-        for name in hello["modules"] or ():
+        for name in hello["modules"]:
             importlib.import_module(name)
+        if "path" in hello:
+            self.host.preload()
         gc.collect()
         gc.freeze()  # a collection in a child would otherwise copy every page
         self.link.send('{"ready":true}')
