@@ -77,7 +77,7 @@ def real(tmp_path_factory):
     lines = folder / "mine.txt"
     lines.write_text("n1c3k4_x9x8_r3x3_p1x1 normal  # padded\nn2c4k4_x6_r2_g2 dgrad float64 normal  # grouped\n")
     methods = f"im2col,scripted mutant-flipped-kernel,{MISBEHAVING}:dies"
-    words = ["compare", lines, "--methods", methods, "--budget", "2", "--json", folder / "t.jsonl", "--report", folder / "t.html"]
+    words = ["compare", lines, "--methods", methods, "--budget", "1", "--json", folder / "t.jsonl", "--report", folder / "t.html"]
     return scripts.convlaws(*words), folder
 
 

@@ -16,6 +16,7 @@ from convlaws.sandbox.client import Sandbox
 PROBLEM = Problem.parse("n2c3k4_x5x6_r3x2_s2x1_p1x0_d1x2_g1_b fprop float32 contiguous integers seed=1")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++", "c++"))), reason="there is no C++ compiler")
 def test_a_compiled_convolution_is_judged_and_says_what_ran():
     with Sandbox(time_limit=120) as box:

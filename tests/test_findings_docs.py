@@ -56,7 +56,14 @@ def test_a_script_needs_only_its_engine_and_numpy(script):
     assert needed <= ENGINES | {"numpy"}
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def slow(script: Path) -> bool:
+    """Whether it waits for what hangs, or compiles."""
+    return "hangs" in script.stem or "inductor" in script.stem
+
+
+@pytest.mark.parametrize(
+    "script", [pytest.param(s, marks=[pytest.mark.long] * slow(s)) for s in SCRIPTS], ids=[script.stem for script in SCRIPTS]
+)
 def test_a_script_ends_as_it_means_to(script):
     if absent := sorted(name for name in imported(script) & ENGINES if find_spec(name) is None):
         pytest.skip(f"{' and '.join(absent)} not installed")

@@ -138,7 +138,7 @@ def test_one_that_hangs_uses_up_its_own_time_and_no_one_elses(kernel):
     sleeper = kernel("hangs", Home(modules=TORCH))
 
     with Sandbox(time_limit=0.3) as box:
-        found = by_method(searched([sleeper, get("im2col")], box, budget=12.0))
+        found = by_method(searched([sleeper, get("im2col")], box, budget=6.0))
 
     assert [f.verdict for f in found["im2col"]] == [Verdict.KEPT] * 2
     assert Verdict.HUNG in {f.verdict for f in found[sleeper.name]}

@@ -70,7 +70,7 @@ def run(targets: tuple[str, ...], **o) -> int:
     with deferred() as interrupt:  # from the first case until all is written
         with _kept(outputs), running(setting) as runner:
             findings = _search(plan, setting, workers, problems, judged, outputs, runner)
-            absent = [] if judged.interrupted else _gone(plan, setting, runner, findings)
+            absent = [] if judged.interrupted else _gone(plan, problems, setting, runner, findings)
             account.levels = _levels(plan, runner, judged.interrupted)
         judged.interrupted |= interrupt.pressed
         account.close(absent)
@@ -166,10 +166,12 @@ def _levels(plan: Plan, runner: Runner, interrupted: bool) -> list[AtLevel]:
         return levels(plan.methods, plan.scope, runner, plan.seed, stop=lambda: interrupt.pressed)
 
 
-def _gone(plan: Plan, setting: Setting, runner: Runner, findings: list[Finding]) -> list[Standing]:
+def _gone(
+    plan: Plan, problems: list[Problem] | None, setting: Setting, runner: Runner, findings: list[Finding]
+) -> list[Standing]:
     """The known findings about what the plan asks that do not show here; what explained a failure of the run does."""
     shown = {name for f in findings for name in f.explained}
-    about = [k for k in setting.ledger().entries if k.id not in shown and _asked(k, plan)]
+    about = [k for k in setting.ledger().entries if k.id not in shown and _asked(k, plan, problems)]
     asked = [k for k in about if setting.sandbox or not k.avoid]  # what is avoided may end this very process
     until = time.monotonic() + max(AGAIN_LEAST, AGAIN * plan.budget) if plan.budget else float("inf")
     try:
@@ -182,9 +184,11 @@ def _gone(plan: Plan, setting: Setting, runner: Runner, findings: list[Finding])
     return absent
 
 
-def _asked(entry: known.Known, plan: Plan) -> bool:
-    """Whether the plan has a method and a law of the entry, and draws such problems as one of its lines."""
+def _asked(entry: known.Known, plan: Plan, problems: list[Problem] | None) -> bool:
+    """Whether the plan has a method and a law of the entry, and one of its lines is among what is drawn or given."""
     named = any(entry.names(name, law.name) for m in plan.methods for name in (m.name, m.known_as) for law in plan.laws)
+    if problems is not None:
+        return named and not {*problems}.isdisjoint(entry.problems)
     return named and any(plan.scope.refuses(problem) is None for problem in entry.problems)
 
 
