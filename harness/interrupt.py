@@ -10,6 +10,7 @@ process is left from where it is, as it is also if the wish is not granted in ti
 
 from __future__ import annotations
 
+import atexit
 import os
 import select
 import signal
@@ -157,6 +158,8 @@ def guard() -> None:
     _adopt_orphans()
     signal.signal(signal.SIGINT, _pressed)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    # Python ends by giving SIGINT its default back, which kills: what is ignored stays so, and the exit code is decided by then
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_watch, args=(reading,), name="convlaws-ctrl-c", daemon=True).start()
 
 
