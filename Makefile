@@ -9,7 +9,7 @@ BENCH ?= bench_calls.Quick|bench_harness|judging.Judging
 GALLERY := reports/gallery
 GPU_LIMITS = --memory-limit 16384 --time-limit 60 --budget $(GPU_BUDGET)
 ENGINES := 'jax*' 'onnx*' 'openvino*' 'opencv*' 'ncnn*' 'mlx*' 'mnn*'
-ON_GPU = PYTHONPATH=build/site $(PYTHON)
+ON_GPU = PYTHONPATH=harness $(PYTHON)
 
 .PHONY: verify mutants gallery test test-all lint bench gpu clean
 
@@ -49,8 +49,6 @@ test-all: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	@# the import name is mapped (harness -> convlaws), which a type checker does not follow: show it a tree of links
-	@mkdir -p .types && ln -sfn ../harness .types/convlaws
 	$(BIN)/mypy
 
 # The quick set, each benchmark once, filed under the commit that is checked out; what failed, ends with 2. BENCH=. is everything: hours
@@ -62,8 +60,6 @@ bench: $(VENV)/installed
 # On a machine with a GPU and a torch for it; nothing is installed, as torch and its CUDA are gigabytes. All laws for torch's rows
 # and for cuDNN's first ten plans of each class, the definition alone for its other plans.
 gpu:
-	@rm -rf build/site && mkdir -p build/site && cp -r harness build/site/convlaws
-	@cp -r strategies build/site/convlaws/strategies && cp -r reports build/site/convlaws/reports
 	@name=$$($(ON_GPU) -m convlaws.accelerator) || exit 5; \
 	mkdir -p $(GALLERY); findings=$(GALLERY)/gpu-$$name; \
 	$(ON_GPU) -m convlaws check 'cuda-*' 'cudnn-*-?' $(GPU_LIMITS) --json $$findings.jsonl --report $$findings.html || code=$$?; \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from convlaws.ranking import LEGEND, amount, behind, error, failed, mebibytes, needs, together, unrest
 from convlaws.reports.plain import one_line, plain
@@ -107,5 +108,5 @@ def _machine(record: Mapping) -> str:
     return "; ".join(said)
 
 
-def _rate(value: object) -> bool:
+def _rate(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and value > 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from pathlib import Path
 from statistics import median_high
@@ -140,8 +141,12 @@ def joined(records: Iterable[dict]) -> Sight:
     for kind in ("kills", *JUDGES):
         for record in kinds.get(kind, []):
             by.setdefault((kind, record["mutant"]), []).append(record)
-    seen = [_seen(about, lambda kind, name=about["mutant"]: by.get((kind, name), []), rank, run) for about in kinds["mutant"]]
+    seen = [_seen(about, partial(_of_mutant, by, about["mutant"]), rank, run) for about in kinds["mutant"]]
     return Sight(run, seen, kinds["law"], kinds.get("healthy", []))
+
+
+def _of_mutant(by: Mapping[tuple[str, str], list[dict]], mutant: str, kind: str) -> list[dict]:
+    return by.get((kind, mutant), [])
 
 
 def _seen(about: dict, records: Callable[[str], list[dict]], rank: dict[str, int], run: dict) -> Seen:

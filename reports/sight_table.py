@@ -26,7 +26,7 @@ def _opening(sight: Sight) -> list[str]:
         NOTE,
         prose(
             f"""A mutant is a convolution that is wrong on purpose, in one way. {said}How hard it is to find follows from what a
-            problem must have for the mistake to show (`harness/mutants/triggers.py`), before anything was searched. Found
+            problem must have for the mistake to show (`harness/convlaws/mutants/triggers.py`), before anything was searched. Found
             means: all laws together found it within its budget, in most of the seeds, in a search that was told nothing of it."""
         ),
         table(("difficulty", "mutants", "found", "share"), rows),

@@ -41,6 +41,26 @@ _PLAIN = kind(transposed=False, padding="none", strided=False, dilated=False, in
 _SOME, _TURNED = kind(grouping="some"), kind(transposed=True)
 
 
+def _by(low: int, high: int) -> Holds:
+    """Whether some axis is padded by these."""
+    return some(lambda a: (a.low, a.high) == (low, high))
+
+
+def _off(block: int, off: int) -> Holds:
+    """Whether some extent is so far from a multiple of `block`."""
+    return some(lambda a: (a.x - off) % block == 0 < a.x - off)
+
+
+def _area(rest: int) -> Holds:
+    """Whether the output's area is so far over a multiple of 4."""
+    return lambda p: prod(p.spec.output) % 4 == rest
+
+
+def _multiplied(by: int) -> Holds:
+    """Whether a depthwise convolution gives so many channels a channel."""
+    return lambda p: multiplier(p) == by
+
+
 def _padded(word: str, test: Callable[[Axis], bool]) -> Holds:
     """Whether a problem is padded by a word, or in a mode, and some axis passes."""
     return lambda p: word in (p.spec.padding, p.spec.padding_mode) and any(map(test, axes(p)))
@@ -91,10 +111,7 @@ ROWS: dict[str, dict[str, Holds]] = {
         "full: one less than the kernel": some(lambda a: a.low == a.high == a.reach - 1 > 0),
         "beyond the input": some(lambda a: max(a.low, a.high) > a.x > 0),
         "unequal on two axes": lambda p: len(set(p.spec.sides)) > 1,
-        **{
-            f"({low}, {high})": some(lambda a, low=low, high=high: (a.low, a.high) == (low, high))
-            for low, high in ((0, 1), (1, 0), (0, 2))
-        },
+        **{f"({low}, {high})": _by(low, high) for low, high in ((0, 1), (1, 0), (0, 2))},
         "odd in all, by 'same'": _padded("same", lambda a: a.low != a.high),
         "(0, 1), stride 2, kernel 3": some(lambda a: (a.low, a.high, a.s, a.r) == (0, 1, 2, 3)),
         "reflected, uneven": kind(padding_mode="reflect", padding="uneven"),
@@ -110,12 +127,8 @@ ROWS: dict[str, dict[str, Holds]] = {
         "over 500 results": some(lambda a: a.y > 500),
         "all one, several channels": lambda p: set(p.spec.extent) == {1} and p.spec.in_channels > 1,
         "prime of 11 or more": some(lambda a: a.x in _PRIMES),
-        **{
-            f"{off:+d} from a multiple of {block}": some(lambda a, block=block, off=off: (a.x - off) % block == 0 < a.x - off)
-            for block in (4, 6, 16)
-            for off in (-1, 0, 1)
-        },
-        **{f"output area {rest} over a multiple of 4": lambda p, rest=rest: prod(p.spec.output) % 4 == rest for rest in range(4)},
+        **{f"{off:+d} from a multiple of {block}": _off(block, off) for block in (4, 6, 16) for off in (-1, 0, 1)},
+        **{f"output area {rest} over a multiple of 4": _area(rest) for rest in range(4)},
     },
     "batch": {
         "none": kind(batch="empty"),
@@ -140,7 +153,7 @@ ROWS: dict[str, dict[str, Holds]] = {
         "one result each": both(_SOME, lambda p: p.spec.out_channels == p.spec.groups),
         "3, of unequal sizes": lambda p: p.spec.groups == 3 and p.spec.in_channels not in (3, p.spec.out_channels),
         "8 or more": both(_SOME, lambda p: p.spec.groups >= 8),
-        **{f"depthwise, multiplier {m}": lambda p, m=m: multiplier(p) == m for m in (1, 2, 3, 4)},
+        **{f"depthwise, multiplier {m}": _multiplied(m) for m in (1, 2, 3, 4)},
         "depthwise of 16 or more": lambda p: multiplier(p) > 0 and p.spec.groups >= 16,
         "depthwise, strided, weight gradient": kind(ops="wgrad", grouping="depthwise", strided=True),
         "strided, input gradient": both(kind(ops="dgrad", strided=True), lambda p: p.spec.groups > 1),

@@ -7,7 +7,7 @@ a problem is no longer affordable: overflows of 2^31 elements are out of reach.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from convlaws.axes import Axis, axes, multiplier
@@ -138,7 +138,11 @@ THRESHOLDS = (
 def _of(threshold: Threshold) -> Iterator[Corner]:
     family, says, numbers, reached, wish, rare = threshold
     for n in numbers:
-        yield Corner(family, says.format(n), lambda p, n=n: reached(p, n), wish(n) if n >= rare else {})
+        yield Corner(family, says.format(n), partial(_at, reached, n), wish(n) if n >= rare else {})
+
+
+def _at(reached: Callable[[Problem, int], bool], n: int, p: Problem) -> bool:
+    return reached(p, n)
 
 
 @lru_cache(maxsize=1)

@@ -85,7 +85,8 @@ class Array:
 
     def rows(self) -> list[Wish]:
         """The rows."""
-        found, random = [], Random(0)
+        found: list[Wish] = []
+        random = Random(0)
         while self._left.any():
             first = np.unravel_index(int(np.argmax(self._left)), self._left.shape)
             row = self._grown([int(v) for v in first], random)

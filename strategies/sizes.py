@@ -59,7 +59,7 @@ def spec_of(draft: Draft, raw: Raw) -> ConvSpec:
 def beyond_room(spec: ConvSpec) -> list[int]:
     """By how much each extent of a spec that has results is above the least that its other numbers need."""
     found = features(Problem(spec=spec))
-    kind = Kind(*(found[name] for name in Kind._fields))
+    kind = Kind(**{name: found[name] for name in Kind._fields})
     extra, none = spec.output_padding or (0,) * spec.ndim, (0,) * spec.ndim
     columns = (spec.reach, spec.stride, spec.input_dilation, _sides(spec.padding, spec.reach), extra, none, none)
     return [n - _room(kind, Axis(*axis)) for n, axis in zip(spec.extent, zip(*columns, strict=True), strict=True)]

@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))  # benchmarks is a folder of the checkout, not of 
 
 from benchmarks import bench_calls, problems, verified  # noqa: E402
 from benchmarks.once import once  # noqa: E402
+
 from convlaws.methods.registry import Method, always, get, rows  # noqa: E402
 from convlaws.problem import Problem  # noqa: E402
 from convlaws.scope import Scope  # noqa: E402

@@ -131,7 +131,7 @@ def step(name: str) -> str:
 def test_the_nightly_steps_do_what_they_say(tmp_path):
     """Run two nights of them for real, with the search and the page left out: findings come from two short runs."""
     repo = tmp_path / "repo"
-    (repo / "harness" / "catalogues").mkdir(parents=True)
+    (repo / "harness" / "convlaws" / "catalogues").mkdir(parents=True)
     bin_ = repo / "bin"
     bin_.mkdir()
     (bin_ / "convlaws").write_text(f'#!/bin/sh\nexec {sys.executable} -m convlaws "$@"\n')
@@ -147,7 +147,7 @@ def test_the_nightly_steps_do_what_they_say(tmp_path):
     sh("git init -q . && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m none")
     names = {"one": "mutant-forgotten-dilation", "two": "mutant-forgotten-dilation mutant-flipped-kernel"}
     for night, targets in names.items():
-        sh("git reset -q; rm -rf build/report harness/catalogues/*")
+        sh("git reset -q; rm -rf build/report harness/convlaws/catalogues/*")
         sh(step("Make place"))
         lines_before = (repo / "build/kept/lines.txt").read_text()
         sh(step("The failing lines of earlier nights").replace("'*'", "mutant-forgotten-dilation"))
@@ -168,4 +168,4 @@ def test_the_nightly_steps_do_what_they_say(tmp_path):
     assert summary.count("## convlaws: ") == 2
     assert "Since the earlier findings: " in summary
     sh("mkdir clean && cd clean && git init -q . && git apply ../build/report/new-lines.patch")
-    assert len(read_problems(repo / "clean/harness/catalogues/found.txt")) > 1
+    assert len(read_problems(repo / "clean/harness/convlaws/catalogues/found.txt")) > 1

@@ -9,13 +9,10 @@ from convlaws.junit import junit
 from convlaws.reports.lines import problem_lines
 from convlaws.reports.markdown import markdown
 from convlaws.reports.merging import Run, merged
-from convlaws.results import Finding
-
-Earlier = list[Finding] | None
 
 
 def _markdown(run: Run, earlier: Run | None) -> str:
-    return markdown(run.apart(), earlier=earlier and earlier.apart(), notes=run.notes)
+    return markdown(run.apart(), earlier=earlier.apart() if earlier else None, notes=run.notes)
 
 
 _FORMS = {
