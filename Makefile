@@ -60,7 +60,7 @@ bench: $(VENV)/installed
 # On a machine with a GPU and a torch for it; nothing is installed, as torch and its CUDA are gigabytes. All laws for torch's rows
 # and for cuDNN's first ten plans of each class, the definition alone for its other plans.
 gpu:
-	@name=$$($(ON_GPU) -m convlaws.accelerator) || exit 5; \
+	@name=$$($(ON_GPU) -m convlaws.records.gpu) || exit 5; \
 	mkdir -p $(GALLERY); findings=$(GALLERY)/gpu-$$name; \
 	$(ON_GPU) -m convlaws check 'cuda-*' 'cudnn-*-?' $(GPU_LIMITS) --json $$findings.jsonl --report $$findings.html || code=$$?; \
 	if $(PYTHON) -c 'import importlib.util as u, sys; sys.exit(u.find_spec("cudnn") is None)'; then \

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from convlaws.methods.registry import rows
+from convlaws.targets.registry import rows
 
 from . import problems
 from .once import calls_a_sample, once

@@ -11,7 +11,7 @@ import sys
 from statistics import median
 from typing import Any
 
-from convlaws.methods.registry import rows
+from convlaws.targets.registry import rows
 
 from .once import once
 from .problems import CHOSEN
@@ -81,7 +81,7 @@ class OnDevice:
 
     def _judge(self, result: Any) -> None:
         from convlaws.engines.tensors import to_array
-        from convlaws.timing import Judged
+        from convlaws.timing.trial import Judged
 
         wrong, _ = Judged(self.problem).of(self.row, to_array(result))
         if wrong:
@@ -102,7 +102,7 @@ class OnDevice:
 
 def clocks() -> str:
     """The clocks now and at most, as nvidia-smi tells them; without them a time means little."""
-    from convlaws.accelerator import heard
+    from convlaws.records.gpu import heard
 
     fields = "clocks.sm,clocks.max.sm,clocks.mem,clocks_event_reasons.active"
     return heard(["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"]) or "no clocks are told"

@@ -16,7 +16,7 @@ LAYER = "n1c64k64_x28x28_r3x3_p1x1"  # 29 million multiply-adds
 HELP = """
 from contextlib import redirect_stdout, suppress
 from io import StringIO
-from convlaws.cli import cli
+from convlaws.cli.app import cli
 with suppress(SystemExit), redirect_stdout(StringIO()):  # asv reads the time from what is printed
     cli(['--help'])
 """
@@ -44,8 +44,8 @@ class Drawing:
     def setup(self):
         from hypothesis import Phase
 
-        from convlaws.drawing import draw, quiet
-        from convlaws.scope import Scope
+        from convlaws.problem.scope import Scope
+        from convlaws.search.drawing import draw, quiet
 
         def everything(problem):
             problem.operands  # noqa: B018  (made when they are asked for)
@@ -67,8 +67,8 @@ class Definition:
 
     @once
     def setup(self, spec, op, dtype):
-        from convlaws.oracle import answer
-        from convlaws.problem import Problem
+        from convlaws.oracle.oracle import answer
+        from convlaws.problem.problem import Problem
 
         if spec == LAYER and dtype == "float64":
             raise NotImplementedError("the oracle of float64 sums in 80 bits: only the small one")
@@ -90,10 +90,10 @@ class Allowed:
 
     @once
     def setup(self, spec, contract):
-        from convlaws.compare import Claim, judge
-        from convlaws.contracts import CONTRACTS, interval
-        from convlaws.oracle import answer
-        from convlaws.problem import Problem
+        from convlaws.oracle.claim import Claim, judge
+        from convlaws.oracle.contracts import CONTRACTS, interval
+        from convlaws.oracle.oracle import answer
+        from convlaws.problem.problem import Problem
 
         p = Problem.parse(f"{spec} normal")
         found = answer(p.spec, p.op, p.operands)
@@ -121,10 +121,10 @@ class RoundTrip:
     @once
     def setup(self, spec):
         from convlaws.engines.host import target_of
-        from convlaws.methods.registry import get
-        from convlaws.problem import Problem
-        from convlaws.request import Ending, Request
-        from convlaws.sandbox.client import Sandbox
+        from convlaws.problem.problem import Problem
+        from convlaws.problem.request import Ending, Request
+        from convlaws.sandbox.sandbox import Sandbox
+        from convlaws.targets.registry import get
 
         p, target, runner = Problem.parse(f"{spec} normal"), target_of(get("im2col")), Sandbox()
         atexit.register(runner.close)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convlaws.methods.registry import rows
+from convlaws.targets.registry import rows
 
 from .once import calls_a_sample, once
 from .peak import peak_bytes
@@ -41,9 +41,9 @@ class Matrices:
 
     @once
     def setup(self, problem, method):
-        from convlaws.compare import Claim, judge
-        from convlaws.contracts import CONTRACTS, interval
-        from convlaws.oracle import answer
+        from convlaws.oracle.claim import Claim, judge
+        from convlaws.oracle.contracts import CONTRACTS, interval
+        from convlaws.oracle.oracle import answer
 
         p = SIZES[problem]
         x, w = (p.operands[role] for role in "xw")

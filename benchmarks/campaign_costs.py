@@ -48,11 +48,11 @@ def shard_costs() -> dict[str, float]:
     from dataclasses import replace
 
     from convlaws import known
-    from convlaws.campaign.evidence import Evidence
-    from convlaws.campaign.judging import judge
+    from convlaws.campaign.run_shard import judge
+    from convlaws.campaign.stage_totals import Evidence
     from convlaws.campaign.stages import lanes, stage
     from convlaws.laws import registry as laws
-    from convlaws.sandbox.client import Sandbox
+    from convlaws.sandbox.sandbox import Sandbox
 
     plan = _plan(EIGHT, tuple(law.name for law in laws.laws()))
     laid = _clocked(lambda: lanes(plan), 3)
@@ -85,10 +85,10 @@ def shard_costs() -> dict[str, float]:
 
 def record_costs(plan, lane, record: dict) -> dict[str, float]:
     """What the campaign itself does with a record: write it, add it up, choose the next shard."""
-    from convlaws.campaign.evidence import Evidence
     from convlaws.campaign.records import Appended
     from convlaws.campaign.schedule import Schedule
     from convlaws.campaign.shard import Shard
+    from convlaws.campaign.stage_totals import Evidence
     from convlaws.campaign.stages import stage
     from convlaws.campaign.totals import Totals
 

@@ -84,7 +84,7 @@ def _variable(name: str) -> str:
 
 def measured(only: str) -> Iterator[tuple[str, str, Points, Points]]:
     """(variable, method, seconds, bytes) of every method on every sweep, in this process, each answer judged."""
-    from convlaws.methods.registry import rows
+    from convlaws.targets.registry import rows
 
     for variable, points in sweeps(only).items():
         small = variable.startswith(SMALL)
@@ -103,7 +103,7 @@ def measured(only: str) -> Iterator[tuple[str, str, Points, Points]]:
 
 def _limited() -> list[Any]:
     """The methods that refuse something of the large sweeps of batches and extents."""
-    from convlaws.methods.registry import rows
+    from convlaws.targets.registry import rows
 
     large = [p for variable in ("batch", "extent") for p in sweeps(variable)[variable].values()]
     return [row for row in rows() if any(row.scope.refuses(_as_done_by(row, p)) for p in large)]

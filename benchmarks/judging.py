@@ -17,10 +17,10 @@ EXAMPLES = 250
 def judged_answers(examples: int, seed: int, runner) -> tuple[int, float]:
     """(answers judged, seconds) of a search over eight cheap methods: float32, fprop, at most 1e5 multiply-adds."""
     from convlaws.laws.registry import find as laws
-    from convlaws.methods.registry import find as methods
-    from convlaws.plan import Plan
-    from convlaws.scope import Scope
-    from convlaws.search import Search
+    from convlaws.problem.scope import Scope
+    from convlaws.search.plan import Plan
+    from convlaws.search.search import Search
+    from convlaws.targets.registry import find as methods
 
     # what all eight accept, so that each judges every problem
     scope = Scope(
@@ -41,7 +41,7 @@ class Judging:
     timeout = 180
 
     def setup(self):
-        from convlaws.sandbox.client import Sandbox
+        from convlaws.sandbox.sandbox import Sandbox
 
         self.runner = Sandbox()
         judged_answers(4, 1, self.runner)  # the child and its libraries are loaded

@@ -32,8 +32,8 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np
 
 import convlaws
-from convlaws.oracle import answer
-from convlaws.spec import ConvSpec
+from convlaws.oracle.oracle import answer
+from convlaws.problem.spec import ConvSpec
 
 Rivals = dict[str, Callable[[], object]]
 ROUNDS = 15

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from convlaws.catalogue import read_problems
-from convlaws.catalogues import catalogue, names
+from convlaws.problem.catalogues import catalogue, names
+from convlaws.problem.files import read_problems
 
 # two to four layers of each network, different in kind; none over 500 million multiply-adds
 LAYERS = {

@@ -110,7 +110,7 @@ def clone(where: Path, method: str, times: float, **options) -> Study:
         subprocess.run(["git", "clone", "-q", str(ROOT), str(where)], check=True)
         study.run("git", "checkout", "-q", "-B", BASE)
     study.commit(SAME, "README.md", "\n")
-    study.commit(SLOW, "harness/convlaws/methods/frame.py", SLOWER.format(method=method, times=times))
+    study.commit(SLOW, "harness/convlaws/methods/base.py", SLOWER.format(method=method, times=times))
     study.asv("machine", "--yes")
     return study
 

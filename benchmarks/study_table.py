@@ -50,7 +50,7 @@ def put(docs: Path, text: str, markers: tuple[str, str] = (BEGIN, END)) -> None:
 
 def _row_of(maps: str) -> str:
     """The name of the method whose class of maps is called so."""
-    from convlaws.methods.registry import rows
+    from convlaws.targets.registry import rows
 
     return next(row.name for row in rows("method") if row.address.endswith(f":{maps}"))
 

@@ -44,8 +44,8 @@ class Verified:
     @cached_property
     def _allowed(self) -> tuple[Any, Any]:
         """The oracle's answer, and what the method's contract makes of it."""
-        from convlaws.contracts import CONTRACTS, interval
-        from convlaws.oracle import answer
+        from convlaws.oracle.contracts import CONTRACTS, interval
+        from convlaws.oracle.oracle import answer
 
         p = self.problem
         found = answer(p.spec, p.op, p.operands)
@@ -53,7 +53,7 @@ class Verified:
 
     @property
     def _claim(self) -> Any:
-        from convlaws.compare import Claim
+        from convlaws.oracle.claim import Claim
 
         return Claim.of_answer(self.got, *self._allowed)
 
@@ -65,8 +65,8 @@ class Verified:
         """
         import numpy as np
 
-        from convlaws.compare import judge, misfit
-        from convlaws.problem import RESULT, shape_of
+        from convlaws.oracle.claim import judge, misfit
+        from convlaws.problem.problem import RESULT, shape_of
 
         if self._right is not None and np.array_equal(self.got, self._right):
             return
@@ -78,7 +78,7 @@ class Verified:
 
     def worst(self) -> float:
         """The largest |error| / slack of the latest answer: at most 1, as it was judged."""
-        from convlaws.compare import ratios
+        from convlaws.oracle.claim import ratios
 
         return float(ratios(self._claim).max(initial=0.0))
 
@@ -90,7 +90,7 @@ def row_of(name: str) -> Any:
         NotImplementedError: this commit has none; the names come from a later one.
     """
     from convlaws.errors import UnknownName
-    from convlaws.methods.registry import get
+    from convlaws.targets.registry import get
 
     try:
         return get(name)
@@ -101,7 +101,7 @@ def row_of(name: str) -> Any:
 def opened(row: Any, problem: Any, arrays: dict[str, Any], prepared: bool) -> AbstractContextManager[Callable[[], Any]]:
     """The call of a row, with no argument left."""
     from convlaws.engines.host import attribute
-    from convlaws.methods import frame
+    from convlaws.methods import base
 
     os.environ.update(row.home.variables if row.home else ())  # telemetry off, before the library is imported
     code, module = attribute(row.address), sys.modules[row.address.partition(":")[0]]
@@ -109,14 +109,14 @@ def opened(row: Any, problem: Any, arrays: dict[str, Any], prepared: bool) -> Ab
     ready = getattr(module, "READY", {}).get(row.address.partition(":")[2])
     if ready and prepared:
         return contextmanager(ready)(*asked, row.options)
-    return nullcontext(partial(frame.run, code, *asked) if isinstance(code, type) else partial(code, *asked, row.options))
+    return nullcontext(partial(base.run, code, *asked) if isinstance(code, type) else partial(code, *asked, row.options))
 
 
 def _laid_out(problem: Any, role: str, values: Any) -> Any:
     """`values` in memory of their own, as the problem's layout has them."""
     import numpy as np
 
-    from convlaws.layouts import place
+    from convlaws.problem.layouts import place
 
     at = place(role, values.shape, problem.layout, batched=problem.spec.batch is not None)
     found = at.view(np.zeros(at.elements, values.dtype))

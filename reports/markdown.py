@@ -11,8 +11,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from convlaws.records.finding import Finding
 from convlaws.reports.wording import STATES, changed, failing, grouped, sentence, state, worst
-from convlaws.results import Finding
 
 LIMIT = 1_000_000  # bytes; GitHub takes 1 MiB a step
 ROOM = 600  # bytes that the last sentence may take

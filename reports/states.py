@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from convlaws.console import state
-from convlaws.results import Finding
+from convlaws.records.finding import Finding
+from convlaws.reports.console import state
 
 __all__ = ["FAILED", "LOOKS", "Look", "is_mutant", "look", "state", "worst"]
 

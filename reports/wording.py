@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from convlaws.records.finding import Finding, Verdict
 from convlaws.reports.states import LOOKS, state
-from convlaws.results import Finding, Verdict
 
 # the worst first: a cell of a matrix shows the worst of its findings
 STATES = {name: look.symbol for name, look in LOOKS.items() if look.symbol}

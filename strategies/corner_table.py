@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
-from convlaws.axes import Axis, axes, multiplier
-from convlaws.features import features
-from convlaws.fills import terms
-from convlaws.problem import Problem
+from convlaws.problem.axes import Axis, axes, multiplier
+from convlaws.problem.features import features
+from convlaws.problem.fills import terms
+from convlaws.problem.problem import Problem
 
 Holds = Callable[[Problem], bool]
 

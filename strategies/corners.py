@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import NamedTuple
 
-from convlaws.axes import Axis, axes, multiplier
-from convlaws.problem import Problem
+from convlaws.problem.axes import Axis, axes, multiplier
+from convlaws.problem.problem import Problem
 from convlaws.strategies.corner_table import ROWS, Holds
-from convlaws.strategies.wishes import Wish
+from convlaws.strategies.hints import Wish
 
 
 class Corner(NamedTuple):

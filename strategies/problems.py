@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from convlaws.problem import Problem
-from convlaws.scope import Scope
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import Scope
 from convlaws.strategies.specs import MAX_MACS, SEEDS, Plan, picker, plan
 
 _SEEDS = st.integers(0, SEEDS - 1)

@@ -10,14 +10,14 @@ from random import Random
 from hypothesis import strategies as st
 
 from convlaws.errors import SpecError, UsageError
-from convlaws.features import features
-from convlaws.problem import Problem
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
-from convlaws.strategies.limits import VAST, Limits, fitted
-from convlaws.strategies.menus import SCALES, Draft, Kind, Pick, Shape, menu, raw_numbers
-from convlaws.strategies.sizes import spec_of
-from convlaws.strategies.wishes import Grant, Wish
+from convlaws.problem.features import features
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.strategies.build import spec_of
+from convlaws.strategies.hints import Grant, Wish
+from convlaws.strategies.size_limits import VAST, Limits, fitted
+from convlaws.strategies.tables import SCALES, Draft, Kind, Pick, Shape, menu, raw_numbers
 
 MAX_MACS = 100_000
 SEEDS = 1000  # a seed is one number for thousands: drawn elements shrink slowly and read badly

@@ -18,7 +18,8 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-KEPT = Path(__file__).parent.parent / ".hypothesis" / "examples"
+HELPERS = Path(__file__).parent / "helpers"
+KEPT = Path(__file__).parents[1] / ".hypothesis" / "examples"
 # print_blob: a failure on another machine is repeated from its log
 _COMMON = {"deadline": None, "print_blob": True, "database": DirectoryBasedExampleDatabase(KEPT)}
 
@@ -29,7 +30,7 @@ settings.register_profile("nightly", max_examples=5000, derandomize=False, **_CO
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 # processes that a test starts find `scripted.functions`; rows of the scripted engine need its site beside (see scripts.py)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HELPERS), os.environ.get("PYTHONPATH", "")]))
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def scripted(tmp_path, monkeypatch):
     """Sets the script of the scripted engine, and the level of the processor; gives its row, which this process knows then."""
     import scripts
 
-    from convlaws.methods import registry
+    from convlaws.targets import registry
 
     monkeypatch.syspath_prepend(str(scripts.SITE))
     rows = {row.name: row for row in scripts.scripted_rows()}

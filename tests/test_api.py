@@ -12,7 +12,7 @@ from scripted.functions import conv2d
 import convlaws
 from convlaws.api import kept
 from convlaws.errors import UnknownName
-from convlaws.results import Verdict
+from convlaws.records.finding import Verdict
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NARROW = convlaws.Scope(ops=("fprop",), dtypes=("float32",), fills=("integers",))

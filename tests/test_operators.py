@@ -10,10 +10,10 @@ from hypothesis import given, settings
 
 import convlaws
 from convlaws.errors import Refusal, UnknownName, UsageError
-from convlaws.oracle import answer
-from convlaws.problem import Problem
-from convlaws.scope import WHOLE, Scope
-from convlaws.spec import ConvSpec
+from convlaws.oracle.oracle import answer
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import WHOLE, Scope
+from convlaws.problem.spec import ConvSpec
 from convlaws.strategies import problems
 
 torch = pytest.importorskip("torch")

@@ -7,15 +7,15 @@ from importlib import import_module
 from typing import Any
 
 _PUBLIC = {
-    "ConvSpec": "convlaws.spec",
-    "Finding": "convlaws.results",
+    "ConvSpec": "convlaws.problem.spec",
+    "Finding": "convlaws.records.finding",
     "Known": "convlaws.api",
-    "Problem": "convlaws.problem",
+    "Problem": "convlaws.problem.problem",
     "Refusal": "convlaws.errors",
-    "Scope": "convlaws.scope",
-    "Verdict": "convlaws.results",
+    "Scope": "convlaws.problem.scope",
+    "Verdict": "convlaws.records.finding",
     "check": "convlaws.api",
-    "declares": "convlaws.engines.declaration",
+    "declares": "convlaws.targets.declaration",
     "dense_matrix": "convlaws.methods.matrices",
     "differentiable": "convlaws.operators",
     "law_table": "convlaws.pytest_plugin",

@@ -7,10 +7,10 @@ import sys
 
 def main() -> None:
     """Run the command line."""
-    from convlaws.interrupt import guard
+    from convlaws.sandbox.interrupt import guard
 
     guard()  # before the first import that takes its time
-    from convlaws.cli import cli
+    from convlaws.cli.app import cli
 
     sys.exit(cli())
 

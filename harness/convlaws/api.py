@@ -12,21 +12,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from convlaws import console, known
-from convlaws.engines.asking import note
-from convlaws.engines.loading import LOCAL, reject_while_loading
+from convlaws import known
 from convlaws.errors import LawBroken, UnknownName, UsageError
-from convlaws.examine import Runner
+from convlaws.judge.case import Runner
+from convlaws.judge.replay import finding_of, repeated
 from convlaws.laws import registry as laws
-from convlaws.methods.registry import Method
-from convlaws.plan import Plan
-from convlaws.problem import Problem
-from convlaws.replay import finding_of, repeated
-from convlaws.results import LEAST, Finding, Verdict
-from convlaws.scope import WHOLE, Scope
-from convlaws.search import Search
-from convlaws.targets import Calling, resolve
-from convlaws.workers import Setting, running
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import WHOLE, Scope
+from convlaws.records.finding import LEAST, Finding, Verdict
+from convlaws.reports import console
+from convlaws.search.parallel import Setting, running
+from convlaws.search.plan import Plan
+from convlaws.search.search import Search
+from convlaws.targets.inspection import note
+from convlaws.targets.loading import LOCAL, reject_while_loading
+from convlaws.targets.registry import Method
+from convlaws.targets.resolve import Calling, resolve
 
 Target = str | Callable[..., Any]
 

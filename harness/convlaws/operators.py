@@ -18,9 +18,9 @@ import numpy as np
 from convlaws.engines.host import Compute, open_row
 from convlaws.engines.tensors import to_array, to_tensor
 from convlaws.errors import Refusal, UsageError
-from convlaws.methods import registry
-from convlaws.problem import Problem, shape_of
-from convlaws.spec import ConvSpec
+from convlaws.problem.problem import Problem, shape_of
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets import registry
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator

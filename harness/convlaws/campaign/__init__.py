@@ -1,1 +1,1 @@
-"""Campaigns: hours of checking on many processes and machines, of which nothing is lost."""
+"""Hours of search on many processes or machines, with nothing lost when they are killed."""

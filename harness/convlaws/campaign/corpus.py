@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from convlaws.errors import HarnessError, UsageError
-from convlaws.problem import Problem
-from convlaws.results import Finding
+from convlaws.problem.problem import Problem
+from convlaws.records.finding import Finding
 
 NAME = "corpus.txt"
 Kept = tuple[str, str, tuple[str, ...]]  # method, law, the lines that run before it and itself

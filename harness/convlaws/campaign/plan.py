@@ -10,12 +10,12 @@ from typing import Any
 
 from convlaws.errors import UsageError
 from convlaws.laws import registry as laws
-from convlaws.methods.registry import Method
-from convlaws.plan import Plan
-from convlaws.results import SCHEMA, digest
-from convlaws.scope import WHOLE
-from convlaws.targets import Calling, resolve
-from convlaws.workers import Setting
+from convlaws.problem.scope import WHOLE
+from convlaws.records.finding import SCHEMA, digest
+from convlaws.search.parallel import Setting
+from convlaws.search.plan import Plan
+from convlaws.targets.registry import Method
+from convlaws.targets.resolve import Calling, resolve
 
 NAME = "plan.json"
 OUTSIDE = ("budget", "part")  # what may differ between campaigns that judge pieces of the same

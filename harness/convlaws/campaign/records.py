@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from convlaws.errors import SchemaError, UsageError
-from convlaws.results import SCHEMA, dump, load
+from convlaws.records.finding import SCHEMA, dump, load
 
 FOLDER = "records"
 MAIN = "main"  # the file of the campaign itself: deaths, crashes, sessions

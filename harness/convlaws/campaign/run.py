@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from convlaws.campaign.crew import Crew
 from convlaws.campaign.memory import resident
 from convlaws.campaign.plan import CampaignPlan
+from convlaws.campaign.pool import Crew
 from convlaws.campaign.records import MAIN, Records, read
 from convlaws.campaign.schedule import Schedule
 from convlaws.campaign.shard import expanded
 from convlaws.campaign.stages import Lane
 from convlaws.campaign.totals import Totals
 from convlaws.errors import UsageError
-from convlaws.interrupt import Interrupt
-from convlaws.results import Finding
+from convlaws.records.finding import Finding
+from convlaws.sandbox.interrupt import Interrupt
 
 GLANCE = 0.2  # seconds between two looks at the clock
 LAST = 1.2  # seconds from Ctrl-C until it does not wait for what a worker would still tell

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from convlaws.campaign.evidence import Evidence
 from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.shard import Shard
+from convlaws.campaign.stage_totals import Evidence
 from convlaws.campaign.stages import Lane, stage
 
 TWICE = 2  # deaths in a row at the same case, after which a shard is not tried again: the case is to blame

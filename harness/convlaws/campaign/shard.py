@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from convlaws.cells import BINS
-from convlaws.results import Finding, Verdict, digest
+from convlaws.judge.cell import BINS
+from convlaws.records.finding import Finding, Verdict, digest
 
 Pair = tuple[str, str]  # (law, method)
 HISTOGRAMS = ("error_histogram", "terms_histogram")

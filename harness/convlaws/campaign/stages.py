@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
-from convlaws.campaign.evidence import Evidence, Key
 from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.shard import Shard
-from convlaws.methods.registry import Method
-from convlaws.problem import OPS
-from convlaws.results import LEAST, Finding, name_parts
-from convlaws.search import LAWS_A_JOB
+from convlaws.campaign.stage_totals import Evidence, Key
+from convlaws.problem.problem import OPS
+from convlaws.records.finding import LEAST, Finding, name_parts
+from convlaws.search.search import LAWS_A_JOB
+from convlaws.targets.registry import Method
 
 FLOOR = LEAST  # examples of a cell before any has more
 LATER = 60  # of a shard after that: drawing and a fresh process are paid once for all of them

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from convlaws.campaign.shard import findings_of
-from convlaws.cells import UNSHRUNK
 from convlaws.errors import LineError, SpecError
-from convlaws.features import features, said
-from convlaws.problem import Problem
-from convlaws.reports.merging import tallies_of
-from convlaws.results import LEAST, Finding, Key, Verdict, by_cell, counted, too_few
+from convlaws.judge.cell import UNSHRUNK
+from convlaws.problem.features import features, said
+from convlaws.problem.problem import Problem
+from convlaws.records.finding import LEAST, Finding, Key, Verdict, by_cell, counted, too_few
+from convlaws.records.merge import tallies_of
 
 Sort = tuple[str, ...]
 

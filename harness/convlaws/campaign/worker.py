@@ -24,18 +24,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from convlaws import environment, known
-from convlaws.campaign.judging import judge
+from convlaws import known
 from convlaws.campaign.memory import resident
 from convlaws.campaign.plan import CampaignPlan
+from convlaws.campaign.run_shard import judge
 from convlaws.campaign.shard import Shard, compact
 from convlaws.errors import HarnessError
-from convlaws.interrupt import Interrupted, deferred, hurry
 from convlaws.laws import registry as laws
-from convlaws.methods.registry import ON_GPU
-from convlaws.observations import recording
-from convlaws.results import SCHEMA, dump
-from convlaws.workers import running
+from convlaws.records import environment
+from convlaws.records.finding import SCHEMA, dump
+from convlaws.sandbox.interrupt import Interrupted, deferred, hurry
+from convlaws.search.observations import recording
+from convlaws.search.parallel import running
+from convlaws.targets.registry import ON_GPU
 
 MOST_MEMORY = 2 << 30  # bytes of this process, after which it is replaced by a fresh one between two shards
 ENDED = 3  # exit status when the campaign went away

@@ -15,8 +15,8 @@ from functools import lru_cache, partial
 from typing import Any
 
 from convlaws.errors import Refusal
-from convlaws.problem import RESULT, shape_of
-from convlaws.spec import ConvSpec
+from convlaws.problem.problem import RESULT, shape_of
+from convlaws.problem.spec import ConvSpec
 
 Form = tuple[tuple[int, ...], tuple[int, ...]]  # shape, and strides in elements
 TYPES = {"float64": "DOUBLE", "float32": "FLOAT", "float16": "HALF", "bfloat16": "BFLOAT16"}

@@ -15,17 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines import noting
+from convlaws.engines import kernel_log
 from convlaws.engines.cudnn_graph import Graph, Notes, handle, result_form
 from convlaws.engines.device_memory import Guarded, Operands
-from convlaws.engines.spent import ending_if_spent
+from convlaws.engines.fatal_errors import ending_if_spent
 from convlaws.engines.tensors import to_array, to_tensor
 from convlaws.engines.torch_cuda import DEVICE, HALF, alive, no_device
 from convlaws.errors import Refusal
-from convlaws.home import WITH_TORCH
-from convlaws.methods.registry import ContractRule, Method, Package, always, register
-from convlaws.scope import SPATIAL, Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.scope import SPATIAL, Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import WITH_TORCH
+from convlaws.targets.registry import ContractRule, Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
 PACKAGE = Package(name="nvidia-cudnn-frontend", module="cudnn")
@@ -146,7 +146,7 @@ def _run(spec: ConvSpec, op: str, arrays: Arrays, wanted: Class, number: int) ->
     size = graph.workspace(index)
     workspace = Guarded((size,), (1,), torch.uint8, DEVICE)
     name = f"plan {index} of {offered.count}: {graph.name(index)}, {size} bytes of workspace, cuDNN {_version()}"
-    noting.ran(name)
+    kernel_log.ran(name)
     graph.run(index, operands.tensors, output.tensor, workspace.tensor)
     torch.cuda.synchronize()
     operands.reject_if_touched()

@@ -6,7 +6,7 @@ A target is a dictionary, as it can cross into the process:
     {"function": "path/to/file.py:conv", "signature": "conv2d",   somebody's own function
      "arrays": "torch"}
 
-The address of a row leads to a class of maps (see `methods.frame.Maps`) or to an
+The address of a row leads to a class of maps (see `methods.base.Maps`) or to an
 adapter `f(spec, op, arrays, options) -> array`.
 """
 
@@ -22,10 +22,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from convlaws.engines import noting, stopwatch, tensors, user
+from convlaws.engines import kernel_log, stopwatch, tensors, user
 from convlaws.errors import UsageError
-from convlaws.methods import frame, registry
-from convlaws.spec import ConvSpec
+from convlaws.methods import base
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets import registry
 
 
 class Call(Protocol):
@@ -37,7 +38,7 @@ class Call(Protocol):
     arrays: Mapping[str, np.ndarray]
 
 
-__all__ = ["measured", "noting", "open_target", "preload", "set_threads", "target_of"]
+__all__ = ["kernel_log", "measured", "open_target", "preload", "set_threads", "target_of"]
 Answer = tuple[np.ndarray, str]
 Compute = Callable[[ConvSpec, str, dict[str, np.ndarray]], np.ndarray]
 Ready = Callable[[ConvSpec, str, dict[str, np.ndarray]], AbstractContextManager[Callable[[], np.ndarray]]]
@@ -79,7 +80,7 @@ def open_target(target: Mapping[str, Any]) -> Callable[[Call], Answer]:
     compute = opener(target)
 
     def answered(call: Call) -> Answer:
-        arrays = {role: frame.bits_to_array(raw, call.dtype) for role, raw in call.arrays.items()}
+        arrays = {role: base.bits_to_array(raw, call.dtype) for role, raw in call.arrays.items()}
         return _packed(compute(ConvSpec.parse(call.spec), call.op, arrays))
 
     return answered
@@ -97,7 +98,7 @@ def measured(
     ready = None if how.get("memory") else _ready(target)
     if ready is None:
         return stopwatch.measured(lambda: opened(call), how)
-    arrays = {role: frame.bits_to_array(raw, call.dtype) for role, raw in call.arrays.items()}
+    arrays = {role: base.bits_to_array(raw, call.dtype) for role, raw in call.arrays.items()}
     with ready(ConvSpec.parse(call.spec), call.op, arrays) as run:
         result, found = stopwatch.measured(run, how)
         return _packed(result), found
@@ -122,7 +123,7 @@ def open_row(target: Mapping[str, Any]) -> Compute:
     row = registry.get(target["row"])
     code = attribute(row.address)
     if isinstance(code, type):
-        return partial(frame.run, code)
+        return partial(base.run, code)
     return lambda spec, op, arrays: code(spec, op, arrays, row.options)
 
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines import noting
-from convlaws.home import Home
-from convlaws.methods.registry import Method, Package, always, register
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.engines import kernel_log
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import Home
+from convlaws.targets.registry import Method, Package, always, register
 
 PACKAGE = Package(name="iree-base-compiler", module="iree.compiler", beside=("iree-base-runtime=={version}",))
 HOME = Home(modules=("iree.compiler", "iree.runtime"))
@@ -111,7 +111,7 @@ def convolve(spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options:
     shapes = _shapes(spec)
     run = _compiled(module_of(spec, x.dtype.name), tuple(options["flags"]))
     y = run(x.reshape(shapes["x"]), w.reshape(shapes["w"])).to_host()
-    noting.ran(f"llvm-cpu of IREE {VERSION}, local-sync")
+    kernel_log.ran(f"llvm-cpu of IREE {VERSION}, local-sync")
     return y.reshape(spec.y_shape) if spec.groups > 1 else y
 
 

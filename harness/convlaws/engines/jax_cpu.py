@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines import noting
-from convlaws.fills import FILLS
-from convlaws.home import Home
-from convlaws.methods.registry import ContractRule, Method, Package, register
-from convlaws.problem import OPS, ROLES, shape_of
-from convlaws.request import SECOND
-from convlaws.scope import WIDE, Scope
-from convlaws.spec import ConvSpec
+from convlaws.engines import kernel_log
+from convlaws.problem.fills import FILLS
+from convlaws.problem.problem import OPS, ROLES, shape_of
+from convlaws.problem.request import SECOND
+from convlaws.problem.scope import WIDE, Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import Home
+from convlaws.targets.registry import ContractRule, Method, Package, register
 
 Arrays = Mapping[str, np.ndarray]
 PACKAGE = Package(name="jax", module="jax", switches=("xla",))
@@ -137,8 +137,8 @@ def jitted(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) 
     """The op as one program of XLA's."""
     operands, last = _operands(op, arrays, options), options["last"]
     compiled = _compiled(spec, op, last, tuple((a.shape, a.dtype) for a in operands))
-    if noting.wanted():
-        noting.ran(_ran(compiled.as_text()))
+    if kernel_log.wanted():
+        kernel_log.ran(_ran(compiled.as_text()))
     return _turned(np.asarray(compiled(*operands)), _result(op), last, back=True)
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.home import Home
-from convlaws.methods.registry import Method, Package, always, register
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import Home
+from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
 PACKAGE = Package(name="MNN", module="MNN")

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from convlaws.errors import Refusal
-from convlaws.fills import FILLS
-from convlaws.home import Home
-from convlaws.methods.registry import Method, Package, always, register
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.fills import FILLS
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import Home
+from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
 HOME = Home(modules=("ncnn",))

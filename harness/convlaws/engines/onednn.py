@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from convlaws.engines import noting
+from convlaws.engines import kernel_log
 
 MARK = "onednn_verbose"
 
@@ -15,7 +15,7 @@ MARK = "onednn_verbose"
 @contextmanager
 def named() -> Iterator[None]:
     """Note the primitives that run within, if somebody wants to know; else nothing is done, as it costs a file a call."""
-    if not noting.wanted():
+    if not kernel_log.wanted():
         yield
         return
     from torch.backends import mkldnn
@@ -33,7 +33,7 @@ def named() -> Iterator[None]:
         text = os.pread(caught, os.fstat(caught).st_size, 0).decode(errors="replace")
         os.close(output)
         os.close(caught)
-    noting.ran(primitives(text))
+    kernel_log.ran(primitives(text))
 
 
 def primitives(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from convlaws.engines.onnx_wire import Attribute, Value, one_node
-from convlaws.spec import ConvSpec
+from convlaws.problem.spec import ConvSpec
 
 # (IR version, opset): as old as the operators allow, so that old engines load the model.
 # Opset 11 gave both operators the meaning they have now, opset 22 only added bfloat16.

@@ -9,10 +9,10 @@ import numpy as np
 
 from convlaws.engines.onnx_models import PADDINGS, model
 from convlaws.errors import Refusal
-from convlaws.home import Home
-from convlaws.methods.registry import Method, Package, always, register
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import Home
+from convlaws.targets.registry import Method, Package, always, register
 
 SCOPE = Scope(
     ops=("fprop",),

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines import noting
+from convlaws.engines import kernel_log
 from convlaws.engines.onnx_models import PADDINGS, model
 from convlaws.errors import Refusal
-from convlaws.home import Home
-from convlaws.methods.registry import Method, Package, always, register
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import Home
+from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
 PROVIDERS = ["CPUExecutionProvider"]
@@ -55,7 +55,7 @@ def held(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) ->
     """The weights and the bias are initializers: the session packs them for its kernels."""
     text = model(spec, arrays["x"].dtype.name, arrays, shaped=options["shaped"])
     with tempfile.TemporaryDirectory() as folder, _refusals(spec):
-        session = _session(text, options["level"], folder if noting.wanted() else "")
+        session = _session(text, options["level"], folder if kernel_log.wanted() else "")
         return _run(session, {"x": arrays["x"]})
 
 
@@ -108,7 +108,7 @@ def _session(text: bytes, level: str, folder: str) -> Any:
 def _run(session: Any, inputs: dict[str, np.ndarray]) -> np.ndarray:
     (y,) = session.run(None, inputs)
     traced = session.get_session_options().enable_profiling
-    noting.ran(_kernels(session.end_profiling()) if traced else ", ".join(session.get_providers()))
+    kernel_log.ran(_kernels(session.end_profiling()) if traced else ", ".join(session.get_providers()))
     return y
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines import noting
+from convlaws.engines import kernel_log
 from convlaws.engines.onnx_models import PADDINGS, model
 from convlaws.errors import Refusal
-from convlaws.home import Home
-from convlaws.methods.registry import ContractRule, Method, Package, always, register
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import Home
+from convlaws.targets.registry import ContractRule, Method, Package, always, register
 
 # what it asserts of valid requests that it does not do: output_padding from the stride on, weights that are inputs
 REFUSALS = ("adjust_pads[i] < strides[i]", "not found in const blobs")
@@ -45,7 +45,7 @@ def forward(spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options: 
         if error.code == cv2.Error.StsNotImplemented or any(words in str(error) for words in REFUSALS):
             raise Refusal(str(error)) from None
         raise
-    noting.ran(", ".join(net.getLayerTypes()))
+    kernel_log.ran(", ".join(net.getLayerTypes()))
     return y
 
 

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines import noting
+from convlaws.engines import kernel_log
 from convlaws.engines.onnx_models import AUTO_PAD, PADDINGS
-from convlaws.formats import FORMATS
-from convlaws.home import Home
-from convlaws.methods.registry import Method, Package, always, register
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.formats import FORMATS
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import Home
+from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
 TYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
@@ -133,8 +133,8 @@ def _run(compiled: Any, spec: ConvSpec, arrays: Arrays) -> np.ndarray:
     request = compiled.create_infer_request()
     inputs = [_tensor(a, tuple(port.shape)) for a, port in zip(arrays.values(), compiled.inputs, strict=True)]
     request.infer(inputs)
-    if noting.wanted():
-        noting.ran(_primitives(compiled))
+    if kernel_log.wanted():
+        kernel_log.ran(_primitives(compiled))
     y = request.get_output_tensor(0)
     if y.element_type.get_type_name() == "bf16":
         bits = np.ndarray(tuple(y.shape), np.uint16, y.data.tobytes())

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from convlaws import isa
-from convlaws.engines import noting
-from convlaws.home import WITH_SCIPY
-from convlaws.methods.registry import Method, Package, always, register
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.engines import kernel_log
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets import isa
+from convlaws.targets.process_spec import WITH_SCIPY
+from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
 SCIPY = Package(name="scipy", module="scipy", switches=isa.OURS)
@@ -54,7 +54,7 @@ def correlate2d(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, A
 def _planes(spec: ConvSpec, arrays: Arrays, plane) -> np.ndarray:
     import scipy
 
-    noting.ran(f"scipy {scipy.__version__}")
+    kernel_log.ran(f"scipy {scipy.__version__}")
     x, w = arrays["x"], arrays["w"]
     images = x[None] if spec.batch is None else x
     with np.errstate(all="ignore"):  # Inf and NaN are asked for, and a warning a call would be noise

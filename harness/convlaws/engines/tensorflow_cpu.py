@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from convlaws.errors import Refusal
-from convlaws.home import Home
-from convlaws.methods.registry import Method, Package, always, register
-from convlaws.problem import OPS, ROLES, shape_of
-from convlaws.request import SECOND
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.problem import OPS, ROLES, shape_of
+from convlaws.problem.request import SECOND
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import Home
+from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
 Forward = Callable[..., Any]

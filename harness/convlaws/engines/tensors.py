@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from convlaws.errors import Refusal
-from convlaws.formats import FORMATS
-from convlaws.problem import RESULT
-from convlaws.request import SECOND
-from convlaws.spec import ConvSpec
+from convlaws.problem.formats import FORMATS
+from convlaws.problem.problem import RESULT
+from convlaws.problem.request import SECOND
+from convlaws.problem.spec import ConvSpec
 
 Forward = Callable[[Any, Any, Any], Any]  # (x, w, b or None) -> y
 NO_GRADIENT = "its output carries no gradient: dgrad, wgrad and bgrad are not judged"

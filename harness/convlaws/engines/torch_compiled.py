@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines import noting
+from convlaws.engines import kernel_log
 from convlaws.engines.tensors import derived, to_array, to_tensor
 from convlaws.engines.torch_cpu import FORWARD, TORCH, Arrays, functional_forward
 from convlaws.errors import Refusal
-from convlaws.home import Home
-from convlaws.methods.registry import Method, always, register
-from convlaws.spec import ConvSpec
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import Home
+from convlaws.targets.registry import Method, always, register
 
 # compile in the child itself: a pool of processes would outlive a crash
 HOME = Home(modules=("torch",), variables=(("TORCHINDUCTOR_COMPILE_THREADS", "1"),))
@@ -45,7 +45,7 @@ def compiled(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]
         if "InvalidCxxCompiler" in str(error):
             raise Refusal("Inductor finds no C++ compiler here") from None
         raise
-    noting.ran(f"Inductor of torch {torch.__version__}")
+    kernel_log.ran(f"Inductor of torch {torch.__version__}")
     return to_array(result)
 
 

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from convlaws import isa
 from convlaws.engines.onednn import named
 from convlaws.engines.tensors import Forward, derived, prepared, to_array, to_tensor
-from convlaws.home import WITH_TORCH
-from convlaws.methods.registry import Method, Package, always, register
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets import isa
+from convlaws.targets.process_spec import WITH_TORCH
+from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
 TORCH = Package(name="torch", module="torch", switches=isa.TORCH)

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines import noting
+from convlaws.engines import kernel_log
 from convlaws.engines.device_memory import Operands
-from convlaws.engines.spent import ending_if_spent
+from convlaws.engines.fatal_errors import ending_if_spent
 from convlaws.engines.tensors import derived, to_array, to_tensor
 from convlaws.engines.torch_cpu import CHANNELS_LAST, FORWARD, MODULE, TRANSPOSED, functional_forward, module_forward
 from convlaws.errors import Refusal
-from convlaws.home import WITH_TORCH
-from convlaws.methods.registry import Method, register
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import WITH_TORCH
+from convlaws.targets.registry import Method, register
 
 Arrays = Mapping[str, np.ndarray]
 DEVICE = "cuda"
@@ -83,7 +83,7 @@ def on_device(forward, spec: ConvSpec, op: str, arrays: Arrays, options: Mapping
     with switched(options):
         answer = to_array(derived(forward, spec, op, operands.tensors))
     operands.reject_if_touched()
-    noting.ran(_said(options))
+    kernel_log.ran(_said(options))
     return answer
 
 

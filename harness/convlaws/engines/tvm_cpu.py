@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines import noting
-from convlaws.home import Home
-from convlaws.methods.registry import Method, Package, always, register
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.engines import kernel_log
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import Home
+from convlaws.targets.registry import Method, Package, always, register
 
 PACKAGE = Package(name="apache-tvm", module="tvm")
 HOME = Home(modules=("tvm", "tvm.topi"))
@@ -55,7 +55,7 @@ def convolve(spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options:
     x, w = arrays["x"], arrays["w"]
     y = tvm.runtime.tensor(np.full(spec.y_shape, np.nan, x.dtype))
     _compiled(spec, x.dtype.name)(tvm.runtime.tensor(x), tvm.runtime.tensor(w), y)
-    noting.ran(f"LLVM of TVM {tvm.__version__}")
+    kernel_log.ran(f"LLVM of TVM {tvm.__version__}")
     return y.numpy()
 
 

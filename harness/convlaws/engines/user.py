@@ -22,15 +22,15 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines.declaration import contract_rule
-from convlaws.engines.loading import find
 from convlaws.engines.tensors import NO_GRADIENT, derived, to_array, to_tensor
 from convlaws.engines.torch_cpu import call_arguments
 from convlaws.errors import Refusal, UsageError
-from convlaws.home import WITH_NUMPY, WITH_TORCH
-from convlaws.methods.registry import Method
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.declaration import contract_rule
+from convlaws.targets.loading import find
+from convlaws.targets.process_spec import WITH_NUMPY, WITH_TORCH
+from convlaws.targets.registry import Method
 
 PARAMETERS = {
     False: ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
@@ -59,7 +59,7 @@ def user_method(
     Raises:
         UsageError: a signature or a kind of arrays that is none, or a declared scope that the signature cannot express.
 
-    >>> from convlaws.problem import Problem
+    >>> from convlaws.problem.problem import Problem
     >>> user_method("mine.py:conv", "conv1d").scope.refuses(Problem.parse("n1c1k1_x5x5_r2x2"))
     'the number of spatial axes is 2, only 1 is done'
     """

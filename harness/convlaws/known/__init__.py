@@ -16,14 +16,14 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from convlaws.environment import extensions
 from convlaws.errors import SchemaError, UnknownName
-from convlaws.isa import lacks
 from convlaws.known.conditions import CONDITIONS
-from convlaws.methods.registry import Method
-from convlaws.problem import Problem
-from convlaws.results import name_parts
-from convlaws.scope import Scope
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import Scope
+from convlaws.records.environment import extensions
+from convlaws.records.finding import name_parts
+from convlaws.targets.isa import lacks
+from convlaws.targets.registry import Method
 
 
 @dataclass(frozen=True, kw_only=True)

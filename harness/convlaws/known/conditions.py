@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from convlaws.problem import Problem
+from convlaws.problem.problem import Problem
 
 
 def _unseen(p: Problem) -> list[list[bool]]:

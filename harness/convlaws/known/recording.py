@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from convlaws import isa
-from convlaws.features import features
 from convlaws.known import Known
-from convlaws.methods.registry import Method
-from convlaws.problem import Problem
-from convlaws.results import Finding, Verdict, digest, name_parts
+from convlaws.problem.features import features
+from convlaws.problem.problem import Problem
+from convlaws.records.finding import Finding, Verdict, digest, name_parts
+from convlaws.targets import isa
+from convlaws.targets.registry import Method
 
 DEFINITION = "equals-the-definition"  # the law whose findings say which contracts hold
 NOT_LOOKED_INTO = "Recorded by 'convlaws known add'; nobody has looked into it yet."

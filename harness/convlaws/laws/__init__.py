@@ -1,0 +1,1 @@
+"""What must hold: equations between answers. A law cannot pick its method."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from convlaws.compare import Claim, judge
-from convlaws.fills import FILLS
 from convlaws.laws.registry import Ask, law
 from convlaws.laws.special import within_the_field
-from convlaws.problem import Problem
-from convlaws.scope import WHOLE, WIDE, Scope
+from convlaws.oracle.claim import Claim, judge
+from convlaws.problem.fills import FILLS
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import WHOLE, WIDE, Scope
 
 
 @law(WHOLE, weight=4.0, specific=0)

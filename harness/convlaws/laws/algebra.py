@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from convlaws.compare import Approx, Claim
-from convlaws.fills import FILLS
-from convlaws.formats import Format, round_to
 from convlaws.laws.registry import Ask, law
-from convlaws.problem import RESULT, ROLES, Problem
-from convlaws.scope import FINITE, SEPARATE, WIDE, Scope
-from convlaws.spec import ConvSpec
+from convlaws.oracle.claim import Approx, Claim
+from convlaws.problem.fills import FILLS
+from convlaws.problem.formats import Format, round_to
+from convlaws.problem.problem import RESULT, ROLES, Problem
+from convlaws.problem.scope import FINITE, SEPARATE, WIDE, Scope
+from convlaws.problem.spec import ConvSpec
 
 CALM = tuple(f for f in FILLS if f != "special")
 # float16 is left out: its results become subnormal within a few binades

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from convlaws.compare import Approx
-from convlaws.spec import ConvSpec, Sides
+from convlaws.oracle.claim import Approx
+from convlaws.problem.spec import ConvSpec, Sides
 
 _NUMPY_MODE = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 

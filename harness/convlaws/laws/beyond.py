@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from convlaws.compare import Claim
 from convlaws.laws.arrays import every, spread
 from convlaws.laws.registry import Ask, law
-from convlaws.problem import Problem
-from convlaws.scope import ALL_PADDINGS, FINITE, NOT_EMPTY, SPATIAL, Scope
+from convlaws.oracle.claim import Claim
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import ALL_PADDINGS, FINITE, NOT_EMPTY, SPATIAL, Scope
 
 # few zeros of their own: with those put between, hardly anything would be left of a weight gradient
 _FULL = tuple(fill for fill in FINITE if fill not in ("onehot", "sparse"))

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.compare import Approx, Claim
 from convlaws.laws.arrays import spread
 from convlaws.laws.registry import Ask, law
-from convlaws.problem import Problem
-from convlaws.scope import NOT_EMPTY, Scope
-from convlaws.spec import ConvSpec, Sides
+from convlaws.oracle.claim import Approx, Claim
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import NOT_EMPTY, Scope
+from convlaws.problem.spec import ConvSpec, Sides
 
 MOST = 3  # small integers: partial sums of three factors stay exact, so the bounds are zero
 SAFE = 1 + 2.0**-40  # the bounds themselves are computed in float64

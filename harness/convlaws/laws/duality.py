@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from convlaws.compare import Claim
 from convlaws.laws.registry import Ask, law
-from convlaws.problem import Problem
-from convlaws.scope import FINITE, NOT_EMPTY, WIDE, Scope
-from convlaws.spec import ConvSpec
+from convlaws.oracle.claim import Claim
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import FINITE, NOT_EMPTY, WIDE, Scope
+from convlaws.problem.spec import ConvSpec
 
 
 @law(Scope(**WIDE, ops=("dgrad",), batch=NOT_EMPTY, fills=FINITE), specific=2)

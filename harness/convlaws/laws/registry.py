@@ -11,14 +11,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from convlaws.compare import Approx, Claim
-from convlaws.contracts import Interval
 from convlaws.errors import UnknownName
-from convlaws.oracle import Answer
-from convlaws.problem import Problem
-from convlaws.request import Reply
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.oracle.claim import Approx, Claim
+from convlaws.oracle.contracts import Interval
+from convlaws.oracle.oracle import Answer
+from convlaws.problem.problem import Problem
+from convlaws.problem.request import Reply
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
 
 
 class Ask(Protocol):

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from convlaws.compare import Claim
 from convlaws.laws.registry import Ask, law
-from convlaws.problem import Problem, roles, shape_of
-from convlaws.scope import FINITE, NOT_EMPTY, WIDE, Scope
+from convlaws.oracle.claim import Claim
+from convlaws.problem.problem import Problem, roles, shape_of
+from convlaws.problem.scope import FINITE, NOT_EMPTY, WIDE, Scope
 
 CHANGING = tuple(fill for fill in FINITE if fill != "ones")  # another draw of ones is no other
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from convlaws.compare import Claim
-from convlaws.contracts import Interval
-from convlaws.fills import FILLS, PAIR, terms
-from convlaws.formats import round_to
 from convlaws.laws.registry import Ask, law
-from convlaws.oracle import Answer
-from convlaws.problem import Problem
-from convlaws.scope import SEPARATE, WIDE, Scope
+from convlaws.oracle.claim import Claim
+from convlaws.oracle.contracts import Interval
+from convlaws.oracle.oracle import Answer
+from convlaws.problem.fills import FILLS, PAIR, terms
+from convlaws.problem.formats import round_to
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import SEPARATE, WIDE, Scope
 
 # Inf and NaN are put into problems of the fill `special` only: the fill says which methods are asked of them
 Operands = Mapping[str, np.ndarray]

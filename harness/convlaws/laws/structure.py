@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.compare import Approx, Claim
 from convlaws.laws.arrays import channel, every, joined, spread, surrounded, within
 from convlaws.laws.registry import Ask, law
-from convlaws.problem import RESULT, Problem, roles, shape_of
-from convlaws.scope import FINITE, NOT_EMPTY, SEPARATE, SPATIAL, Scope
-from convlaws.spec import PADDING_WORDS, ConvSpec
+from convlaws.oracle.claim import Approx, Claim
+from convlaws.problem.problem import RESULT, Problem, roles, shape_of
+from convlaws.problem.scope import FINITE, NOT_EMPTY, SEPARATE, SPATIAL, Scope
+from convlaws.problem.spec import PADDING_WORDS, ConvSpec
 
 PADDED = ("even", "uneven", "same")
 FULL = tuple(fill for fill in FINITE if fill != "onehot")  # where a law empties a part of gy

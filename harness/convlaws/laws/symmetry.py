@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.compare import Claim
 from convlaws.laws.registry import Ask, law
-from convlaws.problem import RESULT, Problem
-from convlaws.scope import FINITE, SEPARATE, SPATIAL, WIDE, Scope
-from convlaws.spec import ConvSpec
+from convlaws.oracle.claim import Claim
+from convlaws.problem.problem import RESULT, Problem
+from convlaws.problem.scope import FINITE, SEPARATE, SPATIAL, WIDE, Scope
+from convlaws.problem.spec import ConvSpec
 
 IMAGES = ("x", "gy")
 Move = Callable[[str, np.ndarray], np.ndarray]

@@ -1,0 +1,1 @@
+"""Our own formulations of a convolution: three linear maps each."""

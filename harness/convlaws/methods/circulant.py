@@ -8,10 +8,10 @@ from math import prod
 import numpy as np
 
 from convlaws.methods import dense
-from convlaws.methods.frame import Array, Geometry
-from convlaws.methods.places import frozen, grouped, stretched
-from convlaws.methods.registry import method
-from convlaws.scope import Scope
+from convlaws.methods.base import Array, Geometry
+from convlaws.methods.indices import frozen, grouped, stretched
+from convlaws.problem.scope import Scope
+from convlaws.targets.registry import method
 
 
 def _differences(extents: tuple[int, ...], chosen: tuple[Array, ...]) -> Array:

@@ -11,9 +11,9 @@ from math import prod
 import numpy as np
 
 from convlaws.errors import Refusal
-from convlaws.fills import FILLS
-from convlaws.methods.frame import Array, Geometry
-from convlaws.methods.places import places
+from convlaws.methods.base import Array, Geometry
+from convlaws.methods.indices import places
+from convlaws.problem.fills import FILLS
 
 # a dense product multiplies every input, most of them by zero: an Inf or NaN would reach every result
 FILLS_OF_NUMBERS = tuple(fill for fill in FILLS if fill != "special")

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convlaws.fills import FILLS
-from convlaws.home import WITH_SCIPY, WITH_TORCH
-from convlaws.methods.frame import Array, Geometry
-from convlaws.methods.places import stretched
-from convlaws.methods.registry import method
-from convlaws.scope import Scope
+from convlaws.methods.base import Array, Geometry
+from convlaws.methods.indices import stretched
+from convlaws.problem.fills import FILLS
+from convlaws.problem.scope import Scope
+from convlaws.targets.process_spec import WITH_SCIPY, WITH_TORCH
+from convlaws.targets.registry import method
 
 # a transform sums a whole plane: it overflows where no result does, and spreads what underflows to
 # results that the bound knows to be exact (seen with torch's: off by one subnormal number)

@@ -6,10 +6,10 @@ from itertools import product
 
 import numpy as np
 
-from convlaws.methods.frame import Array, Geometry
-from convlaws.methods.places import grouped, windows
-from convlaws.methods.registry import method
-from convlaws.scope import WIDE, Scope
+from convlaws.methods.base import Array, Geometry
+from convlaws.methods.indices import grouped, windows
+from convlaws.problem.scope import WIDE, Scope
+from convlaws.targets.registry import method
 
 
 def _results(g: Geometry, images: int):

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convlaws.errors import UsageError
+from convlaws.methods.base import Array
 from convlaws.methods.dense import MEMORY, affordable
-from convlaws.methods.frame import Array
-from convlaws.methods.places import frozen
+from convlaws.methods.indices import frozen
 from convlaws.methods.reads import Read, runs
-from convlaws.spec import ConvSpec
+from convlaws.problem.spec import ConvSpec
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convlaws.methods.frame import Array
-from convlaws.spec import ConvSpec
+from convlaws.methods.base import Array
+from convlaws.problem.spec import ConvSpec
 
 NOTHING = -1  # what a tap over padding or between spaced elements reads
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convlaws.home import WITH_SCIPY, WITH_TORCH
-from convlaws.methods.frame import Array, Geometry
-from convlaws.methods.places import frozen, grouped, kernels, places
-from convlaws.methods.registry import method
-from convlaws.scope import Scope
+from convlaws.methods.base import Array, Geometry
+from convlaws.methods.indices import frozen, grouped, kernels, places
+from convlaws.problem.scope import Scope
+from convlaws.targets.process_spec import WITH_SCIPY, WITH_TORCH
+from convlaws.targets.registry import method
 
 if TYPE_CHECKING:  # slow to import, and the table of methods is read by every command
     from scipy.sparse import bsr_array, csr_array

@@ -7,12 +7,12 @@ from math import prod
 
 import numpy as np
 
-from convlaws.home import WITH_SCIPY
 from convlaws.methods import dense
-from convlaws.methods.frame import Array, Geometry
-from convlaws.methods.places import frozen, kernels, windows
-from convlaws.methods.registry import method
-from convlaws.scope import Scope
+from convlaws.methods.base import Array, Geometry
+from convlaws.methods.indices import frozen, kernels, windows
+from convlaws.problem.scope import Scope
+from convlaws.targets.process_spec import WITH_SCIPY
+from convlaws.targets.registry import method
 
 _scope = partial(Scope, matrix=dense.ENTRIES, fills=dense.FILLS_OF_NUMBERS)
 

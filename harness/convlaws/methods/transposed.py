@@ -7,10 +7,10 @@ from math import prod
 import numpy as np
 
 from convlaws.methods import dense
-from convlaws.methods.frame import Array, Geometry
-from convlaws.methods.places import grouped, kernels, places, steps
-from convlaws.methods.registry import method
-from convlaws.scope import WHOLE, Scope
+from convlaws.methods.base import Array, Geometry
+from convlaws.methods.indices import grouped, kernels, places, steps
+from convlaws.problem.scope import WHOLE, Scope
+from convlaws.targets.registry import method
 
 
 def scatter_matrix(g: Geometry, w: Array) -> Array:

@@ -6,11 +6,11 @@ from math import prod
 
 import numpy as np
 
-from convlaws.home import WITH_TORCH
-from convlaws.methods.frame import Array, Geometry
-from convlaws.methods.places import grouped, kernels, steps, windows
-from convlaws.methods.registry import method
-from convlaws.scope import WHOLE, Scope
+from convlaws.methods.base import Array, Geometry
+from convlaws.methods.indices import grouped, kernels, steps, windows
+from convlaws.problem.scope import WHOLE, Scope
+from convlaws.targets.process_spec import WITH_TORCH
+from convlaws.targets.registry import method
 
 
 def _weights(g: Geometry, w: Array) -> Array:

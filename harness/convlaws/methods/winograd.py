@@ -6,12 +6,12 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from convlaws.fills import FILLS
-from convlaws.magnitudes import WINOGRAD
-from convlaws.methods.frame import Array, Geometry
-from convlaws.methods.places import frozen
-from convlaws.methods.registry import method
-from convlaws.scope import Scope
+from convlaws.methods.base import Array, Geometry
+from convlaws.methods.indices import frozen
+from convlaws.oracle.bound_terms import WINOGRAD
+from convlaws.problem.fills import FILLS
+from convlaws.problem.scope import Scope
+from convlaws.targets.registry import method
 
 _scope = partial(Scope, ndim=(2,), ops=("fprop", "dgrad", "bgrad"), kernel=(3,), stride=(1,), dilation=(1,))
 

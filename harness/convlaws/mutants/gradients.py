@@ -6,7 +6,7 @@ import numpy as np
 
 from convlaws.mutants.registry import mutant, right
 from convlaws.mutants.spoiling import PLAIN, as_if, fields_of, fitted, ones, without
-from convlaws.spec import ConvSpec
+from convlaws.problem.spec import ConvSpec
 
 
 # --- of the input ---------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from math import prod
 
 import numpy as np
 
-from convlaws.methods.frame import Array, Geometry, run
-from convlaws.methods.places import steps
+from convlaws.methods.base import Array, Geometry, run
+from convlaws.methods.indices import steps
 from convlaws.methods.unfold import Im2col
 from convlaws.mutants.registry import healthy, right
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from convlaws.formats import FORMATS
+from convlaws.methods.base import run
 from convlaws.methods.fft import Fft
-from convlaws.methods.frame import run
 from convlaws.methods.winograd import Winograd6
 from convlaws.mutants.pieces import added, pieces, rounded, storage
 from convlaws.mutants.registry import mutant, right
+from convlaws.problem.formats import FORMATS
 
 
 def bf16():

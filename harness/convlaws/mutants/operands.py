@@ -8,7 +8,7 @@ from math import inf, prod
 
 import numpy as np
 
-from convlaws.formats import FORMATS
+from convlaws.problem.formats import FORMATS
 
 Arrays = Mapping[str, np.ndarray]
 

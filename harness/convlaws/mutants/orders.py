@@ -1,4 +1,4 @@
-"""Right convolutions in unusual orders of summation, each as three maps (see `methods.frame.Maps`): no law may break for them."""
+"""Right convolutions in unusual orders of summation, each as three maps (see `methods.base.Maps`): no law may break for them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from math import prod
 
 import numpy as np
 
-from convlaws.methods.frame import Array, Geometry, run
-from convlaws.methods.places import steps
+from convlaws.methods.base import Array, Geometry, run
+from convlaws.methods.indices import steps
 from convlaws.mutants.registry import healthy
 
 Sum = Callable[[Array, Array], Array]

@@ -7,8 +7,8 @@ import numpy as np
 from convlaws.mutants.operands import threads
 from convlaws.mutants.pieces import pieces, storage
 from convlaws.mutants.registry import STATE, mutant, right
-from convlaws.problem import shape_of
-from convlaws.spec import ConvSpec
+from convlaws.problem.problem import shape_of
+from convlaws.problem.spec import ConvSpec
 
 
 # --- operands -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from convlaws.mutants.registry import Arrays, right
-from convlaws.spec import ConvSpec
+from convlaws.problem.spec import ConvSpec
 
 
 def storage(a: Arrays) -> np.dtype:

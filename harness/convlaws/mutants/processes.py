@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from convlaws.home import WITH_TORCH
 from convlaws.mutants.registry import STATE, mutant, right
+from convlaws.targets.process_spec import WITH_TORCH
 
 UPWARD = 0x800  # FE_UPWARD of x86 and its libm
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.home import WITH_NUMPY, WITH_TORCH, Home
-from convlaws.methods.frame import run
-from convlaws.methods.registry import Method, always, register
+from convlaws.methods.base import run
 from convlaws.methods.unfold import Im2col
 from convlaws.mutants.triggers import TRIGGERS
-from convlaws.request import BILINEAR, SECOND
-from convlaws.scope import Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.request import BILINEAR, SECOND
+from convlaws.problem.scope import Scope
+from convlaws.problem.spec import ConvSpec
+from convlaws.targets.process_spec import WITH_NUMPY, WITH_TORCH, Home
+from convlaws.targets.registry import Method, always, register
 
 Arrays = Mapping[str, np.ndarray]
 Wrong = Callable[[ConvSpec, str, Arrays, Mapping[str, Any]], Any]
@@ -64,7 +64,7 @@ def mistakes() -> list[Mistake]:
 
 
 def right(spec: ConvSpec, op: str, arrays: Arrays) -> np.ndarray:
-    """The right answer, which most mutants spoil; also of the derivatives of both gradients (`request.SECOND`)."""
+    """The right answer, which most mutants spoil; also of the derivatives of both gradients (`problem.request.SECOND`)."""
     return _second(first_order, spec, op, arrays) if op in SECOND else first_order(spec, op, arrays)
 
 

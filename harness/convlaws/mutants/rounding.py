@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from convlaws.formats import FORMATS
 from convlaws.mutants.numerics import tf32
 from convlaws.mutants.pieces import storage, widened
 from convlaws.mutants.registry import mutant, right
+from convlaws.problem.formats import FORMATS
 
 
 def _away_from(near, wide):

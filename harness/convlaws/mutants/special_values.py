@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from convlaws.formats import FORMATS
 from convlaws.mutants.registry import mutant, right
+from convlaws.problem.formats import FORMATS
 
 
 def _finite(v):

@@ -8,9 +8,9 @@ import numpy as np
 
 from convlaws.errors import SpecError
 from convlaws.mutants.registry import SMALL, right
-from convlaws.problem import RESULT, shape_of
-from convlaws.scope import WIDE, Scope
-from convlaws.spec import ConvSpec
+from convlaws.problem.problem import RESULT, shape_of
+from convlaws.problem.scope import WIDE, Scope
+from convlaws.problem.spec import ConvSpec
 
 Array = np.ndarray
 Arrays = Mapping[str, Array]

@@ -12,10 +12,10 @@ from math import prod
 
 import numpy as np
 
-from convlaws.features import grouping_kind, padding_kind
-from convlaws.formats import FORMATS
 from convlaws.mutants.operands import channels_last, least, overflows, repeats, spread_out, threads
-from convlaws.spec import ConvSpec
+from convlaws.problem.features import grouping_kind, padding_kind
+from convlaws.problem.formats import FORMATS
+from convlaws.problem.spec import ConvSpec
 
 Arrays = Mapping[str, np.ndarray]
 Holds = Callable[[ConvSpec, str, Arrays], bool]

@@ -1,1 +1,1 @@
-"""Runs a method in a child process that may crash, hang, scribble over memory or eat it all."""
+"""One call in a child process that may crash, hang or use up memory. Knows requests, not methods."""

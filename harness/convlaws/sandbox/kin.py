@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convlaws.sandbox.nursery import Child, Nursery, ZygoteGone
+from convlaws.sandbox.processes import Child, Nursery, ZygoteGone
 
 
 class Kin:

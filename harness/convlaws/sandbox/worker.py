@@ -123,7 +123,7 @@ class Worker:
         arrays = {role: self._array(message["dtype"], *where) for role, where in message["arrays"].items()}
         call = Call(message["spec"], message["op"], message["dtype"], arrays)
         try:
-            notes = getattr(self.host, "noting", None)
+            notes = getattr(self.host, "kernel_log", None)
             if notes:
                 notes.begin(message.get("note", False))
             result, tag, measured = self._called(key, call, message.get("measure"))

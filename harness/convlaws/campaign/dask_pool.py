@@ -1,0 +1,221 @@
+"""Crew on a Dask cluster: each of its threads has a worker process like those of this machine, and results stream back.
+
+The process stands between the code under test and Dask: what dies there is told as a death, with its case. A Dask
+worker that dies itself takes the process with it, and the scheduler gives its shard to another.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import selectors
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from convlaws.campaign.plan import CampaignPlan
+from convlaws.campaign.pool import CALLS, OPENING, STILLBORN
+from convlaws.campaign.shard import Shard
+from convlaws.campaign.worker_process import Post, Worker, death
+from convlaws.errors import UsageError
+from convlaws.sandbox.interrupt import deaf
+
+ANSWERS = 30.0  # seconds for a scheduler to answer
+DEATHS = 1  # of Dask workers under one shard, on a cluster of ours, after which it is not tried again
+CHATTY = ("distributed", "tornado", "asyncio")
+GLANCE = 0.2  # seconds between two looks at who is left
+
+# --- what runs on the cluster -----------------------------------------------------------
+_here = threading.local()
+_all: list[Worker] = []
+_stopping = threading.Event()
+
+
+def judged(plan: dict[str, Any], shard: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    """Who judged a shard, and the records; that of a death if the process died: what then is for the campaign to decide."""
+    wanted = Shard.of(shard)
+    worker, fresh = _mine(CampaignPlan.of(plan))
+    worker.give(wanted)
+    if _stopping.is_set():
+        worker.stop()
+    from distributed import get_worker
+
+    told: list[dict[str, Any]] = [] if fresh else [_here.header]
+    told += _until_done(worker, wanted)
+    if worker.shard is not None:  # it died
+        _forget(worker)
+    _here.header = next((r for r in told if r["kind"] == "worker"), None)
+    return f"{get_worker().address} {threading.get_ident()}", told
+
+
+def _mine(plan: CampaignPlan) -> tuple[Worker, bool]:
+    """The process of this thread, and whether it is new."""
+    worker = getattr(_here, "worker", None)
+    if worker and worker.post.plan == plan and worker.process.poll() is None and _here.header:
+        return worker, False
+    if worker:
+        _forget(worker)
+    _here.worker, _here.header = Worker(Post(plan, 0)), None
+    _all.append(_here.worker)
+    return _here.worker, True
+
+
+def _forget(worker: Worker) -> None:
+    worker.kill()
+    with suppress(OSError, ValueError):
+        worker.bury()
+    _all.remove(worker)
+    _here.worker = None
+
+
+def _until_done(worker: Worker, shard: Shard) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = []
+    patience = OPENING + CALLS * worker.post.plan.time_limit
+    with selectors.DefaultSelector() as selector:
+        selector.register(worker.out, selectors.EVENT_READ)
+        while worker.shard is not None:
+            if worker.silent() > patience:
+                worker.kill()
+            if not selector.select(GLANCE):
+                continue
+            records, over = worker.hear()
+            told += records
+            if over and worker.shard is not None:
+                how = f"ended in case {worker.at} on another machine"
+                return [*told, {**death(shard, worker.at, how, 0), "stillborn": not worker.answered}]
+    return told
+
+
+def stop_here(now: bool) -> None:
+    """Have the processes of this Dask worker finish their case, or cut it off now."""
+    _stopping.set()
+    for worker in list(_all):
+        worker.stop(now=now)
+
+
+def clear_here() -> None:
+    """A new campaign on this Dask worker."""
+    _stopping.clear()
+
+
+# --- what runs here ---------------------------------------------------------------------
+class Cluster:
+    """The workers of a Dask cluster: at tcp://HOST:PORT, or one that is started here for the campaign ('local').
+
+    Raises:
+        UsageError: Dask is not installed, or nobody answers at the address.
+    """
+
+    def __init__(self, plan: CampaignPlan, address: str, workers: int):
+        self.plan, self.address = plan.to_record(), address
+        self.cluster, self.client = _connected(address, workers)
+        self.back: queue.Queue[Any] = queue.Queue()
+        self.flying: dict[str, Any] = {}
+        self.numbers: dict[str, int] = {}
+        self.stopping, self.stillborn = False, 0
+        self.client.run(clear_here)
+        self.size = max(self._threads(), 1)
+        self.counted = self.answered = time.monotonic()
+
+    def _threads(self) -> int:
+        """How many threads the cluster has now."""
+        info = self.client.scheduler_info(n_workers=-1)
+        return sum(worker["nthreads"] for worker in info["workers"].values())
+
+    def wants(self) -> int:
+        """How many more shards it can take now."""
+        if time.monotonic() - self.counted > ANSWERS:
+            self.size, self.counted = max(self._threads(), 1), time.monotonic()
+        return 0 if self.stopping else self.size - len(self.flying)
+
+    def give(self, shard: Shard) -> None:
+        """Have the cluster judge a shard."""
+        future = self.client.submit(judged, self.plan, shard.to_record(), key=f"{shard.id}-{time.monotonic_ns()}", pure=False)
+        self.flying[future.key] = (future, shard)
+        future.add_done_callback(self.back.put)
+
+    def running(self) -> int:
+        """How many shards are being judged, or on their way."""
+        return len(self.flying)
+
+    def cases(self) -> int:
+        """The cases of shards in flight are not known here."""
+        return 0
+
+    def hear(self, seconds: float) -> Iterator[tuple[int, dict[str, Any]]]:
+        """What came back.
+
+        Raises:
+            UsageError: the scheduler is gone.
+        """
+        self._check()
+        with suppress(queue.Empty):
+            yield from self._result(self.back.get(timeout=seconds))
+            while True:
+                yield from self._result(self.back.get_nowait())
+
+    def _check(self) -> None:
+        """The client tries for a while to find its scheduler again."""
+        if self.client.status == "running":
+            self.answered = time.monotonic()
+        elif time.monotonic() - self.answered > ANSWERS:
+            raise UsageError(f"the Dask scheduler at {self.address} is gone")
+
+    def _result(self, future: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+        _, shard = self.flying.pop(future.key)
+        if future.status in ("cancelled", "lost"):  # the scheduler went, or forgot it
+            if self.client.status != "running":
+                raise UsageError(f"the Dask scheduler at {self.address} is gone")
+            yield 0, death(shard, 0, "was forgotten by the scheduler", 0)
+            return
+        if future.status == "error":
+            error = future.exception()
+            # Dask has given it to several workers, and all of them died under it
+            dead = type(error).__name__ == "KilledWorker"
+            if not dead:
+                raise UsageError(f"the Dask cluster cannot judge shards: {type(error).__name__}: {error}")
+            yield 0, {**death(shard, 0, "ended Dask workers until Dask gave it up", 0), "final": True}
+            return
+        who, told = future.result()
+        number = self.numbers.setdefault(who, len(self.numbers))
+        self.stillborn = self.stillborn + 1 if any(record.get("stillborn") for record in told) else 0
+        if self.stillborn >= STILLBORN:
+            raise UsageError(f"{STILLBORN} workers in a row could not begin on the Dask cluster")
+        yield from ((number, record) for record in told)
+
+    def stop(self, *, now: bool = False) -> None:
+        """Have all finish their case, or cut it off now; what has not begun is cancelled."""
+        self.stopping = True
+        with suppress(OSError, TimeoutError):
+            self.client.run(stop_here, now)
+
+    def close(self) -> None:
+        """Leave the cluster; end it if it is ours."""
+        with suppress(Exception):
+            self.client.cancel([future for future, _ in self.flying.values()])
+        for part in (self.client, self.cluster):
+            with suppress(Exception):
+                if part is not None:
+                    part.close(timeout=5)
+
+
+def _connected(address: str, workers: int) -> tuple[Any, Any]:
+    """(the cluster if it is ours, a client of it)."""
+    try:
+        import dask
+        import distributed
+    except ImportError:
+        raise UsageError("--dask needs a package: pip install 'convlaws[dask]'") from None
+    for name in [*CHATTY, *(n for n in logging.root.manager.loggerDict if n.startswith(CHATTY))]:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # a dying scheduler's last words fill pages; ours are a sentence
+    try:
+        if address != "local":
+            return None, distributed.Client(address, timeout=ANSWERS)
+        dask.config.set({"distributed.scheduler.allowed-failures": DEATHS})
+        with deaf():  # its threads, and with them its processes: Ctrl-C is for the campaign, they would end in tracebacks
+            cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        return cluster, distributed.Client(cluster)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise UsageError(f"no Dask scheduler answers at {address}: {error}") from None

@@ -1,0 +1,152 @@
+"""The files that a campaign leaves beside its records: made of them, so they can be made again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from convlaws.campaign.corpus import NAME as CORPUS
+from convlaws.campaign.corpus import kept, text_of
+from convlaws.campaign.lane_cache import laid_out
+from convlaws.campaign.plan import CampaignPlan, read_plan
+from convlaws.campaign.records import DiskError
+from convlaws.campaign.run import State, load
+from convlaws.campaign.schedule import Schedule
+from convlaws.campaign.stages import Lane
+from convlaws.campaign.totals import Totals
+from convlaws.cli.run_summary import counts
+from convlaws.laws import registry as laws
+from convlaws.records.coverage import AXES
+from convlaws.records.finding import SCHEMA, Finding, Key, Verdict, digest, summary_line, too_few
+from convlaws.records.merge import Run
+from convlaws.records.runs import Shard, split
+from convlaws.records.tallies import shares
+from convlaws.reports.markdown import markdown
+
+FINDINGS, SUMMARY = "findings.jsonl", "summary.md"
+
+
+def replaced(path: Path, text: str) -> None:
+    """Put a text there, all or nothing.
+
+    Raises:
+        DiskError: there is no room; the file is as it was.
+    """
+    new = path.with_name(f".{path.name}~")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise DiskError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def results(plan: CampaignPlan, laid: Iterable[Lane], state: State, seconds: float, *, interrupted: bool) -> Run:
+    """All that a campaign has found: the findings, and a summary for each environment."""
+    laid = list(laid)
+    order = {key: n for n, key in enumerate(_keys(laid))}
+    totals = state.whole()
+    places = totals.places()
+    findings, summaries = [], []
+    for place in places:
+        run = plan.run if len(places) == 1 else digest(f"{plan.run} {place}")
+        mine = _completed(laid, totals.findings(place, order), order)
+        for f in mine:
+            f.run, f.environment = run, place
+        findings += mine
+        told = {"run": run, "command": sys.argv[1:], "environment": state.headers[place]["environment"]}
+        told |= {"seconds": round(seconds, 2), "interrupted": interrupted, "unfinished": False}
+        summaries.append({**told, **_summary(plan, state, totals, mine, place)})
+    return Run(findings, summaries)
+
+
+def _summary(plan: CampaignPlan, state: State, totals: Totals, mine: list[Finding], place: str) -> dict[str, Any]:
+    """What does not depend on when and where from it was started."""
+    return {
+        "judged": totals.judged,
+        "seed": plan.seed,
+        "known_not_shown": [],
+        "known_findings": [s.record() for s in shares(mine)],
+        "lost": state.lost,
+        "coverage": {"axes": AXES, "methods": totals.coverage.get(place, {})},
+        "shards": totals.shards,
+        "campaign": plan.id,
+        "part": list(plan.part),
+        **counts(mine),
+    }
+
+
+def _keys(laid: list[Lane]) -> list[Key]:
+    """Every (method, law, op), methods first, as `check` sorts them."""
+    keys = [(method, law, op) for lane in laid for job in lane.jobs for law, method, op in job.triples()]
+    keys += [(f.method, f.law, f.op) for lane in laid for f in lane.refused]
+    methods = {m: n for n, m in enumerate(m for lane in laid for m in lane.methods)}
+    return sorted(dict.fromkeys(keys), key=lambda key: methods[key[0]])
+
+
+def _completed(laid: list[Lane], found: list[Finding], order: dict[Key, int]) -> list[Finding]:
+    """With those that were refused altogether, and those that nobody came to."""
+    there = {(f.method, f.law, f.op) for f in found}
+    table = {law.name: law for law in laws.laws()}
+    missing = [f for lane in laid for f in lane.refused if (f.method, f.law, f.op) not in there]
+    for law, method, op in (key for lane in laid for job in lane.jobs for key in job.triples()):
+        if (method, law, op) not in there:
+            nobody = Finding(method=method, law=law, op=op, verdict=Verdict.VACUOUS, message=too_few(0, {}))
+            says, family, specific = table[law].says, table[law].family, table[law].specific
+            missing.append(replace(nobody, says=says, family=family, specific=specific))
+    return sorted([*found, *missing], key=lambda f: order[f.method, f.law, f.op])
+
+
+def write(folder: Path, done: Run) -> None:
+    """Write them.
+
+    Raises:
+        DiskError: there is no room for one.
+    """
+    lines = []
+    for summary in done.summaries:
+        lines += [f.to_line() for f in done.findings if f.run == summary["run"]]
+        lines.append(summary_line(**summary))
+    replaced(folder / FINDINGS, "".join(f"{line}\n" for line in lines))
+    replaced(folder / SUMMARY, markdown(done.apart()))
+    new = [f for f in done.findings if f.verdict.bad and not f.known]
+    replaced(folder / CORPUS, text_of(map(kept, new)))
+
+
+def joined(folders: Iterable[Path]) -> tuple[list[Shard], list[str]]:
+    """The campaigns in these folders as runs, the parts of one together; and which are not finished, in words.
+
+    Shards are told apart by their ids, so what several folders have counts once.
+    """
+    by_campaign: dict[str, dict[Path, CampaignPlan]] = {}
+    for folder in dict.fromkeys(folders):
+        plan = read_plan(folder)
+        by_campaign.setdefault(plan.id, {})[folder] = plan
+    found: list[Shard] = []
+    notes: list[str] = []
+    for plans in by_campaign.values():
+        whole = _together(list(plans.values()))
+        laid = laid_out(whole, next(iter(plans)))
+        state = State(Schedule(whole, laid))
+        for folder in plans:
+            state.over = False
+            load(folder, whole, laid, state)
+            notes += [] if state.over else [f"{folder}: it did not come to its end; what it had judged until then is here"]
+        done = results(whole, laid, state, state.elapsed, interrupted=False)
+        for summary in done.summaries:
+            found += split(
+                [f for f in done.findings if f.run == summary["run"]], {"kind": "summary", "schema": SCHEMA, **summary}
+            )
+    return found, notes
+
+
+def _together(plans: list[CampaignPlan]) -> CampaignPlan:
+    """The plan of several parts: of all of them, that of the whole."""
+    parts = sorted({plan.part for plan in plans})
+    if len(parts) == 1 or len({n for _, n in parts}) > 1:
+        return plans[0]
+    return replace(plans[0], part=(1, 1) if len(parts) == parts[0][1] else parts[0])

@@ -1,0 +1,130 @@
+"""Crew: the workers of a campaign on this machine, each a process that is replaced when it ends."""
+
+from __future__ import annotations
+
+import os
+import selectors
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from convlaws.campaign.plan import CampaignPlan
+from convlaws.campaign.shard import Shard
+from convlaws.campaign.worker_process import Post, Worker, death
+from convlaws.errors import UsageError
+
+STILLBORN = 3  # workers in a row that end before they have said anything
+OPENING = 300.0  # seconds that an engine may take to be imported, on top of what its calls may take
+CALLS = 30  # that one case may make, each as long as the time limit
+
+
+class Crew(Protocol):
+    """Who judges shards: processes here, or on other machines."""
+
+    size: int
+
+    def wants(self) -> int:
+        """How many more shards it can take now."""
+        ...
+
+    def give(self, shard: Shard) -> None:
+        """Have somebody judge a shard."""
+        ...
+
+    def hear(self, seconds: float) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(worker, record) of what was told, waiting at most so long; a `death` record names its shard."""
+        ...
+
+    def running(self) -> int:
+        """How many shards are being judged."""
+        ...
+
+    def cases(self) -> int:
+        """How many cases of the shards in flight are judged."""
+        ...
+
+    def stop(self, *, now: bool = False) -> None:
+        """Have all finish their case, or cut it off now, and tell what there is; no shard is given after that."""
+        ...
+
+    def close(self) -> None:
+        """End all at once."""
+        ...
+
+
+def cores_of(number: int, workers: int, threads: int) -> tuple[int, ...]:
+    """The cores of a worker, if there is one for each thread of each; else none in particular."""
+    mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return tuple(mine[number * threads : (number + 1) * threads]) if workers * threads <= len(mine) else ()
+
+
+class Local:
+    """Worker processes on this machine."""
+
+    def __init__(self, plan: CampaignPlan, workers: int, observations: str = ""):
+        self.size = workers
+        self.posts = [Post(plan, n, observations, cores_of(n, workers, plan.threads)) for n in range(workers)]
+        self.patience = OPENING + CALLS * plan.time_limit
+        self.selector = selectors.DefaultSelector()
+        self.workers: dict[int, Worker] = {}
+        self.stopping, self.stillborn = False, 0
+
+    def _start(self) -> Worker:
+        number = next(n for n in range(self.size) if n not in self.workers)
+        worker = self.workers[number] = Worker(self.posts[number])
+        self.selector.register(worker.out, selectors.EVENT_READ, number)
+        return worker
+
+    def wants(self) -> int:
+        """How many more shards it can take now."""
+        return 0 if self.stopping else self.size - self.running()
+
+    def give(self, shard: Shard) -> None:
+        """Have a worker judge a shard: one that has nothing to do, or a new one."""
+        idle = next((w for w in self.workers.values() if w.shard is None), None)
+        (idle or self._start()).give(shard)
+
+    def running(self) -> int:
+        """How many shards are being judged."""
+        return sum(w.shard is not None for w in self.workers.values())
+
+    def cases(self) -> int:
+        """How many cases of the shards in flight are judged."""
+        return sum(w.at for w in self.workers.values() if w.shard is not None)
+
+    def hear(self, seconds: float) -> Iterator[tuple[int, dict[str, Any]]]:
+        """What the workers told; one that ended is replaced."""
+        for key, _ in self.selector.select(seconds):
+            yield from self._hear(key.data)
+        for worker in list(self.workers.values()):
+            if worker.silent() > self.patience:
+                worker.kill()  # its silence is a death like any other
+
+    def _hear(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        worker = self.workers[number]
+        records, over = worker.hear()
+        yield from ((number, record) for record in records)
+        if not over:
+            return
+        self.selector.unregister(worker.out)
+        del self.workers[number]
+        shard, at = worker.shard, worker.at
+        how = worker.bury()
+        if shard:
+            yield number, death(shard, at, how, number)
+        self.stillborn = 0 if worker.answered else self.stillborn + 1
+        if self.stillborn >= STILLBORN:
+            raise UsageError(f"{STILLBORN} workers in a row could not begin; the last one {how}")
+
+    def stop(self, *, now: bool = False) -> None:
+        """Have all finish their case, or cut it off now; who has none ends at once."""
+        self.stopping = True
+        for worker in self.workers.values():
+            worker.stop(now=now)
+
+    def close(self) -> None:
+        """End all."""
+        for worker in self.workers.values():
+            worker.kill()
+            worker.bury()
+        self.workers.clear()
+        self.selector.close()

@@ -1,0 +1,176 @@
+"""`convlaws campaign`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from convlaws.campaign.corpus import NAME as CORPUS
+from convlaws.campaign.corpus import kept, text_of
+from convlaws.campaign.files import replaced, results, write
+from convlaws.campaign.lane_cache import NAME as LANES
+from convlaws.campaign.lane_cache import laid_out
+from convlaws.campaign.lane_cache import text_of as text_of_lanes
+from convlaws.campaign.plan import NAME, CampaignPlan, read_plan
+from convlaws.campaign.pool import Crew, Local
+from convlaws.campaign.records import DiskError, Records
+from convlaws.campaign.run import Campaign, State, load
+from convlaws.campaign.shared_lines import Shared
+from convlaws.campaign.stages import lanes
+from convlaws.cli.campaign_plan import check_versions, planned
+from convlaws.cli.campaign_progress import progress
+from convlaws.cli.check import SHOWN, exit_code
+from convlaws.cli.warning import warn
+from convlaws.errors import HarnessError, UsageError
+from convlaws.records.finding import Finding, counted
+from convlaws.records.merge import Run
+from convlaws.records.tallies import shares
+from convlaws.reports import console
+from convlaws.sandbox.interrupt import INTERRUPTED, Interrupt, deferred, keeping
+
+# what may be said anew when a campaign goes on: how long, by whom; not what is judged
+ANEW = {"resume", "budget", "workers", "dask", "database", "plan", "observations"}
+
+
+def run(targets: tuple[str, ...], given: list[str], **o: Any) -> int:
+    """Plan, judge, write and print; returns the exit code. `given` are the options that the user gave."""
+    folder: Path | None = o["resume"] or o["output"]
+    if o["dask"] and o["observations"]:
+        raise UsageError("--observations writes files where the shards are judged: with --dask that is elsewhere")
+    shared = Shared(o["database"]) if o["database"] else None
+    o["workers"] = o["workers"] or os.cpu_count() or 1
+    plan = _resumed(folder, targets, given) if o["resume"] and folder else planned(targets, o, shared)
+    if o["plan"]:
+        _show(plan)
+        return 0
+    if folder is None:
+        raise UsageError("a campaign needs a folder: -o DIR, or --resume DIR")
+    warn()
+    return _go(plan, folder, shared, o)
+
+
+def _resumed(folder: Path, targets: tuple[str, ...], given: list[str]) -> CampaignPlan:
+    if fixed := [*targets, *(f"--{name.replace('_', '-')}" for name in given if name not in ANEW)]:
+        raise UsageError(f"--resume goes on with what {folder / NAME} says: {fixed[0]} cannot be said anew")
+    plan = read_plan(folder)
+    check_versions(plan, folder)
+    return plan
+
+
+def _show(plan: CampaignPlan) -> None:
+    """The plan, its lanes, and the shards that are judged first."""
+    from convlaws.campaign.stage_totals import Evidence
+    from convlaws.campaign.stages import stage
+
+    laid = lanes(plan)
+    shards = [shard for lane in laid for shard in stage(plan, lane, 0, Evidence())]
+    cells = {lane.name: sum(len(list(job.triples())) for job in lane.jobs) for lane in laid}
+    click.echo(json.dumps({
+        **plan.to_record(),
+        "lanes": [{"lane": x.name, "methods": x.methods, "jobs": len(x.jobs), "cells": cells[x.name], "refused": len(x.refused)}
+                  for x in laid],
+        "first": [shard.to_record() for shard in shards],
+    }, indent=1))  # fmt: skip
+    said = f"{counted(len(laid), 'lane')}, {counted(sum(cells.values()), '(method, law, op)')}".replace(")s", ")")
+    click.echo(f"convlaws: {said}; {counted(len(shards), 'shard')} first", err=True)
+
+
+def _go(plan: CampaignPlan, folder: Path, shared: Shared | None, o: dict[str, Any]) -> int:
+    laid = laid_out(plan, folder)
+    with _explained(folder), _ended_politely() as interrupt, closing(Records(folder)) as records:
+        if not o["resume"]:
+            _begin(plan, folder)
+            replaced(folder / LANES, text_of_lanes(plan, laid))
+        state = load(folder, plan, laid)
+        budget = _budget(plan, state, o)
+        with closing(_crew(plan, o, folder)) as crew, progress(budget, shared) as show:
+            campaign = Campaign(state, records, show, partial(_found, folder, state, shared))
+            campaign.run(crew, interrupt, budget)
+        done = results(plan, laid, state, campaign.elapsed, interrupted=interrupt.pressed)
+        write(folder, done)
+        code = _conclude(done, state, interrupt)
+    if interrupt.pressed:
+        click.echo(f"convlaws: interrupted; go on with: convlaws campaign --resume {folder}", err=True)
+    if shared:
+        shared.save(map(kept, state.totals.new()))  # those of earlier sessions too: it may have been away then
+        shared.close()
+    return code
+
+
+def _begin(plan: CampaignPlan, folder: Path) -> None:
+    """Put the plan there, unless there is a campaign that has judged something."""
+    if (folder / NAME).exists() and any(path.stat().st_size for path in (folder / "records").glob("worker-*.jsonl")):
+        raise UsageError(f"{folder} holds a campaign already: go on with --resume {folder}, or choose another folder")
+    for old in (folder / "records").glob("*.jsonl"):
+        old.unlink()
+    replaced(folder / NAME, json.dumps(plan.to_record(), indent=1) + "\n")
+
+
+def _budget(plan: CampaignPlan, state: State, o: dict[str, Any]) -> float | None:
+    """Until how many seconds of work it goes on: what the plan says, or what is asked for on top of what was done."""
+    if o["resume"] and o["budget"]:
+        return state.elapsed + o["budget"]
+    return plan.budget
+
+
+def _crew(plan: CampaignPlan, o: dict[str, Any], folder: Path) -> Crew:
+    observations = str((folder / "observations").resolve()) if o["observations"] else ""
+    if o["dask"]:
+        from convlaws.campaign.dask_pool import Cluster
+
+        return Cluster(plan, o["dask"], o["workers"])
+    return Local(plan, o["workers"], observations)
+
+
+def _found(folder: Path, state: State, shared: Shared | None, news: list[Finding]) -> None:
+    """New failures were made small: the corpus has them from now on."""
+    replaced(folder / CORPUS, text_of(map(kept, state.totals.new())))
+    if shared:
+        shared.save(map(kept, news))
+
+
+@contextmanager
+def _ended_politely() -> Iterator[Interrupt]:
+    """Within, Ctrl-C and SIGTERM, by which clusters take machines back, only note themselves."""
+    with deferred() as interrupt:
+        before = signal.signal(signal.SIGTERM, interrupt.press)
+        try:
+            yield interrupt
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Whatever ends the campaign early: the sentence says how to go on."""
+    on = f"nothing that was written is lost; go on with: convlaws campaign --resume {folder}"
+    try:
+        with keeping(lambda: f"; {on}" if (folder / NAME).exists() else ""):
+            yield
+    except DiskError as error:
+        raise DiskError(f"{error}; {on}") from None
+    except KeyboardInterrupt:
+        click.echo(f"convlaws: stopped at once; {on}", err=True)
+        raise
+
+
+def _conclude(done: Run, state: State, interrupt: Interrupt) -> int:
+    findings = done.apart()
+    click.echo(console.table(findings))
+    click.echo(f"\n{console.by_method(findings)}")
+    for text in (console.unasked(findings), console.failures(findings, most=SHOWN), console.known_summary(shares(findings))):
+        if text:
+            click.echo(f"\n{text}")
+    judged, seconds = state.totals.judged, done.summaries[0]["seconds"] if done.summaries else 0
+    click.echo(f"\n{console.verdict_line(findings, judged, seconds)}")
+    if state.lost:
+        raise HarnessError("; ".join(state.lost))
+    return INTERRUPTED if interrupt.pressed else exit_code(findings)

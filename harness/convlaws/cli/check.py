@@ -1,0 +1,265 @@
+"""`convlaws check`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from convlaws import known
+from convlaws.cli import settings
+from convlaws.cli.outputs import Appended, Outputs, Render
+from convlaws.cli.progress import progress
+from convlaws.cli.report import page
+from convlaws.cli.run_summary import Account, Counted
+from convlaws.cli.warning import warn
+from convlaws.errors import HarnessError, UsageError
+from convlaws.judge.known_status import Standing, gone
+from convlaws.judge.replay import given
+from convlaws.laws import registry as laws
+from convlaws.problem.files import read_problems
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import WHOLE
+from convlaws.records import environment
+from convlaws.records.at_level import AtLevel
+from convlaws.records.finding import LEAST, Finding, counted, name_parts
+from convlaws.records.merge import Run
+from convlaws.records.tallies import shares
+from convlaws.reports import console
+from convlaws.reports.junit import junit
+from convlaws.sandbox.interrupt import INTERRUPTED, deferred
+from convlaws.sandbox.runner import Runner
+from convlaws.search.level_bits import levels
+from convlaws.search.parallel import Setting, running, search
+from convlaws.search.plan import Plan
+from convlaws.targets.isa import highest
+from convlaws.targets.registry import ENGINES, KINDS, Method, rows
+from convlaws.targets.resolve import resolve
+
+KEPT, FOUND, NOTHING = 0, 1, 5
+DEFAULT_BUDGET = 60.0
+AGAIN, AGAIN_LEAST = 0.15, 5.0  # of the budget, and in seconds: what known findings may take to be run again
+SHOWN = 12  # failing lines printed of a search; of given lines, all are
+# option -> the field of the scope that it narrows
+NARROWING = {
+    "op": "ops",
+    "ndim": "ndim",
+    "dtype": "dtypes",
+    "layout": "layouts",
+    "batch": "batch",
+    "padding": "padding",
+    "grouping": "grouping",
+}
+
+
+def run(targets: tuple[str, ...], **o) -> int:
+    """Search and print; returns the exit code."""
+    warn()
+    plan = _plan(targets, o)
+    workers = o["workers"] or min(os.cpu_count() or 1, 8)
+    problems, judged = _problems(o), Counted()
+    account = Account(plan, workers, problems or [], judged)
+    setting = _setting(o)
+    summary = Appended(o["summary"]) if o["summary"] else None
+    outputs = Outputs(_wanted(account, o))
+    with deferred() as interrupt:  # from the first case until all is written
+        with _kept(outputs), running(setting) as runner:
+            findings = _search(plan, setting, workers, problems, judged, outputs, runner)
+            absent = [] if judged.interrupted else _gone(plan, problems, setting, runner, findings)
+            account.levels = _levels(plan, runner, judged.interrupted)
+        judged.interrupted |= interrupt.pressed
+        account.close(absent)
+        if judged.interrupted and not judged.total:
+            click.echo(f"convlaws: interrupted, before anything was judged{outputs.abandon()}", err=True)
+            return INTERRUPTED
+        show = partial(_print, findings, absent, account, plan, o, SHOWN if problems is None else None)
+        _tell(findings, account, outputs, summary, show)
+    if judged.lost:
+        raise UsageError("; ".join(judged.lost))
+    stopped = judged.interrupted or interrupt.pressed
+    return INTERRUPTED if stopped else exit_code(findings, plan.methods, o["fail_on"], absent)
+
+
+def _tell(
+    findings: list[Finding], account: Account, outputs: Outputs, summary: Appended | None, show: Callable[[], None]
+) -> None:
+    """Print the findings, and write the files."""
+    try:
+        show()
+    finally:  # whoever reads what is printed may have gone away
+        outputs.finish(findings)
+    if summary:
+        summary.append(findings)
+    if account.judged.interrupted:
+        click.echo("convlaws: interrupted; the above is what was found until then", err=True)
+
+
+@contextmanager
+def _kept(outputs: Outputs) -> Iterator[None]:
+    """Whatever ends the search early: the sentence says where what was found so far is."""
+    try:
+        yield
+    except HarnessError as error:
+        raise UsageError(f"{error}{outputs.abandon()}") from error
+    except KeyboardInterrupt:
+        click.echo(f"convlaws: stopped at once{outputs.abandon()}", err=True)
+        raise
+
+
+def _problems(o: dict) -> list[Problem] | None:
+    """The problems that are given; None if they are to be drawn."""
+    if not o["problems"]:
+        return None
+    if o["observations"]:
+        raise UsageError("--observations is about drawing, and with --problems nothing is drawn")
+    return [problem for _, problem in read_problems(o["problems"])]
+
+
+def _setting(o: dict) -> Setting:
+    return replace(settings.setting(o), observations=o["observations"])
+
+
+def _wanted(account: Account, o: dict) -> dict[Path, Render]:
+    """Which file is made how."""
+    renders: dict[str, Render] = {
+        "json_path": account.lines,
+        "junit_path": lambda findings, done: junit(findings),
+        "report_path": lambda findings, done: page(Run(findings, [account.facts(findings, done)])) if done else "",
+    }
+    chosen = {name: o[name] for name in renders if o[name]}
+    if len({path.resolve() for path in chosen.values()}) < len(chosen):
+        raise UsageError(f"two of --json, --junit and --report name the same file, {next(iter(chosen.values()))}")
+    return {path: renders[name] for name, path in chosen.items()}
+
+
+def _search(
+    plan: Plan,
+    setting: Setting,
+    workers: int,
+    problems: list[Problem] | None,
+    judged: Counted,
+    outputs: Outputs,
+    runner: Runner,
+) -> list[Finding]:
+    """The findings; `runner` is what this process has for them, others have their own."""
+    with progress(judged) as show:
+
+        def notify(event: dict) -> None:
+            show(event)
+            outputs.see(event)
+
+        if problems is not None:
+            return given(plan, problems, runner, setting.ledger(), notify)
+        return search(plan, setting, workers, notify, runner)
+
+
+def _levels(plan: Plan, runner: Runner, interrupted: bool) -> list[AtLevel]:
+    """What rows that were held to ISA levels give there, bit by bit."""
+    if interrupted or not any(m.level for m in plan.methods):
+        return []
+    with deferred() as interrupt:
+        return levels(plan.methods, plan.scope, runner, plan.seed, stop=lambda: interrupt.pressed)
+
+
+def _gone(
+    plan: Plan, problems: list[Problem] | None, setting: Setting, runner: Runner, findings: list[Finding]
+) -> list[Standing]:
+    """The known findings about what the plan asks that do not show here; what explained a failure of the run does."""
+    shown = {name for f in findings for name in f.explained}
+    about = [k for k in setting.ledger().entries if k.id not in shown and _asked(k, plan, problems)]
+    asked = [k for k in about if setting.sandbox or not k.avoid]  # what is avoided may end this very process
+    until = time.monotonic() + max(AGAIN_LEAST, AGAIN * plan.budget) if plan.budget else float("inf")
+    try:
+        absent, left = gone(asked, runner, plan.methods, until)
+    except (Exception, KeyboardInterrupt) as error:  # what was found must not be lost for the sake of a footnote
+        click.echo(f"convlaws: the known findings could not be repeated: {type(error).__name__}: {error}", err=True)
+        return []
+    if left:
+        click.echo(f"convlaws: no time to repeat {counted(len(left), 'known finding')}: 'convlaws known --check' does", err=True)
+    return absent
+
+
+def _asked(entry: known.Known, plan: Plan, problems: list[Problem] | None) -> bool:
+    """Whether the plan has a method and a law of the entry, and one of its lines is among what is drawn or given."""
+    named = any(entry.names(name, law.name) for m in plan.methods for name in (m.name, m.known_as) for law in plan.laws)
+    if problems is not None:
+        return named and not {*problems}.isdisjoint(entry.problems)
+    return named and any(plan.scope.refuses(problem) is None for problem in entry.problems)
+
+
+def _plan(targets: tuple[str, ...], o: dict) -> Plan:
+    methods = resolve(targets, settings.calling(o))
+    chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
+    names = [*(m.name for m in rows(*KINDS, absent=True)), *(name_parts(m.name)[0] for m in methods)]
+    settings.setting(o).ledger().check_names(names, [law.name for law in laws.laws()])
+    if o["budget"] and o["examples"]:
+        raise UsageError("--budget and --examples exclude each other: one is a time, the other a number")
+    budget = None if o["examples"] else (o["budget"] or DEFAULT_BUDGET)
+    narrowed: dict[str, Any] = {field: tuple(o[option]) for option, field in NARROWING.items() if o[option]}
+    scope = replace(WHOLE, **narrowed)
+    return Plan(methods, chosen, scope, o["seed"], budget, o["examples"] or LEAST)
+
+
+def _print(
+    findings: list[Finding], absent: list[Standing], account: Account, plan: Plan, o: dict[str, Any], most: int | None
+) -> None:
+    click.echo(console.table(findings))
+    click.echo()
+    click.echo(console.by_method(findings))
+    told = [f"known finding {s.entry.id}: {s}{_take_out(s)}" for s in absent]
+    for text in (
+        console.unasked(findings),
+        console.failures(findings, most=most),
+        console.known_summary(shares(findings), told),
+        console.by_level(findings, account.levels),
+        console.engines(findings, [m.name for m in plan.methods if m.kind in ENGINES], _where(o)),
+    ):
+        if text:
+            click.echo(f"\n{text}")
+    click.echo(f"\n{console.verdict_line(findings, account.judged.total, account.seconds)}")
+
+
+def _where(o: dict[str, Any]) -> console.Where:
+    """Where the failures of a run are shown and recorded."""
+    return console.Where(
+        processor=environment.processor() or "this processor",
+        level=highest(environment.extensions()).name,
+        findings=str(o["json_path"] or ""),
+        page=str(o["report_path"] or ""),
+    )
+
+
+def _take_out(standing: Standing) -> str:
+    return f"; take it out of {standing.entry.file}" if repaired(standing) else ""
+
+
+def repaired(standing: Standing) -> bool:
+    """Whether an entry of the user's own files is about a failure that is not there any more."""
+    return bool(standing.entry.file) and standing.surprise
+
+
+# which failures end a run with 1, by the word of --fail-on
+_COUNTS: dict[str, Callable[[str], bool]] = {
+    "new": lambda kind: True,
+    "own": lambda kind: kind not in ENGINES,
+    "never": lambda kind: False,
+}
+
+
+def exit_code(
+    findings: list[Finding], methods: Iterable[Method] = (), fail_on: str = "new", absent: Iterable[Standing] = ()
+) -> int:
+    """1 a failure that is not known (`fail_on` says whose count) or a known one of the user's that is repaired;
+    0 something was verified; 5 nothing was."""
+    kinds = {m.name: m.kind for m in methods}
+    new = [f for f in findings if f.verdict.bad and not f.known and _COUNTS[fail_on](kinds.get(f.method, ""))]
+    if new or (fail_on == "new" and any(map(repaired, absent))):
+        return FOUND
+    return KEPT if any(f.verified for f in findings) else NOTHING

@@ -1,0 +1,190 @@
+"""`convlaws compare`: which one should I use?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from convlaws.cli import settings
+from convlaws.cli.outputs import Part
+from convlaws.cli.progress import tidied
+from convlaws.cli.warning import warn
+from convlaws.errors import LineError, UsageError
+from convlaws.problem.catalogues import catalogue, names
+from convlaws.problem.files import Named, read_problems
+from convlaws.problem.problem import Problem
+from convlaws.records import environment
+from convlaws.records.timing_file import Times, Timing, to_text
+from convlaws.reports.page.page import standalone
+from convlaws.reports.ranking import LEGEND, refusals, table, together_text, unrest
+from convlaws.search.parallel import running
+from convlaws.targets.registry import Method, rows
+from convlaws.targets.resolve import resolve
+from convlaws.targets.torch_model import layers
+from convlaws.timing.roofline import Machine
+from convlaws.timing.rounds import Course
+
+KEPT, FOUND, NOTHING = 0, 1, 5
+BUDGET = 5.0  # seconds of timing for a problem
+MOST = 5  # methods shown of each problem, if there are several
+DEARER = 50  # times the multiply-adds that a search may ask of a method: a comparison asks a few times, not thousands
+WIDEST = 120  # columns
+FILL = "normal"  # numbers as networks have them; sums of small integers would be exact, and errors all 0
+
+
+def run(targets: tuple[str, ...], **o: Any) -> int:
+    """Time and print; returns the exit code: 0 some method has a time, 1 one is wrong or crashed, 5 none has a time."""
+    warn()
+    problems = [variant for target in targets for named in _problems(target, o) for variant in _variants(named, o)]
+    methods = _methods(o)
+    machine = Machine(o["threads"])
+    parts = _parts(o, machine)
+    try:
+        with _pinned(o["threads"]):
+            found = _timed(problems, methods, machine, parts, o)
+        flat = [replace(t, bound=machine.bound(Problem.parse(t.problem))) for timings in found for t in timings]
+        for part in parts:
+            part.write(flat, done=True)
+    except BaseException:
+        left = "".join(part.forget() for part in parts if part.part.exists())
+        if left:
+            click.echo(f"convlaws: it ended early{left}", err=True)
+        raise
+    if any(t.verdict.bad for t in flat):
+        return FOUND
+    return KEPT if any(t.seconds for t in flat) else NOTHING
+
+
+def _parts(o: dict[str, Any], machine: Machine) -> list[Part[Timing]]:
+    """The files that are asked for: what is known so far beside its place, the whole at its place at the end."""
+
+    def facts() -> dict[str, Any]:
+        rates = {"threads": machine.threads, "products": machine.products, "copying": machine.copying}
+        return {**rates, "environment": environment.facts()}
+
+    renders = {
+        "json_path": lambda found, done: to_text(found, facts() if done else {}),
+        "report_path": lambda found, done: standalone(Times(found, facts())) if done else "",
+    }
+    return [Part(o[name], render) for name, render in renders.items() if o[name]]
+
+
+def _problems(target: str, o: dict[str, Any]) -> list[Named]:
+    """The problems that a target names: a catalogue, a file of lines, a torch model, or one line."""
+    if target in names():
+        return [(name, replace(p, fill=FILL)) for name, p in catalogue(target)]
+    if Path(target).is_file():
+        return read_problems(target)
+    if ":" in target and "_x" not in target:
+        return _layers(target, o["input"])
+    try:
+        problem = Problem.parse(target)
+    except LineError as error:
+        known = f"; nor is it a catalogue ({', '.join(names())}), a file, or a model (MODULE:MODEL)"
+        raise UsageError(f"{error}{known if '_' not in target else ''}") from None
+    return [(target, problem if problem.fill in target.split() else replace(problem, fill=FILL))]
+
+
+def _layers(address: str, shape: str | None) -> list[Named]:
+    if not shape:
+        raise UsageError(f"{address} is a model: say the shape of its input, as --input 1x3x224x224")
+    try:
+        sizes = tuple(int(part) for part in shape.split("x"))
+    except ValueError:
+        raise UsageError(f"--input {shape!r} should be numbers with 'x' between them, as 1x3x224x224") from None
+    found, others = layers(address, sizes)
+    if others:
+        click.echo(f"convlaws: {address} calls {others} convolutions that are no layers; they are left out", err=True)
+    return [(name, replace(p, fill=FILL)) for name, p in found]
+
+
+def _variants(named: Named, o: dict[str, Any]) -> list[Named]:
+    """The problem with each op, dtype and layout that is asked for."""
+    name, problem = named
+    asked = (o["op"] or (problem.op,), o["dtype"] or (problem.dtype,), o["layout"] or (problem.layout,))
+    return [(name, replace(problem, op=op, dtype=dtype, layout=layout)) for op, dtype, layout in product(*asked)]
+
+
+def _methods(o: dict[str, Any]) -> list[Method]:
+    """Those that are asked for, or all that run here, with larger problems than a search would ask of them."""
+    patterns = [word for text in o["methods"] for word in text.replace(",", " ").split()]
+    chosen = resolve(patterns, settings.calling(o)) if patterns else [m for m in rows() if not m.absent]
+    return [replace(m, scope=replace(m.scope, macs=DEARER * m.scope.macs)) for m in chosen]
+
+
+@contextmanager
+def _pinned(threads: int) -> Iterator[None]:
+    """Hold this process and its children to as many CPUs, the last ones, as others begin with the first.
+
+    Not every library takes a number of threads.
+    """
+    cpus = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set()
+    if cpus and threads > len(cpus):
+        raise UsageError(f"--threads {threads}: this process may use {len(cpus)} CPUs")
+    try:
+        if cpus:
+            os.sched_setaffinity(0, sorted(cpus)[-threads:])
+        yield
+    finally:
+        if cpus:
+            os.sched_setaffinity(0, cpus)
+
+
+def _timed(
+    problems: Sequence[Named], methods: Sequence[Method], machine: Machine, parts: list[Part[Timing]], o: dict[str, Any]
+) -> list[list[Timing]]:
+    """The timings by problem, printed as they come."""
+    width = min(shutil.get_terminal_size((100, 24)).columns, WIDEST)
+    most = MOST if len(problems) > 1 and not o["all"] else None
+    found: list[list[Timing]] = []
+    with running(settings.setting(o)) as runner, _watched() as notify:
+        course = Course(methods, runner, o["budget"] or BUDGET * len(problems), machine.threads, notify)
+        for timings in course.run(problems, machine):
+            notify("")
+            found.append(timings)
+            click.echo(table(timings, width=width, most=most) + "\n")
+            for part in parts:
+                part.write([t for each in found for t in each])
+    _print_end(found, width)
+    return found
+
+
+@contextmanager
+def _watched() -> Iterator[Callable[[str], None]]:
+    """A function that shows on a terminal what is timed now; an empty text clears it."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda text: None
+        return
+    status = console.status("")
+
+    def show(text: str) -> None:
+        (status.start if text else status.stop)()
+        status.update(escape(text))
+
+    try:
+        with tidied(console):
+            yield show
+    finally:
+        status.stop()
+
+
+def _print_end(found: list[list[Timing]], width: int) -> None:
+    if len(found) > 1:
+        click.echo(f"all {len(found)} problems, each as often as it is there\n{together_text(found, width)}\n")
+    elif refused := refusals(found, width):
+        click.echo(f"not asked\n{refused}\n")
+    click.echo(fill(LEGEND, width))
+    if warning := unrest([t for timings in found for t in timings]):
+        click.echo("\n" + fill(warning, width))

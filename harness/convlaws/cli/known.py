@@ -1,0 +1,126 @@
+"""`convlaws known`."""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+
+import click
+from hypothesis import Phase
+
+from convlaws import known
+from convlaws.errors import UnknownName
+from convlaws.judge.known_status import KINDS, Standing, standing
+from convlaws.known import Known
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import Scope
+from convlaws.records.finding import counted
+from convlaws.sandbox.interrupt import deferred
+from convlaws.search.drawing import draw, quiet
+from convlaws.search.parallel import Setting, running
+from convlaws.targets.registry import Method, rows
+from convlaws.targets.resolve import Calling, resolve
+
+INTERRUPTED = 130
+DRAWS = 300  # problems for each scope, to tell how much of them an entry covers
+
+
+def run(ids: tuple[str, ...], *, check: bool, as_json: bool, files: tuple[Path, ...] = (), levels: tuple[str, ...] = ()) -> int:
+    """Print the entries that `ids` name, run their lines if asked (at these ISA levels); returns the exit code."""
+    entries = _chosen(ids, files)
+    if not check:
+        click.echo(json.dumps([_record(k) for k in entries], indent=1) if as_json else "\n\n".join(map(_text, entries)))
+        return 0
+    found = []
+    with running(Setting()) as runner, deferred() as interrupt:
+        for entry in entries:
+            if interrupt.pressed:
+                return INTERRUPTED
+            found.append(standing(entry, runner, methods=_at_levels(entry, levels)))
+            if not as_json:
+                click.echo(_stands(found[-1]))
+    if as_json:
+        click.echo(json.dumps([_standing_record(s) for s in found], indent=1))
+    wrong = [s.entry.id for s in found if s.surprise]
+    if wrong and not as_json:
+        click.echo(f"\nthe ledger says otherwise of {', '.join(wrong)}: its versions or its lines should change")
+    return int(bool(wrong))
+
+
+def _at_levels(entry: Known, levels: tuple[str, ...]) -> list[Method]:
+    """The functions that an entry names, and its rows at these ISA levels."""
+    named = [m for m in rows(*KINDS) if entry.names(m.name)]
+    functions = [name for name in entry.methods if ":" in name and "*" not in name]
+    return [*resolve(functions, Calling()), *(resolve([m.name for m in named], Calling(isa=levels)) if levels else [])]
+
+
+def _chosen(ids: tuple[str, ...], files: tuple[Path, ...]) -> list[Known]:
+    entries = known.load(files).entries
+    for pattern in ids:
+        if not any(fnmatchcase(k.id, pattern) for k in entries):
+            raise UnknownName(f"no known finding {pattern!r}; there are {', '.join(k.id for k in entries)}")
+    return [k for k in entries if not ids or any(fnmatchcase(k.id, pattern) for pattern in ids)]
+
+
+@lru_cache(maxsize=64)
+def _drawn(scope: Scope) -> list[Problem]:
+    """Problems as a search would draw them for a method of this scope, before a law narrows it."""
+    found: list[Problem] = []
+
+    def note(problem: Problem) -> bool:
+        found.append(problem)
+        return False
+
+    draw(scope, note, 0, quiet(DRAWS, Phase.generate))
+    return found
+
+
+def covered(entry: Known) -> float:
+    """The part, from 0 to 1, that an entry covers of the problems drawn for the methods that it names."""
+    named = [p for m in rows("method", "engine", "compiled", "cuda") if entry.names(m.name) for p in _drawn(m.scope)]
+    return sum(map(entry.covers, named)) / len(named) if named else 0.0
+
+
+def _record(entry: Known) -> dict:
+    return {
+        "id": entry.id,
+        "sentence": entry.sentence,
+        "methods": list(entry.methods),
+        "package": entry.package,
+        "versions": entry.versions,
+        "processor": list(entry.processor),
+        "thread": entry.thread,
+        "searched": entry.searched,
+        "seen": list(entry.seen),
+        "file": entry.file,
+        "avoid": entry.avoid,
+        "covered": round(covered(entry), 4),
+        "lines": list(entry.lines),
+    }
+
+
+def _text(entry: Known) -> str:
+    versions = f"{entry.package} {entry.versions}".strip() or "every version"
+    where = f"; needs {', '.join(entry.processor)}" if entry.processor else ""
+    how = "not asked" if entry.avoid else "failures explained"
+    part = f"{covered(entry):.1%} of what is drawn for {', '.join(entry.methods)} ({how})"
+    return "\n".join(
+        [
+            f"{entry.id}  ({versions}{where})",
+            f"  {entry.sentence}",
+            f"  thread: {entry.thread or 'none found'}" + (f" ({entry.searched})" if entry.searched else ""),
+            f"  covers {part}; shown by {counted(len(entry.lines), 'line')}",
+        ]
+    )
+
+
+def _stands(found: Standing) -> str:
+    lines = [f"  {times}/{found.rounds}  {line}" for line, times in found.lines.items()]
+    return "\n".join([f"{found.entry.id}  {found}", *lines])
+
+
+def _standing_record(found: Standing) -> dict:
+    fields = {"id": found.entry.id, "state": str(found.state), "why": found.why, "rounds": found.rounds}
+    return {**fields, "lines": found.lines, "surprise": found.surprise}

@@ -1,0 +1,34 @@
+"""`convlaws merge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from convlaws.cli.outputs import Part
+from convlaws.records.finding import counted
+from convlaws.records.runs import lines, shards
+
+
+def run(files: tuple[Path, ...], output: Path) -> None:
+    """Write one file of what these files and folders of campaigns hold; it may be one of them."""
+    folders = [path for path in files if path.is_dir()]
+    campaigns, unfinished = _campaigns(folders)
+    found, notes = shards([path for path in files if path not in folders], campaigns)
+    text = "".join(f"{line}\n" for line in lines(found))
+    Part(output, lambda findings, done: text).write([], done=True)
+    for note in unfinished + notes:
+        click.echo(f"convlaws: {note}", err=True)
+    records = sum(len(group) for shard in found for group in shard.cells.values())
+    places = len({shard.environment for shard in found})
+    click.echo(f"{records:,} findings of {counted(len(found), 'run')} in {counted(places, 'environment')}")
+
+
+def _campaigns(folders: list[Path]) -> tuple[list, list[str]]:
+    """The runs in the folders of campaigns, and which of them did not come to their end."""
+    if not folders:
+        return [], []
+    from convlaws.campaign.files import joined  # not at the top: files are merged without the methods
+
+    return joined(folders)

@@ -1,0 +1,42 @@
+"""`convlaws report`, and the page that `convlaws check --report` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from convlaws import known
+from convlaws.cli.outputs import Part
+from convlaws.errors import UsageError
+from convlaws.records.merge import Run, merged
+from convlaws.records.timing_file import read_times
+from convlaws.reports.page.page import Beside, render
+from convlaws.reports.page.speed import read_speed
+
+
+def run(files: Sequence[Path], output: Path, since: Sequence[Path], speed: Path | None, times: Path | None = None) -> None:
+    """Write the page of these findings files, and say where it is."""
+    before = merged(since) if since else None
+    write(output, page(merged(files), before, speed, times))
+    click.echo(f"wrote {output}")
+
+
+def page(found: Run, before: Run | None = None, speed: Path | None = None, times: Path | None = None) -> str:
+    """The page of a run; what this convlaws knows of known findings comes from its own ledger."""
+    sentences = {entry.id: f"{entry.sentence} {entry.thread}".strip() for entry in known.load().entries}
+    return render(found, Beside(before, read_speed(speed) if speed else None, sentences, read_times(times) if times else None))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a page.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    part: Part[str] = Part(path, lambda records, done: text)
+    try:
+        part.write([], done=True)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}{part.forget()}") from None

@@ -1,0 +1,109 @@
+"""What a run says of itself: its cases, its time, its summary."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from convlaws.cli.identity import run_id
+from convlaws.judge.known_status import Standing
+from convlaws.mutants.registry import mistakes
+from convlaws.problem.problem import Problem
+from convlaws.records import environment
+from convlaws.records.at_level import AtLevel
+from convlaws.records.coverage import AXES
+from convlaws.records.finding import Finding, Verdict, summary_line
+from convlaws.records.tallies import shares
+from convlaws.search.plan import Plan
+from convlaws.targets.registry import ON_GPU
+
+
+class Counted:
+    """Sums the cases that all workers judged."""
+
+    def __init__(self):
+        self.by_worker: dict[int, int] = {}
+        self.interrupted = False
+        self.census: dict[str, dict] = {}
+        self.lost: list[str] = []  # whose findings ended with their worker, in words
+
+    def see(self, event: dict) -> None:
+        """Take note of a progress event."""
+        self.census |= event.get("census", {})
+        self.interrupted |= event.get("interrupted", False)
+        self.lost += [event["lost"]] if "lost" in event else []
+        if "judged" in event:
+            self.by_worker[event.get("worker", 0)] = event["judged"]
+
+    @property
+    def total(self) -> int:
+        """Cases judged so far."""
+        return sum(self.by_worker.values())
+
+
+class Account:
+    """A run's own record, from its start on."""
+
+    def __init__(self, plan: Plan, workers: int, problems: list[Problem], judged: Counted):
+        self.started = time.monotonic()
+        self.environment = environment.facts(
+            gpu=any(m.kind in ON_GPU for m in plan.methods),
+            packages=sorted({m.package.name for m in plan.methods if m.package}),
+        )
+        self.run = run_id(plan, workers, problems, self.environment["id"])
+        self.seed, self.judged = plan.seed, judged
+        self.mutants = _mutants(plan)
+        self.absent: list[Standing] = []
+        self.levels: list[AtLevel] = []
+        self.ended: float | None = None
+
+    def close(self, absent: list[Standing]) -> None:
+        """The search is over; `absent` are the known findings that do not show here."""
+        self.absent, self.ended = absent, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or has taken so far."""
+        return (self.ended or time.monotonic()) - self.started
+
+    def facts(self, findings: list[Finding], done: bool) -> dict:
+        """What the summary says; `done` if the run came to its end."""
+        return {
+            "run": self.run,
+            "command": sys.argv[1:],
+            "environment": self.environment,
+            "seconds": round(self.seconds, 2),
+            "judged": self.judged.total,
+            "seed": self.seed,
+            "known_not_shown": [s.entry.id for s in self.absent],
+            "known_findings": [s.record() for s in shares(findings)],
+            "interrupted": self.judged.interrupted,
+            "lost": self.judged.lost,
+            "unfinished": not done,
+            "coverage": {"axes": AXES, "methods": self.judged.census},
+            **({"levels": {level.method: level.record() for level in self.levels}} if self.levels else {}),
+            **({"mutants": self.mutants} if self.mutants else {}),
+            **counts(findings),
+        }
+
+    def lines(self, findings: list[Finding], done: bool) -> str:
+        """The findings file."""
+        for f in findings:
+            f.run, f.environment = self.run, self.environment["id"]
+        lines = [*(f.to_line() for f in findings), summary_line(**self.facts(findings, done))]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def _mutants(plan: Plan) -> dict[str, dict]:
+    """What each mutant of the plan is."""
+    names = {m.name for m in plan.methods if m.kind == "mutant"}
+    chosen = (m for m in mistakes() if f"mutant-{m.name}" in names)
+    return {
+        f"mutant-{m.name}": {"defect": m.defect, "difficulty": m.difficulty, "thread": m.thread, "says": m.says} for m in chosen
+    }
+
+
+def counts(findings: list[Finding]) -> dict:
+    """How many findings of each verdict, and how many of the failures are known."""
+    by = {str(v): sum(f.verdict is v for f in findings) for v in Verdict}
+    return {"verdicts": by, "known": sum(bool(f.known) for f in findings if f.verdict.bad)}

@@ -1,0 +1,166 @@
+"""Does a known finding still show? Its exact lines, run again on what is installed."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from convlaws.errors import HarnessError
+from convlaws.judge.replay import Judge, why_not
+from convlaws.known import Known, Ledger, in_range, installed, is_older
+from convlaws.laws.registry import Law, laws
+from convlaws.problem.problem import Problem
+from convlaws.records.finding import Verdict
+from convlaws.sandbox.runner import Runner
+from convlaws.targets.isa import lacks
+from convlaws.targets.registry import Method, rows
+
+ROUNDS = 3  # fresh processes for each line
+KINDS = ("method", "engine", "compiled", "cuda", "mutant")
+
+
+class State(enum.StrEnum):
+    """What became of a known finding."""
+
+    SHOWS = "shows"
+    FLAKY = "flaky"  # in some of the rounds
+    FIXED = "fixed"  # none of its lines shows it, where it could
+    ELSEWHERE = "not on this processor"  # nor could it: another processor shows it with this version
+    UNSEEN = "not seen here"  # nor need it: it is flaky, or the version is older than it
+    CANNOT = "cannot run here"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a known finding stands here. `lines`: in how many of the `rounds` each line showed it; `why` in words."""
+
+    entry: Known
+    state: State
+    rounds: int = 0
+    lines: dict[str, int] = field(default_factory=dict)
+    why: str = ""
+
+    @property
+    def surprise(self) -> bool:
+        """Whether the entry says something else: fixed within its versions, or there outside of them."""
+        expected = in_range(self.entry.package, self.entry.versions)
+        return {State.FIXED: expected, State.SHOWS: not expected, State.FLAKY: not expected}.get(self.state, False)
+
+    def __str__(self) -> str:
+        most = max(self.lines.values(), default=0)
+        state = f"flaky {most}/{self.rounds}" if self.state is State.FLAKY else str(self.state)
+        return f"{state}: {self.why}" if self.why else state
+
+
+class _NowhereError(Exception):
+    """A line that nothing here can run; the message says why."""
+
+
+def standing(entry: Known, runner: Runner, rounds: int = ROUNDS, methods: Iterable[Method] = ()) -> Standing:
+    """Run each line of `entry` in `rounds` fresh processes, by the methods and laws that it names.
+
+    Outside of its versions it is run all the same: a finding that is there has another range then. `methods` are
+    asked before the rows of the table: rows at an ISA level, functions of a user.
+    """
+    if entry.package and not installed(entry.package):
+        return Standing(entry=entry, state=State.CANNOT, why=f"{entry.package} is not installed")
+    asked = _named(entry, methods)
+    lines: dict[str, int] = {}
+    reasons = ["it has no lines"] if not entry.lines else []
+    for problem in entry.problems:
+        try:
+            lines[str(problem)] = sum(_shows(entry, problem, runner, asked) for _ in range(rounds))
+        except (_NowhereError, HarnessError) as error:
+            reasons.append(str(error))
+    if not lines:
+        return Standing(entry=entry, state=State.CANNOT, why=reasons[0])
+    state, why = _state(entry, max(lines.values()), rounds, [method for method, _ in asked])
+    seen = sum(map(bool, lines.values()))
+    some = [f"{seen} of its {len(entry.lines)} lines"] * (0 < seen < len(entry.lines))
+    return Standing(entry=entry, state=state, rounds=rounds, lines=lines, why="; ".join([*some, *filter(None, [why]), *reasons]))
+
+
+def _state(entry: Known, times: int, rounds: int, methods: list[Method]) -> tuple[State, str]:
+    """The state of an entry that showed `times` in `rounds`, and what is to say of it."""
+    version = f"{entry.package} {installed(entry.package)}".strip()
+    outside = "" if in_range(entry.package, entry.versions) else f"{version} is outside of its versions {entry.versions}"
+    if times:
+        return (State.SHOWS if times == rounds else State.FLAKY), outside
+    if outside:
+        return (State.UNSEEN if is_older(entry.package, entry.versions) else State.FIXED), outside
+    if reason := _hidden(entry, methods) or _elsewhere(entry, methods):
+        return State.ELSEWHERE, reason
+    if entry.flaky:
+        return State.UNSEEN, f"where it was seen, it showed in {entry.flaky} fresh processes"
+    return State.FIXED, f"with {version}, none of its lines shows it in {rounds} fresh processes" if version else ""
+
+
+def _hidden(entry: Known, methods: list[Method]) -> str:
+    """Why none of the methods has the extensions that it needs, in words."""
+    reasons = [lacks(entry.processor, method.extensions) for method in methods]
+    return reasons[0] if reasons and all(reasons) else ""
+
+
+def _elsewhere(entry: Known, methods: list[Method]) -> str:
+    """Where the installed version showed it, in words; '' if that was on such a processor as this, or nowhere on record."""
+    places = [place for place in entry.seen if place.get("version", "") == installed(entry.package)]
+    here = {method.extensions for method in methods}
+    if not places or any(frozenset(place.get("flags", "").split()) in here for place in places):
+        return ""
+    version = f"{entry.package} {installed(entry.package)}".strip()
+    return f"{version} showed it on {places[0].get('cpu') or 'another processor'}".strip()
+
+
+def _shows(entry: Known, problem: Problem, runner: Runner, asked: list[tuple[Method, Law]]) -> bool:
+    """Whether the problem fails as the entry says, for one of its methods and laws.
+
+    Raises:
+        _NowhereError: none of them takes the problem here.
+    """
+    timeless = Ledger([replace(entry, versions="", processor=())])
+    runner.refresh()
+    judge, reasons, judged = Judge(runner), [], False
+    for method, law in asked:
+        if reason := why_not(method, law, problem):
+            reasons.append(reason)
+            continue
+        outcome = judge(method, law, problem)
+        if outcome.verdict is Verdict.REFUSED:
+            reasons.append(outcome.message)
+            continue
+        judged = True
+        if outcome.verdict.bad and judge.explained(timeless, method, law, problem, outcome):
+            return True
+    if not judged:
+        raise _NowhereError(reasons[-1] if reasons else "no method or law has its names")
+    return False
+
+
+def _named(entry: Known, methods: Iterable[Method]) -> list[tuple[Method, Law]]:
+    """The methods and laws of an entry: by any of them, since those of a plan may be the ones that never showed it."""
+    named = {m.name: m for m in (*methods, *rows(*KINDS)) if entry.names(m.name)}
+    return [(m, w) for m in named.values() for w in laws() if entry.names(m.name, w.name)]
+
+
+GONE = (State.FIXED, State.UNSEEN, State.ELSEWHERE)  # the states of an entry none of whose lines shows here
+
+
+def gone(
+    entries: Iterable[Known], runner: Runner, methods: Iterable[Method] = (), until: float = float("inf")
+) -> tuple[list[Standing], list[Known]]:
+    """Of those entries the ones that could run and do not show, and those that there was no time for.
+
+    What none of `methods` can show on this processor is left out. The user's own come first, as a repaired one is a failure;
+    what shows at once is not run again. `until` is by time.monotonic().
+    """
+    methods, absent, left = list(methods), [], []
+    for entry in sorted((k for k in entries if k.lines and not _hidden(k, methods)), key=lambda k: not k.file):
+        if time.monotonic() > until and not entry.file:
+            left.append(entry)
+            continue
+        found = standing(entry, runner, 1, methods)
+        if found.state in GONE and (found := standing(entry, runner, methods=methods)).state in GONE:
+            absent.append(found)
+    return absent, left

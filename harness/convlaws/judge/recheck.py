@@ -1,0 +1,81 @@
+"""Failing lines of an old run, run again on what is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from convlaws.errors import HarnessError, UnknownName
+from convlaws.judge.replay import repeated, why_not
+from convlaws.laws.registry import find
+from convlaws.problem.problem import Problem
+from convlaws.records.diff import Change, Difference, base
+from convlaws.records.finding import Finding, Verdict
+from convlaws.sandbox.runner import Runner
+from convlaws.targets.registry import Method
+from convlaws.targets.resolve import Calling, resolve
+
+ROUNDS = 3  # fresh processes for each line
+
+
+def rechecked(found: Iterable[Difference], calling: Calling, runner: Runner, *, alike: bool) -> list[Difference]:
+    """The differences, with a note where the old side failed.
+
+    A fix whose line still fails is none. A perhaps becomes a fix if what is installed is what the new run had (`alike`).
+    """
+    return [_rechecked(d, calling, runner, alike) if d.old and d.old.bad else d for d in found]
+
+
+def _rechecked(d: Difference, calling: Calling, runner: Runner, alike: bool) -> Difference:
+    assert d.old is not None
+    try:
+        method = _method(d.cell[0], calling)
+        times = [_times(method, f, runner) for f in d.old.bad]
+    except HarnessError as error:
+        return _noted(d, f"the old line cannot be run here: {error}")
+    most = max(times)
+    said = f"fails here, {most}" if most else f"is kept here, {ROUNDS}"
+    return replace(_noted(d, f"the old line {said} of {ROUNDS} times"), change=_sure(d.change, most, alike))
+
+
+def _sure(change: Change, times: int, alike: bool) -> Change:
+    """What a change is once the old line has failed so many times of ROUNDS."""
+    if change not in (Change.FIXED, Change.HOPED):
+        return change
+    if not times:
+        return Change.FIXED if alike else change
+    return Change.STILL if times == ROUNDS else Change.UNSAID
+
+
+def _noted(d: Difference, note: str) -> Difference:
+    return replace(d, note=f"{d.note}; {note}" if d.note else note)
+
+
+def _method(name: str, calling: Calling) -> Method:
+    """The method of that name, or of its name without the version."""
+    try:
+        return resolve([name], calling)[0]
+    except UnknownName:
+        return resolve([base(name)], calling)[0]
+
+
+def _times(method: Method, old: Finding, runner: Runner) -> int:
+    """In how many fresh processes the line of an old failure fails.
+
+    Raises:
+        UnknownName: the law is in no table any more.
+        UnsuitableError: neither kept nor broken.
+    """
+    lines = [Problem.parse(line) for line in (*old.history, old.problem)]
+    [law] = find([old.law])
+    if reason := why_not(method, law, lines[-1]):
+        raise UnsuitableError(reason)
+    outcomes = [repeated(method, [law], lines, runner)[0][1] for _ in range(ROUNDS)]
+    for outcome in outcomes:
+        if outcome.verdict in (Verdict.REFUSED, Verdict.VACUOUS):
+            raise UnsuitableError(f"{outcome.verdict}: {outcome.message}")
+    return sum(outcome.verdict.bad for outcome in outcomes)
+
+
+class UnsuitableError(HarnessError):
+    """A line that says nothing of a method: refused, or vacuous."""

@@ -1,0 +1,1 @@
+"""Mutation testing of the judge: which law kills which mutant, how soon, beside baselines."""

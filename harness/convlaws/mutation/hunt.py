@@ -1,0 +1,121 @@
+"""Quest: one mutant, one seed, one clock: how long until the first law breaks, and what that shrinks to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from convlaws.judge.case import Outcome
+from convlaws.judge.cell import Cell, Failure, Origin
+from convlaws.judge.replay import repeated
+from convlaws.laws.registry import laws
+from convlaws.mutation.minimal import apart
+from convlaws.problem.problem import Problem
+from convlaws.sandbox.runner import Runner
+from convlaws.search.plan import Plan
+from convlaws.search.search import Search, StopError
+from convlaws.targets.registry import Method
+
+HURRY = 0.5  # seconds; the problems of mutants take milliseconds
+
+
+@dataclass
+class Catch:
+    """The first failure of a search, when it came: after how many cases, and seconds of the search's clock."""
+
+    cell: Cell
+    failure: Failure
+    examples: int
+    seconds: float
+    first: str
+
+
+@dataclass
+class Quest:
+    """How a hunt ended. A case is a problem put to the mutant under a law; `seconds` are those of the wall.
+
+    `line` is what the first failing problem was shrunk to, `apart` its fields that differ from the simplest value,
+    `tries` the cases run for that, `before` the lines that have to run first, `breaks` the laws that the line breaks.
+    """
+
+    found: bool
+    examples: int
+    seconds: float
+    law: str = ""
+    verdict: str = ""
+    signature: str = ""
+    first: str = ""
+    line: str = ""
+    apart: list[str] = field(default_factory=list)
+    tries: int = 0
+    before: list[str] = field(default_factory=list)
+    flaky: str = ""
+    breaks: list[str] = field(default_factory=list)
+
+
+class Hunt(Search):
+    """A search that ends at its first failure, and makes that one small if it `shrinks`."""
+
+    caught: Catch | None = None
+    shrinks = False
+
+    def _shrink(self) -> None:
+        if self.shrinks:
+            super()._shrink()
+
+    def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
+        super()._record(cell, problem, outcome, origin)
+        if self.waiting:
+            cell, failure, _ = self.waiting[0]
+            self.caught = Catch(cell, failure, self.judged, time.monotonic() - self.started, str(problem))
+            raise StopError
+
+
+def hunt(method: Method, runner: Runner, seed: int, seconds: float, *, shrinks: bool = False) -> Quest:
+    """Search for a failure of `method` until one shows or the seconds are over; the clock starts at the first draw.
+
+    With `shrinks`, it is then made small, and put to every law.
+    """
+    runner.refresh()  # what another mutant left in the process is not this one's
+    search = Hunt(Plan([method], laws(), seed=seed, budget=seconds), runner)
+    search.shrinks = shrinks
+    search.run()
+    caught = search.caught
+    if caught is None:
+        return Quest(False, search.judged, min(time.monotonic() - search.started, seconds))
+    failure, outcome = caught.failure, caught.failure.outcome
+    plain = Quest(True, caught.examples, round(caught.seconds, 4), caught.cell.law.name, str(outcome.verdict), outcome.signature)
+    plain.first = caught.first
+    return _small(plain, method, failure, runner) if shrinks else plain
+
+
+def _small(quest: Quest, method: Method, failure: Failure, runner: Runner) -> Quest:
+    """The quest, with what its failure became when it was made small."""
+    return replace(
+        quest,
+        line=str(failure.problem),
+        apart=list(apart(failure.problem)),
+        tries=failure.tries,
+        before=failure.history,
+        flaky=failure.flaky,
+        breaks=_broken_by(method, failure, runner),
+    )
+
+
+def _broken_by(method: Method, failure: Failure, runner: Runner) -> list[str]:
+    """The laws that break on the shrunk line, each in a fresh process, after the lines that have to run before it."""
+    lines = [Problem.parse(line) for line in failure.history] + [failure.problem]
+    with hurried(runner):
+        return [law.name for law, outcome in repeated(method, laws(), lines, runner) if outcome.verdict.bad]
+
+
+@contextmanager
+def hurried(runner: Runner) -> Iterator[None]:
+    """A shorter time limit for each call: where a hang is asked by many laws, it costs its limit each time."""
+    limit, runner.time_limit = runner.time_limit, min(runner.time_limit, HURRY)
+    try:
+        yield
+    finally:
+        runner.time_limit = limit

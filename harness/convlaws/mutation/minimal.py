@@ -1,0 +1,33 @@
+"""The simplest problem there is, and how far from it another one stands: what shrinking should make small."""
+
+from __future__ import annotations
+
+from convlaws.problem.problem import Problem
+
+SIMPLEST = Problem.parse("n1c1k1_x1_r1")
+_OF_SPEC = ("batch", "in_channels", "out_channels", "groups", "bias", "padding_mode", "transposed")
+_OF_AXES = {  # the value of an axis that nobody looks at twice
+    "extent": 1,
+    "kernel": 1,
+    "stride": 1,
+    "dilation": 1,
+    "input_dilation": 1,
+    "output_padding": 0,
+}
+_OF_PROBLEM = ("op", "dtype", "layout", "fill", "seed")
+
+
+def apart(problem: Problem) -> tuple[str, ...]:
+    """The fields in which a problem differs from the simplest one; a spatial field once, whatever its axes hold.
+
+    >>> apart(SIMPLEST)
+    ()
+    >>> apart(Problem.parse("n1c1k1_x1x3_r1x2_d1x2 float16"))
+    ('ndim', 'extent', 'kernel', 'dilation', 'dtype')
+    """
+    spec, simple = problem.spec, SIMPLEST.spec
+    found = ["ndim"] if spec.ndim > 1 else []
+    found += [name for name in _OF_SPEC if getattr(spec, name) != getattr(simple, name)]
+    found += [name for name, least in _OF_AXES.items() if any(n != least for n in getattr(spec, name))]
+    found += ["padding"] if isinstance(spec.padding, str) or any(map(any, spec.padding)) else []
+    return tuple(found + [name for name in _OF_PROBLEM if getattr(problem, name) != getattr(SIMPLEST, name)])

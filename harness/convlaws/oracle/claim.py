@@ -1,0 +1,187 @@
+"""Claim, Mismatch and judge: the only place where arrays are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from convlaws.oracle.approx import Approx, eps
+from convlaws.oracle.contracts import Interval
+from convlaws.oracle.oracle import Answer
+
+MOST = 0.9  # an example whose results are zero by nine tenths is worth little
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """What a law says of one case: `got` lies in [low, high], element by element.
+
+    `nan` is 0 where NaN is wrong, 1 where it may stand, 2 where it must;
+    `free` marks elements of which nothing can be said. `n` counts the terms of
+    each element where that is known,
+    `middle` is the value that errors are counted from (default: halfway), `scale` how large values are;
+    `same`: both sides are one and the same object, or the same call.
+    """
+
+    got: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    left: str = "got"
+    right: str = "the definition"
+    nan: np.ndarray | None = None
+    free: np.ndarray | None = None
+    n: np.ndarray | None = None
+    scale: np.ndarray | None = None
+    middle: np.ndarray | None = None
+    same: bool = False
+
+    @staticmethod
+    def of_answer(got: np.ndarray, answer: Answer, allowed: Interval) -> Claim:
+        """`got` is what the definition gives, within the contract."""
+        with np.errstate(over="ignore"):
+            scale = np.asarray(answer.S, np.float64)
+        middle = allowed.middle if answer.infinite is None else None
+        return Claim(got, allowed.low, allowed.high, nan=answer.nan, free=allowed.free, n=answer.n, scale=scale, middle=middle)
+
+    @staticmethod
+    def equal(left: Approx, right: Approx) -> Claim:
+        """Two computed arrays that should be one."""
+        slack = (left.bound + right.bound) * (1 + 4 * eps(right.value))  # the sum is rounded, perhaps down
+        with np.errstate(invalid="ignore"):
+            low, high = right.value - slack, right.value + slack
+        free = ~np.isfinite(slack)  # an overflow that the definition has too; any other Inf or NaN is wrong
+        scale = np.abs(right.value)
+        free = free if free.any() else None
+        same = left.same_as(right)
+        return Claim(left.value, low, high, left.says, right.says, free=free, scale=scale, middle=right.value, same=same)
+
+    @staticmethod
+    def same_bits(left: np.ndarray, right: np.ndarray, left_says: str, right_says: str) -> Claim:
+        """Two arrays of the same values, NaN where NaN: no slack at all."""
+        wide = right.astype(np.float64)
+        nan = np.where(np.isnan(wide), 2, 0)
+        return Claim(left, wide, wide, left_says, right_says, nan=nan, scale=np.abs(wide), same=left is right)
+
+    def vacuous(self) -> str | None:
+        """Why keeping this claim would be worth little, or None."""
+        if self.got.size == 0:
+            return "the result has no elements"
+        if self.same:
+            return "both sides are the same"
+        if self.free is not None and self.free.mean() >= MOST:
+            return "partial sums may overflow nearly everywhere"
+        if self.scale is None:
+            return None
+        zero = self.scale == 0
+        if zero.mean() > MOST and self.got.size > 1:
+            return "over nine tenths of the result are sums of nothing"
+        with np.errstate(invalid="ignore", over="ignore"):
+            loose = ((self.high - self.low) > 2 * self.scale)[~zero]
+        return "the slack is larger than the values" if loose.size and loose.mean() > MOST else None
+
+
+@dataclass(frozen=True, eq=False)
+class Mismatch:
+    """Where a claim fails: which elements, and the worst of them."""
+
+    claim: Claim
+    wrong: np.ndarray
+    kind: str
+
+    @property
+    def worst(self) -> tuple[int, ...]:
+        """The index of the element furthest outside of its interval."""
+        ratio = _ratio(self.claim)
+        excess = np.where(self.wrong, np.where(np.isnan(ratio), np.inf, ratio), -1.0)
+        excess = np.where(np.isposinf(excess) & self.wrong, np.finfo(float).max, excess)
+        return tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), excess.shape))
+
+    def __str__(self) -> str:
+        c, at = self.claim, self.worst
+        got, middle, apart, slack = c.got[at], _middle(c)[at], _apart(c)[at], _slack(c)[at]
+        expected = "NaN" if c.nan is not None and c.nan[at] == 2 else f"{float(middle):.17g}"
+        if c.low[at] == c.high[at] != middle and expected != "NaN":
+            expected += f", which rounds to {float(c.low[at]):.17g}"
+        ratio = f", ratio {float(apart / slack):.3g}" if slack > 0 and np.isfinite(apart) else ""
+        distance = f"apart by {float(apart):.3g}, allowed {float(slack):.3g}{ratio}"
+        if np.isnan(got) or expected == "NaN":
+            distance = "NaN on one side only, which no slack allows"
+        return (
+            f"{c.left} is {float(got):.17g} at {at}, {c.right} {expected}\n"
+            f"  {distance}; {int(self.wrong.sum())} of {self.wrong.size} elements are wrong"
+        )
+
+
+def _middle(c: Claim) -> np.ndarray:
+    """What errors are counted from."""
+    if c.middle is not None:
+        return c.middle
+    with np.errstate(all="ignore"):
+        return np.where(c.low == c.high, c.low, c.low + (np.asarray(c.high) - c.low) / 2)
+
+
+def _apart(c: Claim) -> np.ndarray:
+    """The distance of each element from its middle; equal infinities are not apart."""
+    with np.errstate(all="ignore"):
+        middle = _middle(c)
+        got = c.got.astype(middle.dtype)
+        inside_a_point = (c.low == c.high) & (c.got.astype(np.asarray(c.low).dtype) == c.low)
+        return np.where(inside_a_point | (got == middle), 0.0, np.abs(got - middle))
+
+
+def _slack(c: Claim) -> np.ndarray:
+    """The distance that was allowed on the side where each element lies."""
+    with np.errstate(all="ignore"):
+        middle = _middle(c)
+        above = c.got.astype(middle.dtype) >= middle
+        return np.where(c.low == c.high, 0.0, np.where(above, c.high - middle, middle - c.low))
+
+
+def _ratio(c: Claim) -> np.ndarray:
+    """|error| / slack; inf where there is an error and no slack, NaN where the element is NaN."""
+    with np.errstate(all="ignore"):
+        apart, slack = _apart(c), _slack(c)
+        return np.where(apart == 0, 0.0, np.where(slack > 0, apart / np.where(slack > 0, slack, 1), np.inf * apart))
+
+
+def ratios(c: Claim) -> np.ndarray:
+    """|error| / slack of each judged element, at most 1 where the claim holds; infinite ones left out."""
+    with np.errstate(over="ignore"):  # of a longdouble that float64 cannot hold: infinite, and left out
+        ratio = np.asarray(_ratio(c), np.float64)
+    return ratio[np.isfinite(ratio) if c.free is None else np.isfinite(ratio) & ~c.free]
+
+
+def judge(c: Claim) -> Mismatch | None:
+    """The mismatch between what was got and what is allowed, or None.
+
+    Written as `not (low <= got <= high)`, so that NaN is never within.
+    """
+    if c.got.shape != c.low.shape:
+        raise AssertionError(f"a claim of {c.got.shape} elements against {c.low.shape}")
+    got = c.got.astype(np.asarray(c.low).dtype, copy=False)
+    with np.errstate(invalid="ignore"):
+        ok = (c.low <= got) & (got <= c.high)
+    if c.nan is not None:
+        is_nan = np.isnan(got)
+        ok = np.where(is_nan, c.nan >= 1, ok & (c.nan < 2))
+    if c.free is not None:
+        ok |= c.free
+    return None if ok.all() else Mismatch(c, ~ok, _kind(c, ~ok))
+
+
+def _kind(c: Claim, wrong: np.ndarray) -> str:
+    values = c.got[wrong].astype(np.float64)
+    expects_nan = c.nan is not None and bool((c.nan[wrong] == 2).any())
+    if expects_nan or np.isnan(values).any():
+        return "nan"
+    return "inf" if np.isinf(values).any() else "value"
+
+
+def misfit(got: np.ndarray, shape: tuple[int, ...], dtype: str) -> tuple[str, str] | None:
+    """(kind, sentence) if an output has not exactly this shape and dtype: broadcasting is no agreement."""
+    if tuple(got.shape) != tuple(shape):
+        return "shape", f"the output's shape is {tuple(got.shape)}, it should be {tuple(shape)}"
+    if got.dtype.name != dtype:
+        return "dtype", f"the output's dtype is {got.dtype.name}, it should be {dtype}"
+    return None

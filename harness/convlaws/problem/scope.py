@@ -1,0 +1,190 @@
+"""Scope: the allowed values of a method or a law, field by field.
+
+Both the sentence that refuses a problem and the narrowed strategy that draws
+only what is allowed are derived from it, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+from convlaws.problem.features import ALL_PADDINGS, BATCHES, GROUPINGS, PADDINGS, features, said
+from convlaws.problem.fills import FILLS
+from convlaws.problem.problem import DTYPES, LAYOUTS, OPS, Problem
+from convlaws.problem.spec import PADDING_MODES, ConvSpec
+from convlaws.problem.spec_rules import why_empty
+
+FINITE = tuple(f for f in FILLS if f not in ("special", "huge", "tiny"))
+SPATIAL = ("fprop", "dgrad", "wgrad")  # bgrad knows no kernel
+NOT_EMPTY = ("unbatched", "one", "many")  # an empty batch has no result to compare
+SEPARATE = ("contiguous", "channels_last", "sliced")  # images may differ: `expanded` repeats one
+BOTH = (False, True)
+DEARER = 8  # how many times the cost limits of a scope a law may ask for
+# what only some engines have: an engine's row or a law that has it says Scope(**WIDE, ...), or some of its fields
+WIDE: dict[str, Any] = {"padding": ALL_PADDINGS, "input_dilated": BOTH, "empty": BOTH}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What is accepted. Every field is a tuple of the allowed values, or a limit.
+
+    By default all of the ordinary ground: what torch has. Padding that crops, the words of ONNX and
+    TensorFlow for padding, `input_dilated` (zeros between the elements of x) and `empty` (an extent of
+    x or y is 0) are there for those who name them; `WIDE` has them all.
+
+    `kernel`, `stride`, `dilation`: the sizes allowed on each axis (empty: all). `strided`,
+    `dilated`: whether the largest of them exceeds 1. `grouping`: one group; some; depthwise
+    (one input channel a group). `channels`: (most input, most output) a group, 0 for no limit.
+    `macs`: the largest number of multiply-adds, `matrix` that of the entries of a dense
+    convolution matrix; 0 for no limit.
+
+    >>> Scope(kernel=(3,), ops=("fprop",)).refuses(Problem.parse("n1c1k1_x5_r2"))
+    'the kernel is 2 on axis 0, only 3 is done'
+    """
+
+    ops: tuple[str, ...] = OPS
+    ndim: tuple[int, ...] = (1, 2, 3)
+    dtypes: tuple[str, ...] = DTYPES
+    layouts: tuple[str, ...] = LAYOUTS
+    fills: tuple[str, ...] = tuple(FILLS)
+    batch: tuple[str, ...] = BATCHES
+    transposed: tuple[bool, ...] = BOTH
+    bias: tuple[bool, ...] = BOTH
+    padding: tuple[str, ...] = PADDINGS
+    padding_mode: tuple[str, ...] = PADDING_MODES
+    output_padding: tuple[bool, ...] = BOTH
+    grouping: tuple[str, ...] = GROUPINGS
+    strided: tuple[bool, ...] = BOTH
+    dilated: tuple[bool, ...] = BOTH
+    input_dilated: tuple[bool, ...] = (False,)
+    empty: tuple[bool, ...] = (False,)
+    kernel: tuple[int, ...] = ()
+    stride: tuple[int, ...] = ()
+    dilation: tuple[int, ...] = ()
+    channels: tuple[int, int] = (0, 0)
+    macs: int = 0
+    matrix: int = 0
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Why `problem` is out of this scope, in words; None if it is within."""
+        for name, value in features(problem).items():
+            if value not in getattr(self, name):
+                if name == "empty" and value:
+                    return f"{why_empty(problem.spec)}: {_WORDS[name]} is not done"
+                return f"{_WORDS.get(name, name)} is {said(value)}, only {_list(getattr(self, name))} is done"
+        return self._size(problem.spec)
+
+    def _size(self, spec: ConvSpec) -> str | None:
+        for name in ("kernel", "stride", "dilation"):
+            allowed = getattr(self, name)
+            for axis, value in enumerate(getattr(spec, name)):
+                if allowed and value not in allowed:
+                    return f"the {name} is {value} on axis {axis}, only {_list(allowed)} is done"
+        sides = (spec.in_channels // spec.groups, spec.out_channels // spec.groups)
+        for side, count, most in zip(("input", "output"), sides, self.channels, strict=True):
+            if most and count > most:
+                return f"a group has {count} {side} channels, at most {most} are done"
+        for name, count in (("macs", macs_of_an_image(spec)), ("matrix", matrix_entries(spec))):
+            limit = getattr(self, name)
+            if limit and count > limit:
+                return _LIMITS[name].format(count, limit)
+        return None
+
+    def describe(self) -> str:
+        """The fields that are narrower than the ordinary ground, in words; '' if none is."""
+        parts = []
+        for name, ordinary in vars(ORDINARY).items():
+            value = getattr(self, name)
+            if not isinstance(value, tuple):
+                parts += [f"{name} up to {value:,}"] * (value != ordinary)
+            elif value != ordinary and not (name in WIDE and set(ordinary) <= set(value)):
+                parts.append(f"{name} {_list(value)}")
+        return "; ".join(parts)
+
+    def beyond(self) -> str:
+        """What is accepted beyond the ordinary ground, in words; '' if nothing is."""
+        more = {name: tuple(v for v in getattr(self, name) if v not in getattr(ORDINARY, name)) for name in WIDE}
+        said = (f"{_WORDS[name]} {_list(found)}" if name == "padding" else _WORDS[name] for name, found in more.items() if found)
+        return ", ".join(said)
+
+    def meet(self, other: Scope) -> Scope | None:
+        """What both accept, or None if that is nothing."""
+        found = {f.name: _MEET.get(f.name, _common)(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
+        empty = any(found[name] == () and name not in _MEET for name in found) or any(found[n] is None for n in found)
+        return None if empty else Scope(**found)
+
+
+ORDINARY = Scope()
+WHOLE = Scope(**WIDE)
+
+
+@lru_cache(maxsize=1024)
+def ability(scope: Scope, mirrors: bool) -> Scope:
+    """What a method can be asked beside a drawn problem: a law's own convolutions may cost a few times more."""
+    larger: dict[str, Any] = {"macs": DEARER * scope.macs, "matrix": DEARER * scope.matrix}
+    if mirrors:
+        larger["transposed"] = BOTH
+    return replace(scope, **larger)
+
+
+def macs_of_an_image(spec: ConvSpec) -> int:
+    """Multiply-adds, those of one image where there is none: what is laid out for an image is laid out for none too."""
+    return spec.macs if spec.images else replace(spec, batch=1).macs
+
+
+def matrix_entries(spec: ConvSpec) -> int:
+    """Entries of the dense matrix of one image: results times inputs."""
+    wide = prod(n + sum(side) for n, side in zip(spec.spaced, spec.sides, strict=True))
+    return spec.in_channels * spec.out_channels * wide * prod(spec.output)
+
+
+_WORDS = {
+    "ops": "the op",
+    "ndim": "the number of spatial axes",
+    "dtypes": "the dtype",
+    "layouts": "the layout",
+    "fills": "the fill",
+    "batch": "the batch",
+    "padding": "the padding",
+    "padding_mode": "the padding mode",
+    "grouping": "the grouping",
+    "input_dilated": "input dilation",
+    "empty": "an empty input or result",
+}
+_LIMITS = {
+    "macs": "{:,} multiply-adds are over the limit of {:,}",
+    "matrix": "the matrix would have {:,} entries, over {:,}",
+}
+
+
+def _list(values: tuple) -> str:
+    return " or ".join(map(said, values)) if values else "nothing"
+
+
+# --- how two scopes meet -----------------------------------------------------------
+def _common(a: tuple, b: tuple) -> tuple:
+    return tuple(v for v in a if v in b)
+
+
+def _sizes(a: tuple, b: tuple) -> tuple | None:
+    if not a or not b:
+        return a or b
+    return _common(a, b) or None
+
+
+def _limit(a: int, b: int) -> int:
+    return min(a or b, b or a)
+
+
+_MEET: dict[str, Callable] = {
+    "kernel": _sizes,
+    "stride": _sizes,
+    "dilation": _sizes,
+    "channels": lambda a, b: tuple(_limit(x, y) for x, y in zip(a, b, strict=True)),
+    "macs": _limit,
+    "matrix": _limit,
+}

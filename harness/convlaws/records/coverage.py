@@ -1,0 +1,125 @@
+"""Census: which values of the discrete axes, and which pairs of them, problems had, and how they ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from itertools import combinations, product
+from typing import Any
+
+from convlaws.problem.axes import RELATIONS
+from convlaws.problem.features import features, said
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import WHOLE
+from convlaws.records.finding import Verdict
+
+Axes = Mapping[str, list[str]]
+
+
+def places(axes: Axes) -> dict[tuple[str, str, str, str], int]:
+    """The bit of each pair: by pairs of axes in their order, then by the product of their values.
+
+    >>> places({"op": ["fprop", "wgrad"], "bias": ["no", "yes"]})["op", "wgrad", "bias", "no"]
+    2
+    """
+    pairs = ((a, x, b, y) for a, b in combinations(axes, 2) for x, y in product(axes[a], axes[b]))
+    return {pair: bit for bit, pair in enumerate(pairs)}
+
+
+_NO_YES = [said(value) for value in (False, True)]
+AXES = {name: [said(value) for value in getattr(WHOLE, name)] for name in features(Problem.parse("n1c1k1_x1_r1"))}
+AXES |= dict.fromkeys(RELATIONS, _NO_YES)
+# what leaves a result without elements or of zeros: to be kept then is no evidence
+NOTHING = frozenset({("batch", "empty"), ("empty", "yes")})
+_EMPTY = frozenset({("one_tap", "yes", "kernel_over_input", "yes"), ("padding", "valid", "kernel_over_input", "yes")})
+ENDS = ("judged", "refused", "vacuous", "crashed")
+_PLACES = places(AXES)
+_ENDS = {
+    Verdict.REFUSED: ("refused",),
+    Verdict.VACUOUS: ("vacuous",),
+    **dict.fromkeys((Verdict.CRASHED, Verdict.HUNG), ("judged", "crashed")),
+}
+
+
+def evident(pair: tuple[str, str, str, str]) -> bool:
+    """Whether problems with this pair leave something to compare."""
+    return pair[:2] not in NOTHING and pair[2:] not in NOTHING and pair not in _EMPTY
+
+
+def values(problem: Problem) -> dict[str, str]:
+    """The value of each axis, in words; worked out once a problem."""
+    kept = vars(problem)
+    if "_values" not in kept:
+        told = {name: said(value) for name, value in features(problem).items()}
+        kept["_values"] = told | {name: said(bool(holds(problem))) for name, holds in RELATIONS.items()}
+    return kept["_values"]
+
+
+def bits(pairs: Iterable[tuple[str, str, str, str]]) -> int:
+    """Some pairs as one number."""
+    return sum(1 << place for place in {_PLACES[pair] for pair in pairs})
+
+
+def _bits(problem: Problem) -> int:
+    kept = vars(problem)
+    if "_pairs" not in kept:
+        kept["_pairs"] = bits((a, x, b, y) for (a, x), (b, y) in combinations(values(problem).items(), 2))
+    return kept["_pairs"]
+
+
+class Tally:
+    """The problems of one method that ended in one way: how many, their values, their pairs."""
+
+    def __init__(self) -> None:
+        self.problems = 0
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.pairs = 0
+
+    def add(self, problem: Problem) -> None:
+        """Count a problem."""
+        self.problems += 1
+        self.counts.update(values(problem).items())
+        self.pairs |= _bits(problem)
+
+    def record(self) -> dict[str, Any]:
+        """As a run's summary has it."""
+        by: dict[str, dict[str, int]] = {}
+        for (name, value), number in self.counts.items():
+            by.setdefault(name, {})[value] = number
+        return {"problems": self.problems, "values": by, "pairs": f"{self.pairs:x}"}
+
+
+class Census:
+    """For each method: the problems that it was put to, and how they ended.
+
+    A problem counts once for each way in which it ended: judged under one law, it may be vacuous under another.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[Problem, set[str]]] = {}
+        self._tallies: dict[str, dict[str, Tally]] = {}
+
+    def see(self, method: str, problem: Problem, verdict: Verdict) -> None:
+        """Count a problem; the laws that judge it one after the other count it once."""
+        last, ends = self._last.get(method, (None, set()))
+        if last is not problem:
+            ends = set()
+            self._last[method] = problem, ends
+        tallies = self._tallies.setdefault(method, {})
+        for end in ("drawn", *_ENDS.get(verdict, ("judged",))):
+            if end not in ends:
+                ends.add(end)
+                tallies.setdefault(end, Tally()).add(problem)
+
+    def record(self, admits: Callable[[str], int] = lambda method: 0) -> dict[str, Any]:
+        """As a run's summary has it, by method: what was judged, beside it under `ended` all else that was counted.
+
+        `pairs` is a hexadecimal number whose bits stand in the order of `places`; `admits` are those that the
+        method's scope admits.
+        """
+        found = {}
+        for method, tallies in self._tallies.items():
+            told = {end: tally.record() for end, tally in tallies.items()}
+            judged = told.pop("judged", None) or Tally().record()
+            found[method] = {**judged, "ended": told, "admits": f"{admits(method):x}"}
+        return found

@@ -1,0 +1,72 @@
+"""A run as its file has it: the findings, and the summary that says where and how it ran."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from convlaws.errors import SchemaError, UsageError
+from convlaws.records.finding import Finding, load, read
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """`summary` is empty where the run was cut off before it wrote one."""
+
+    path: str
+    findings: list[Finding]
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Why its file may not tell all, in words."""
+        if not self.summary:
+            return ["it has no summary record: the run was cut off, or the file is not all of it"]
+        cut = ["the run was interrupted"] if self.summary.get("interrupted") else []
+        return cut + [str(said) for said in self.summary.get("lost") or []]
+
+    def facts(self) -> dict[str, str]:
+        """Where and how it ran, one name a value: `torch`, `cpu`, `command`, `seed`, ..."""
+        environment = self.summary.get("environment")
+        command = self.summary.get("command")
+        seed = {name: self.summary[name] for name in ("seed",) if name in self.summary}
+        flat = _flat(environment if isinstance(environment, Mapping) else {})
+        return {**flat, **_flat(seed), **({"command": " ".join(map(str, command))} if isinstance(command, list) else {})}
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        found |= _flat(value) if isinstance(value, Mapping) else {name: str(value)}
+    return found
+
+
+def read_run(path: str | PathLike[str]) -> RunFile:
+    """The run that `check --json` wrote to `path`.
+
+    Raises:
+        UsageError: the file cannot be read, or has no finding.
+        SchemaError: a line is no record; the message has FILE: line N.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
+        raise UsageError(f"{path} cannot be read: {reason}") from error
+    try:
+        findings = list(read(lines))
+        last = load(lines[-1]) if lines else {}
+    except SchemaError as error:
+        raise SchemaError(f"{path}: {error}") from error
+    if not findings:
+        raise UsageError(f"{path} has no findings: was it written by 'convlaws check --json'?")
+    return RunFile(str(path), findings, last if last["kind"] == "summary" else {})
+
+
+def unlike(old: Mapping[str, str], new: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """(name, old value, new value) of the facts that differ; '-' where one side has none."""
+    names = [n for n in dict.fromkeys([*old, *new]) if old.get(n) != new.get(n)]
+    return [(name, old.get(name, "-"), new.get(name, "-")) for name in names]

@@ -1,0 +1,137 @@
+"""Findings files as runs: which records belong together, and which are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+
+from convlaws.errors import SchemaError, UsageError
+from convlaws.records.finding import Finding, Key, by_cell, digest, dump, load
+
+Place = str | PathLike[str]
+KILLED = "a run was ended before it was done; what it had found until then is here"
+
+
+@dataclass
+class Shard:
+    """All that is known of one run: for each (method, law, op) its records, one for each kind of failure."""
+
+    run: str
+    environment: str = ""
+    cells: dict[Key, list[Finding]] = field(default_factory=dict)
+    summary: dict | None = None
+
+    def take(self, key: Key, records: list[Finding]) -> None:
+        """Records of a cell, which may be here already: from a copy, or from the same run when it was not as far."""
+        kinds: dict[tuple, list[Finding]] = {}
+        for f in [*self.cells.get(key, []), *records]:
+            f.run, f.environment = f.run or self.run, f.environment or self.environment
+            kinds.setdefault((f.signature, f.known) if f.verdict.bad else (), []).append(f)
+        kept = [f for some in kinds.values() for f in _furthest(some)]
+        self.cells[key] = [f for f in kept if f.verdict.bad] or kept
+
+    def conclude(self, summary: dict) -> None:
+        """Take the run's summary; one of a run that came to its end is better than one that did not."""
+        if self.summary is None or self.summary.get("unfinished"):
+            self.summary = {**summary, "run": self.run}
+
+
+def _furthest(some: list[Finding]) -> list[Finding]:
+    """Of one kind those that got furthest, each problem once: of given problems each failing one has a record."""
+    most = max(f.drawn for f in some)
+    return list({f.problem if f.verdict.bad else "": f for f in some if f.drawn == most}.values())
+
+
+def shards(paths: Iterable[Place], more: Iterable[Shard] = ()) -> tuple[list[Shard], list[str]]:
+    """The runs that these files hold, and `more` that are known already, each once; and what is missing in words.
+
+    Raises:
+        UsageError: a file cannot be read.
+        SchemaError: a line is no record; the message has FILE:LINE.
+    """
+    found: dict[str, Shard] = {}
+    notes = []
+    for part in more:
+        _join(found, part)
+    for path in dict.fromkeys(map(Path, paths)):
+        ended: dict[str, bool] = {}
+        for part in _parts(path):
+            _join(found, part)
+            ended[part.run] = ended.get(part.run, False) or bool(part.summary and not part.summary.get("unfinished"))
+        if not ended:
+            notes.append(f"{path} is empty: the run that wrote it was ended before it had found anything")
+        notes += [f"{path}: {KILLED}" for done in ended.values() if not done]
+    return list(found.values()), notes
+
+
+def _join(found: dict[str, Shard], part: Shard) -> None:
+    shard = found.setdefault(part.run, Shard(part.run, part.environment))
+    for key, records in part.cells.items():
+        shard.take(key, records)
+    if part.summary:
+        shard.conclude(part.summary)
+
+
+def _parts(path: Path) -> Iterator[Shard]:
+    """The runs of one file, in order: findings, then their summary."""
+    pending: list[Finding] = []
+    for record in _records(path):
+        if isinstance(record, Finding):
+            pending.append(record)
+        else:
+            yield from split(pending, record)
+            pending = []
+    if pending:
+        yield from split(pending, None)
+
+
+def _records(path: Path) -> Iterator[Finding | dict]:
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield _record(line.decode("utf-8"))
+        except (SchemaError, UnicodeDecodeError) as error:
+            raise SchemaError(f"{path}:{number}: {error}") from None
+
+
+def _record(line: str) -> Finding | dict:
+    record = load(line)
+    if record["kind"] == "finding":
+        return Finding.of(record)
+    if record["kind"] != "summary":
+        raise SchemaError(f"a record of kind {str(record['kind'])[:40]!r}, this reads finding and summary")
+    return record
+
+
+def split(findings: list[Finding], summary: dict | None) -> Iterator[Shard]:
+    """Findings that stand before a summary, by their run; those that name none are the summary's, or a run of their own."""
+    own, place = str((summary or {}).get("run") or ""), ""
+    if summary and isinstance(facts := summary.get("environment"), dict):
+        place = str(facts.get("id") or digest(dump(facts)))
+        summary = {**summary, "environment": {**facts, "id": place}}
+    if not own and (summary or not all(f.run for f in findings)):
+        own = digest("\n".join([*(f.to_line() for f in findings), dump(summary or {})]))
+    by_run: dict[str, list[Finding]] = {own: []} if summary else {}
+    for f in findings:
+        by_run.setdefault(f.run or own, []).append(f)
+    for run, some in by_run.items():
+        environment = next((f.environment for f in some if f.environment), place if run == own else "")
+        shard = Shard(run, environment, summary=summary if run == own else None)
+        for key, records in by_cell(some).items():
+            shard.take(key, records)
+        yield shard
+
+
+def lines(found: Sequence[Shard]) -> Iterator[str]:
+    """The records of these runs, one by one and not added up: merging what was merged is the same as merging it all at once."""
+    for shard in found:
+        yield from (f.to_line() for records in shard.cells.values() for f in records)
+        if shard.summary:
+            yield dump(shard.summary)

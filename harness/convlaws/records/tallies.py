@@ -1,0 +1,59 @@
+"""What known findings hide from a run: the cases that each explains, the problems that it keeps from being asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from convlaws.records.finding import Finding
+
+Cell = tuple[str, str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What one known finding hides. A case is a problem put to a method under a law.
+
+    `cells` counts the (method, law, op) in which it explains a failure, `cases` all that was drawn for the
+    methods where it hides anything, avoided ones among them.
+    """
+
+    id: str
+    explained: int
+    avoided: int
+    cells: int
+    cases: int
+
+    @property
+    def share(self) -> float:
+        """The part of `cases` that is hidden, from 0 to 1."""
+        return (self.explained + self.avoided) / self.cases if self.cases else 0.0
+
+    def record(self) -> dict:
+        """As the summary of a run has it."""
+        return {**asdict(self), "share": round(self.share, 6)}
+
+
+def cells_of(findings: Iterable[Finding]) -> dict[Cell, Finding]:
+    """One finding of each (method, law, op): several of the same one repeat its tallies."""
+    return {(f.method, f.law, f.op): f for f in findings}
+
+
+def shares(findings: Sequence[Finding]) -> list[Share]:
+    """The share of each known finding that hides something, by id."""
+    cells = list(cells_of(findings).values())
+    cases = {f.method: 0 for f in cells}
+    for f in cells:
+        cases[f.method] += f.drawn + sum(f.avoided.values())
+    return [_share(name, cells, cases) for name in sorted({name for f in cells for name in (*f.explained, *f.avoided)})]
+
+
+def _share(name: str, cells: list[Finding], cases: dict[str, int]) -> Share:
+    touched = [f for f in cells if name in f.explained or name in f.avoided]
+    return Share(
+        id=name,
+        explained=sum(f.explained.get(name, 0) for f in touched),
+        avoided=sum(f.avoided.get(name, 0) for f in touched),
+        cells=sum(name in f.explained for f in touched),
+        cases=sum(cases[method] for method in {f.method for f in touched}),
+    )

@@ -1,0 +1,52 @@
+"""From a child's message to a Reply: nothing in it is trusted."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+from convlaws.problem.request import Ending, Reply
+from convlaws.sandbox.processes import printable
+from convlaws.sandbox.shared_memory import Canvas, Plan, Segment
+from convlaws.sandbox.worker import ProtocolError
+
+FAILURES = {e.value: e for e in (Ending.REFUSED, Ending.RAISED, Ending.LOST)}
+MESSAGE, SIGNATURE = 4000, 200  # characters that are kept
+
+
+def reply_from(message: dict[str, Any], plan: Plan, segment: Segment, sketch: Canvas) -> Reply:
+    """The reply that a message and the memory tell of.
+
+    Raises:
+        ProtocolError: the message is none of a worker's.
+    """
+    touched = segment.touched(plan, sketch)
+    said = message.get("ending")
+    if said == Ending.ANSWERED:
+        output = segment.output(plan, message.get("shape"), message.get("dtype"))
+        aliased, stale = message.get("aliased") is True, message.get("stale") is True
+        ran = printable(str(message.get("ran", "")))[:SIGNATURE]
+        found = _measured(message.get("measured", {}))
+        return Reply(
+            ending=Ending.ANSWERED, output=output, touched=touched, aliased=aliased, stale=stale, ran=ran, measured=found
+        )
+    if not isinstance(said, str) or said not in FAILURES:
+        raise ProtocolError(f"an ending {said!r}"[:200])
+    text = printable(str(message.get("message", "")), keep="\n")[:MESSAGE]
+    signature = printable(str(message.get("signature", "")))[:SIGNATURE]
+    return Reply(ending=FAILURES[said], message=text, signature=signature, touched=touched)
+
+
+def _measured(found: object) -> dict[str, Any]:
+    """What a child says that it measured.
+
+    Raises:
+        ProtocolError: these are no times and no sizes.
+    """
+    times = found.get("blocks", []) if isinstance(found, dict) else None
+    if not isinstance(found, dict) or not isinstance(times, list) or not all(type(t) is float and 0 < t < inf for t in times):
+        raise ProtocolError(f"a measurement {found!r}"[:200])
+    sizes = (found.get("calls", 1), found.get("grown"))
+    if not all(size is None or (type(size) is int and size >= 0) for size in sizes):
+        raise ProtocolError(f"a measurement {found!r}"[:200])
+    return {"blocks": times, "calls": sizes[0], "grown": sizes[1]} if found else {}

@@ -1,0 +1,77 @@
+"""Bare: the calls of a Sandbox in this very process, for --no-sandbox and for debuggers."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
+
+from convlaws.errors import UsageError
+from convlaws.problem.request import Reply, Request
+from convlaws.sandbox.decode import reply_from
+from convlaws.sandbox.interrupt import Interrupted, overdue
+from convlaws.sandbox.shared_memory import Segment, plan_of
+from convlaws.sandbox.worker import Worker
+
+
+class Bare:
+    """Calls methods without a sandbox: an exception is a reply, a crash is a crash, and no limit is kept.
+
+    `time_limit` and `deaths` are there so that it may stand in for a Sandbox.
+    """
+
+    def __init__(self, *, host: str = "convlaws.engines.host", time_limit: float = 20.0, memory_limit: int = 4 << 30):
+        self.host, self.time_limit, self.memory_limit = host, time_limit, memory_limit
+        self.deaths = 0
+        self._worker: Worker | None = None
+        self._segment: Segment | None = None
+
+    def __enter__(self) -> Bare:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def refresh(self) -> None:
+        """Forget what was opened; the modules stay imported."""
+        self._worker = self._segment = None
+
+    def close(self) -> None:
+        """Forget what was opened."""
+        self.refresh()
+
+    def call(self, target: Mapping[str, object], request: Request) -> Reply:
+        """How `target` answers.
+
+        Raises:
+            KeyboardInterrupt: it came from the keyboard, or the method raised it: here these are the same.
+        """
+        if python := dict(target.get("home") or {}).get("python"):  # type: ignore[call-overload]
+            raise UsageError(f"{python} is another interpreter: without a sandbox only what is installed here can be run")
+        if overdue():
+            raise Interrupted
+        began = time.perf_counter()
+        plan, worker = plan_of(request), self._ready()
+        if self._segment is None or not self._segment.fits(plan):
+            self._segment = Segment(plan.size, shared=False)
+            worker.attach(self._segment.map)
+        sketch = self._segment.write(plan, request)
+        how = {"threads": request.threads, "note": request.note, "measure": request.measure}
+        asked = {"target": json.dumps(target, sort_keys=True), **how}
+        message = worker.answer({**asked, **json.loads(f"{{{plan.words}}}")}, lambda: None)
+        if message.get("signature") == "KeyboardInterrupt":
+            raise KeyboardInterrupt
+        reply = reply_from(message, plan, self._segment, sketch)
+        return replace(reply, seconds=time.perf_counter() - began)
+
+    def _ready(self) -> Worker:
+        if self._worker is None:
+            try:
+                host = import_module(self.host)
+                host.preload()
+            except Exception as error:
+                raise UsageError(f"cannot load the host {self.host}: {type(error).__name__}: {error}") from error
+            self._worker = Worker(host)
+        return self._worker

@@ -1,0 +1,248 @@
+"""The parent's handles: on the zygote, which forks and buries, and on one child."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convlaws.errors import UsageError
+from convlaws.sandbox.interrupt import Interrupted, overdue
+from convlaws.sandbox.shared_memory import Segment
+from convlaws.sandbox.worker import Link, ProtocolError
+
+SCRIPT = Path(__file__).with_name("zygote.py")
+PATIENCE = 10.0  # seconds for the zygote to fork or bury (measured: 1 to 50 ms)
+START = 300.0  # seconds for it to import its libraries (measured: 2.4 s for torch, warm)
+GLANCE = 0.1  # seconds between two looks at whether it is still wanted
+PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+LOG = 1 << 16  # bytes of what a zygote wrote that are looked at for its last line
+GRACE = 2.0  # seconds between the end of a zygote's connection and its own
+TAIL = 300  # characters of a child's last output that go into a message
+
+
+# NumPy keeps to one core, and threads that wait sleep: children share cores, and 4 threads spin on 2 cores for ages
+FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+PACKAGE = Path(__file__).parents[1]  # this package, for an interpreter that has not installed it
+
+
+class ZygoteGone(Exception):
+    """The zygote ended, or does not do what it should: start another."""
+
+
+class HomeLost(Exception):
+    """A home's zygote cannot be started: what its libraries said."""
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a child ended: `name` is "SIGSEGV" or "exit 3"; `killed` says that it was by us."""
+
+    name: str
+    killed: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """The death in words."""
+        if self.name.startswith("exit"):
+            return f"the process ended with exit status {self.name[5:]}"
+        return f"the process died of {self.name}"
+
+
+def death_of(code: int, *, killed: bool) -> Death:
+    """The death that an exit code (negative: a signal) tells of."""
+    if code >= 0:
+        return Death(f"exit {code}", killed)
+    try:
+        return Death(signal.Signals(-code).name, killed)
+    except ValueError:
+        return Death(f"signal {-code}", killed)
+
+
+def printable(text: str, keep: str = "") -> str:
+    """`text` with every character escaped that would not print, but for those in `keep`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
+class Child:
+    """One child: its socket, its output, its memory, and what it has opened."""
+
+    def __init__(self, pid: int, sock: socket.socket, log: int):
+        self.pid, self.log = pid, log
+        self.link = Link(sock)
+        self.opened: set[str] = set()
+        self.last = ""
+        self.segment: Segment | None = None
+        self._size = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+    def resident(self) -> int | None:
+        """Bytes of memory that it holds; None if it has ended."""
+        try:
+            pages = int(os.pread(self._size, 128, 0).split()[1])
+        except (ProcessLookupError, IndexError):
+            return None
+        return pages * PAGE or None
+
+    def written(self) -> int:
+        """Bytes that it wrote to its standard output and error since the last `hush`."""
+        return os.fstat(self.log).st_size
+
+    def hush(self) -> None:
+        """Forget what it wrote."""
+        if self.written():
+            os.ftruncate(self.log, 0)
+
+    def tail(self) -> str:
+        """The end of what it wrote, in printable characters; empty if it wrote nothing."""
+        last = os.pread(self.log, 4 * TAIL, max(0, self.written() - 4 * TAIL))
+        return printable(last.decode(errors="backslashreplace").strip()[-TAIL:])
+
+    def spoke(self) -> bool:
+        """Whether something of it is still to be read; a child that is seen dead may have answered just before."""
+        return bool(select.select([self.link.sock], [], [], 0)[0])
+
+    def close(self) -> None:
+        """Give back the descriptors and the memory."""
+        self.link.sock.close()
+        os.close(self._size)
+        os.close(self.log)
+        if self.segment:
+            self.segment.drop_fd()
+            self.segment = None
+
+
+class Nursery:
+    """A running zygote for one home (see `convlaws.targets.process_spec`; empty: the host chooses what it imports).
+
+    Raises:
+        UsageError: the host cannot be loaded; the message has the last line that it wrote.
+        HomeLost: the same, for a home that is not empty.
+    """
+
+    def __init__(self, host: str, home: Mapping[str, Any] | None = None):
+        self.host, self.home, self.owner = host, home or {}, os.getpid()
+        ours, theirs = socket.socketpair()
+        self._log = os.memfd_create("convlaws-zygote", os.MFD_CLOEXEC)
+        # -P: the folder of the script must not come first on the path of the code under test
+        command = [self._python, "-P", "-u", str(SCRIPT), str(theirs.fileno()), str(self.owner)]
+        with theirs:
+            try:
+                self.process = subprocess.Popen(
+                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+                    env=self._environment(), process_group=0,
+                )  # fmt: skip
+            except OSError as error:
+                raise HomeLost(f"{command[0]} cannot be started: {error.strerror}") from None
+        self.link = Link(ours)
+        self._load()
+
+    @property
+    def _python(self) -> str:
+        return self.home.get("python") or sys.executable
+
+    def _environment(self) -> dict[str, str]:
+        dropped = ("PYTHONFAULTHANDLER", "PYTHONPATH", "PYTHONHOME") if self.home.get("python") else ("PYTHONFAULTHANDLER",)
+        kept = {k: v for k, v in os.environ.items() if k not in dropped}
+        return kept | FRUGAL | self.home.get("variables", {})
+
+    def _hello(self) -> str:
+        """What the zygote is to load, and from where: another interpreter gets our package and nothing else of ours."""
+        where = {"package": str(PACKAGE)} if self.home.get("python") else {"path": sys.path}
+        return json.dumps({"host": self.host, "modules": self.home.get("modules", []), **where})
+
+    def _load(self) -> None:
+        try:
+            self.link.sock.settimeout(START)
+            self.link.send(self._hello())
+            self._await()
+            self.link.sock.settimeout(PATIENCE)
+        except (EOFError, OSError, ProtocolError) as error:
+            said = self._last_words(error)
+            self.close()
+            if self.home:
+                raise HomeLost(f"it cannot be imported: {said}") from None
+            raise UsageError(f"the sandbox cannot load its host {self.host}: {said}") from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _await(self) -> None:
+        """Wait until it has imported its libraries.
+
+        Raises:
+            Interrupted: Ctrl-C was pressed a moment ago.
+        """
+        until = time.monotonic() + START
+        self.link.sock.settimeout(GLANCE)
+        while True:
+            try:
+                self.link.receive()
+                return
+            except TimeoutError:
+                if overdue():
+                    raise Interrupted from None
+                if time.monotonic() > until:
+                    raise
+
+    def _last_words(self, error: Exception) -> str:
+        """How the zygote ended: the last line that it wrote, else the signal, else what went wrong on the line to it."""
+        written = os.pread(self._log, LOG, max(0, os.fstat(self._log).st_size - LOG)).decode(errors="replace").strip()
+        with suppress(subprocess.TimeoutExpired):
+            code = self.process.wait(GRACE)
+            if code < 0:
+                return death_of(code, killed=False).sentence
+        return printable((written.splitlines() or [repr(error)])[-1])
+
+    def _ask(self, message: dict[str, Any], fds: tuple[int, ...] = ()) -> dict[str, Any]:
+        try:
+            self.link.send(json.dumps(message), fds)
+            return self.link.receive()
+        except (EOFError, OSError, ProtocolError) as error:
+            raise ZygoteGone(repr(error)) from error
+
+    def fork(self) -> Child:
+        """A fresh child."""
+        import fcntl  # not at the top: `Bare` works on systems without it
+
+        ours, theirs = socket.socketpair()
+        log = os.memfd_create("convlaws-log", os.MFD_CLOEXEC)
+        try:
+            # the parent truncates the log at each call, so every write must go to its end
+            fcntl.fcntl(log, fcntl.F_SETFL, os.O_APPEND)
+            with theirs:
+                pid = self._ask({"do": "fork"}, (theirs.fileno(), log))["pid"]
+            return Child(pid, ours, log)
+        except BaseException as error:
+            ours.close()
+            os.close(log)
+            if isinstance(error, FileNotFoundError):  # no /proc/PID: the zygote and its child are gone
+                raise ZygoteGone(repr(error)) from error
+            raise
+
+    def bury(self, child: Child, grace: float = 0.0) -> Death:
+        """How the child ended; it is killed if it has not within `grace` seconds."""
+        found = self._ask({"do": "bury", "pid": child.pid, "grace": grace})
+        return death_of(found["code"], killed=found["killed"])
+
+    def close(self) -> None:
+        """End the zygote; its children end with it."""
+        self.link.sock.close()
+        with suppress(OSError):
+            os.close(self._log)
+        if self.owner == os.getpid():  # a fork of the owner has copies of the descriptors, no more
+            self.process.kill()
+            self.process.wait()

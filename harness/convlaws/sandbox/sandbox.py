@@ -1,0 +1,80 @@
+"""Sandbox: calls a method in a child process; Bare: the same calls in this one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from convlaws.errors import UsageError
+from convlaws.problem.request import Reply, Request
+from convlaws.sandbox.in_process import Bare
+from convlaws.sandbox.supervisor import Household, Limits
+
+__all__ = ["Bare", "Sandbox"]
+
+
+class Sandbox:
+    """Runs methods in child processes that may crash, hang or eat memory: each is the ending of a reply.
+
+    A target may say in which `home` it lives (see `convlaws.targets.process_spec`): each home has a zygote and a child of
+    its own, so what one library does to its process, or fails to import, reaches no other.
+    `time_limit` is in seconds and may be changed between calls, `memory_limit` in bytes of
+    resident memory. Not for several threads at once.
+
+    Raises:
+        UsageError: this is no Linux; or, at a call, the host cannot be loaded.
+    """
+
+    def __init__(self, *, host: str = "convlaws.engines.host", time_limit: float = 20.0, memory_limit: int = 4 << 30):
+        if sys.platform != "linux":
+            raise UsageError(f"the sandbox needs Linux, this is {sys.platform}; use --no-sandbox")
+        self.host, self.limits = host, Limits(time_limit, memory_limit)
+        self._households: dict[str, Household] = {}
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def time_limit(self) -> float:
+        """Seconds that a call may take."""
+        return self.limits.seconds
+
+    @time_limit.setter
+    def time_limit(self, seconds: float) -> None:
+        self.limits.seconds = seconds
+
+    @property
+    def deaths(self) -> int:
+        """The children that ended in a call."""
+        return sum(h.deaths for h in self._households.values())
+
+    def refresh(self) -> None:
+        """Kill the children: the next call gets a fresh one."""
+        for household in self._households.values():
+            household.refresh()
+
+    def close(self) -> None:
+        """End the children and the zygotes; a later call starts others."""
+        for household in self._households.values():
+            household.close()
+
+    def call(self, target: Mapping[str, object], request: Request) -> Reply:
+        """How `target` answers; never raises for what it does.
+
+        Raises:
+            UsageError: the request's arrays are not what the request says.
+        """
+        return self.household(target).call(target, request)
+
+    def household(self, target: Mapping[str, object]) -> Household:
+        """The household that `target` lives in."""
+        home: Any = target.get("home") or {}
+        key = json.dumps(home, sort_keys=True) if home else ""
+        if key not in self._households:
+            self._households[key] = Household(self.host, home, self.limits)
+        return self._households[key]

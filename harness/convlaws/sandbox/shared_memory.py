@@ -1,0 +1,219 @@
+"""Where the operands and the output of a request lie in the memory shared with the child."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import prod
+
+import numpy as np
+
+from convlaws.errors import UsageError
+from convlaws.problem.formats import FORMATS
+from convlaws.problem.layouts import Placement, place
+from convlaws.problem.problem import RESULT, shape_of
+from convlaws.problem.request import SECOND, Request
+from convlaws.problem.spec import ConvSpec
+from convlaws.sandbox.worker import HALF, ProtocolError
+
+LINE = 64  # bytes; every array's buffer begins at a multiple
+SPARE = 1 << 20  # bytes reserved for an output of a wrong shape, beside four times the right one
+SMALL = 1 << 18  # a plan of so many bytes keeps its private copy for the next call
+LEAST = 1 << 22  # bytes of a segment
+LARGE = 1 << 28  # a segment of so many bytes is not kept for small requests
+DIRECTIONS = {"v": "x", "u": "w"}  # the arrays of second derivatives lie like these, contiguous
+RESULTS = {**RESULT, **{op: op.removeprefix("second_") for op in SECOND}}
+GUARDS = {"nan": float("nan"), "zero": 0.0}
+
+# bounds of what a child may say about its output, so that no number of its own is computed with blindly
+MOST_AXES = 32
+LONGEST_AXIS = 1 << 40
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """One operand's buffer: `start` is its first byte in the segment, `placement` counts elements."""
+
+    role: str
+    start: int
+    placement: Placement
+    itemsize: int
+
+    @property
+    def repeated(self) -> bool:
+        """Whether every index of axis 0 is the same memory."""
+        return self.placement.strides[:1] == (0,)
+
+    @cached_property
+    def where(self) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+        """Offset in bytes, shape, strides in bytes."""
+        offset = self.start + self.placement.offset * self.itemsize
+        return offset, self.placement.shape, tuple(s * self.itemsize for s in self.placement.strides)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All that a request's sizes determine; `words` is its part of the message.
+
+    Bytes [0, inputs) hold the operands with their guards, [inputs, inputs + room) the output,
+    of which the first `expected` are written if its shape is right.
+    """
+
+    slots: tuple[Slot, ...]
+    dtype: str
+    inputs: int
+    expected: int
+    room: int
+    words: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of the segment that are needed."""
+        return self.inputs + self.room
+
+
+def plan_of(request: Request) -> Plan:
+    """The plan for a request; those of the same sizes share it."""
+    shapes = tuple((role, a.shape) for role, a in request.operands.items())
+    return _plan(request.spec, request.op, request.dtype, (request.layout, request.shift), shapes)
+
+
+@lru_cache(maxsize=512)
+def _plan(spec: ConvSpec, op: str, dtype: str, lies: tuple[str, int], shapes: tuple) -> Plan:
+    itemsize = FORMATS[dtype].dtype.itemsize
+    slots, start = [], 0
+    for role, shape in shapes:
+        like, layout = (DIRECTIONS[role], "contiguous") if role in DIRECTIONS else (role, lies[0])
+        placement = place(like, shape, layout, batched=spec.batch is not None, shift=lies[1])
+        slots.append(Slot(role, start, placement, itemsize))
+        start += _lines(placement.elements * itemsize)
+    expected = prod(shape_of(spec, RESULTS[op])) * itemsize
+    room = _lines(4 * expected + SPARE)
+    arrays = {slot.role: slot.where for slot in slots}
+    said = {"spec": str(spec), "op": op, "dtype": dtype, "arrays": arrays, "output": (start, room)}
+    return Plan(tuple(slots), dtype, start, expected, room, json.dumps(said, separators=(",", ":"))[1:-1])
+
+
+def _lines(size: int) -> int:
+    return -(-size // LINE) * LINE
+
+
+class Canvas:
+    """A private copy of the input bytes of a plan: written here first, compared with afterwards."""
+
+    def __init__(self, plan: Plan, guard: str):
+        native = FORMATS[plan.dtype].dtype
+        self.native = native
+        self.whole = np.full(plan.inputs // native.itemsize, GUARDS[guard], native).view(np.uint64)
+        raw = self.whole.view(HALF.get(plan.dtype, plan.dtype))
+        self.views = {s.role: np.ndarray(s.where[1], raw.dtype, raw, s.where[0], s.where[2]) for s in plan.slots}
+
+    def draw(self, plan: Plan, operands: Mapping[str, np.ndarray]) -> None:
+        """Write the operands where the plan has them."""
+        for slot in plan.slots:
+            operand, view = operands[slot.role], self.views[slot.role]
+            if operand.dtype != self.native:
+                raise UsageError(f"operand {slot.role} is {operand.dtype}, the request says {plan.dtype}")
+            operand = operand.view(view.dtype)
+            if slot.repeated:
+                self._once(slot.role, view, operand)
+            else:
+                view[...] = operand
+
+    @staticmethod
+    def _once(role: str, view: np.ndarray, operand: np.ndarray) -> None:
+        view[:1] = operand[:1]
+        if view.tobytes() != operand.tobytes():
+            raise UsageError(f"operand {role} is to be expanded, but its images along axis 0 are not all the same")
+
+
+@lru_cache(maxsize=128)
+def _kept_canvas(plan: Plan, guard: str) -> Canvas:
+    return Canvas(plan, guard)
+
+
+def canvas(plan: Plan, guard: str) -> Canvas:
+    """A canvas filled with the guard: a used one, if there is one for this plan and it is small."""
+    return (_kept_canvas if plan.inputs <= SMALL else Canvas)(plan, guard)
+
+
+class Segment:
+    """Memory that a child maps as well; sealed, as a child that shrinks it would kill us with SIGBUS."""
+
+    def __init__(self, size: int, *, shared: bool = True):
+        self.size = max(LEAST, 1 << (size - 1).bit_length())
+        self.fd = os.memfd_create("convlaws", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING) if shared else -1
+        if shared:
+            import fcntl  # not at the top: `Bare` works on systems without it
+
+            os.ftruncate(self.fd, self.size)
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        self.map = mmap.mmap(self.fd, self.size)
+        self.bytes = np.frombuffer(self.map, np.uint8)
+        self._there: tuple[Plan, str, tuple[np.ndarray, ...], Canvas] | None = None  # what is written and intact
+
+    def fits(self, plan: Plan) -> bool:
+        """Whether the plan has room here and does not waste a large segment."""
+        return plan.size <= self.size and (self.size <= LARGE or 8 * plan.size >= self.size)
+
+    def drop_fd(self) -> None:
+        """Close the descriptor: the mapping stays."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def write(self, plan: Plan, request: Request) -> Canvas:
+        """Lay out the operands and poison the output; the canvas says what was written."""
+        sketch = self._same(plan, request)
+        if sketch is None:
+            sketch = canvas(plan, request.guard)
+            sketch.draw(plan, request.operands)
+            self.bytes[: plan.inputs] = sketch.whole.view(np.uint8)
+            self._there = (plan, request.guard, tuple(request.operands.values()), sketch)
+        self.bytes[plan.inputs : plan.inputs + plan.expected] = 0xFF
+        return sketch
+
+    def _same(self, plan: Plan, request: Request) -> Canvas | None:
+        """The canvas of the last call, if these very arrays are still there; only arrays that nobody can have changed."""
+        if self._there is None or self._there[0] is not plan or self._there[1] != request.guard:
+            return None
+        pairs = zip(self._there[2], request.operands.values(), strict=True)
+        return self._there[3] if all(a is b and not a.flags.writeable for a, b in pairs) else None
+
+    def touched(self, plan: Plan, sketch: Canvas) -> tuple[str, ...]:
+        """The operands whose buffers, guards included, are not what was written."""
+        now = self.bytes[: plan.inputs].view(np.uint64)
+        if (now == sketch.whole).all():
+            return ()
+        self._there = None
+        ends = [s.start // 8 for s in plan.slots[1:]] + [plan.inputs // 8]
+        spans = zip(plan.slots, ends, strict=True)
+        return tuple(s.role for s, end in spans if (now[s.start // 8 : end] != sketch.whole[s.start // 8 : end]).any())
+
+    def output(self, plan: Plan, shape: object, tag: object) -> np.ndarray:
+        """A private copy of the output that the child says is there.
+
+        Raises:
+            ProtocolError: what it says is no array within the room for it.
+        """
+        if not isinstance(shape, list) or not all(type(n) is int and 0 <= n <= LONGEST_AXIS for n in shape):
+            raise ProtocolError(f"an output of shape {shape!r}"[:200])
+        dtype = _dtype(tag)
+        if len(shape) > MOST_AXES or prod(shape) * dtype.itemsize > plan.room:
+            raise ProtocolError(f"an output of shape {shape} in {plan.room} bytes"[:200])
+        return np.ndarray(shape, dtype, self.map, plan.inputs).copy()
+
+
+def _dtype(tag: object) -> np.dtype:
+    if isinstance(tag, str) and tag in FORMATS:
+        return FORMATS[tag].dtype
+    try:
+        if isinstance(tag, str) and (dtype := np.dtype(tag)).kind in "biufc":
+            return dtype
+    except (TypeError, ValueError, SyntaxError):
+        pass
+    raise ProtocolError(f"an output of dtype {tag!r}"[:200])

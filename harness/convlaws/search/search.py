@@ -1,0 +1,247 @@
+"""Draw problems, judge everything on each, shrink each failure on its own; under a time budget.
+
+With `drawing` and `shrink` the only room that runs Hypothesis. A plain Hypothesis test stops at
+its first failure and has no budget; here the test function never fails while drawing, and a
+failure is shrunk later by drawing the same problems again, with a function that fails for it alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from itertools import count
+
+from convlaws.errors import HarnessError
+from convlaws.judge.case import Oracle, Outcome, examine, holds_under
+from convlaws.judge.cell import Cell, Failure, Origin
+from convlaws.known import Ledger
+from convlaws.problem.problem import Problem
+from convlaws.problem.scope import Scope
+from convlaws.records.coverage import Census
+from convlaws.records.finding import Finding, Verdict
+from convlaws.sandbox.interrupt import Interrupt, Interrupted, deferred
+from convlaws.sandbox.runner import Remembering, Runner, live
+from convlaws.search.budget import Allowance
+from convlaws.search.drawing import DRAWING, draw, quiet
+from convlaws.search.observations import saw
+from convlaws.search.plan import Plan
+from convlaws.search.shrink import Shrinker
+from convlaws.search.startup import opened
+from convlaws.targets.registry import rows
+
+BATCH = 24
+LOOK = 4  # examples of each cell before any has more: most mistakes show at once, to the law that sees them
+PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
+DEFINITION = "equals-the-definition"  # the law that tells which contracts hold
+LAWS_A_JOB = 6  # that share their draws: drawing costs as much as judging a few cases
+STEP = (5**0.5 - 1) / 2  # multiples of the golden section lie evenly in [0, 1), however many there are
+TRAIL = 256  # how many cases of a method before a failure are remembered
+
+
+class StopError(BaseException):
+    """Ends a Hypothesis run at once; an Exception would be taken for a failing test."""
+
+
+def _told(cells: Iterable[Cell]) -> dict:
+    """An event: all that is known of these cells by now, in place of what was told of them before."""
+    return {"findings": [finding for cell in cells for finding in cell.findings()]}
+
+
+class Search:
+    """One run of a plan in this process; `notify` gets progress and findings as dicts, as soon as they are known.
+
+    Ctrl-C ends it before the next case and keeps what was found; a second one raises KeyboardInterrupt, unless `patient`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        runner: Runner,
+        ledger: Ledger | None = None,
+        notify: Callable[[dict], None] = lambda event: None,
+        *,
+        patient: bool = False,
+    ):
+        self.plan, self.runner, self.notify = plan, Remembering(runner), notify
+        self.ledger = ledger or Ledger([])
+        self.oracle = Oracle()
+        self.peers = tuple(m.name for m in rows() if "peer" in m.can)
+        self.started = time.monotonic()
+        self.judged, self.cases = 0, Counter[str]()  # cases by method, those of shrinking left out
+        self.patient = patient
+        self.interrupt = Interrupt()
+        self.shrinker = Shrinker(self, allowance=20 + 0.4 * (plan.budget or 600))
+        self.jobs: list[list[Cell]] = []
+        self.serving: list[Cell] = []
+        self.allowance = Allowance(plan.budget, 1, 1)
+        self.census = Census()
+        self.refused: list[Finding] = []
+        self.waiting: list[tuple[Cell, Failure, Origin]] = []
+        self.trail: dict[str, deque[str]] = {}
+
+    def run(self) -> list[Finding]:
+        """All findings: first every cell gets its floor, then the budget is spent round by round."""
+        with deferred(patient=self.patient) as self.interrupt:
+            try:
+                self.prepare()
+                self._draw()
+                self._shrink()
+            except (StopError, Interrupted):
+                self.notify({"interrupted": True})
+            self.notify({"judged": self.judged, "census": self.coverage()})
+        return self.findings()
+
+    def _draw(self) -> None:
+        """Until the time is over; an error ends it too, but keeps what was judged before."""
+        try:
+            self._rounds()
+        except StopError:
+            if self.interrupt.pressed:
+                raise
+        except HarnessError as error:
+            if not any(cell.examples for cells in self.jobs for cell in cells):
+                raise  # nothing was judged: there is nothing to keep
+            self.waiting.clear()
+            self.notify({"lost": f"the search ended early: {error}"})
+
+    def coverage(self) -> dict:
+        """What was asked and how it ended, by method; see Census."""
+        return self.census.record(self.plan.admits)
+
+    def prepare(self) -> None:
+        """Lay out the cells, and open what lives elsewhere before the clock runs."""
+        for cells, refused in self.plan.jobs(LAWS_A_JOB):
+            self._stop_if_interrupted()
+            self.jobs += [cells] if cells else []
+            self.refused += refused
+        self.allowance = Allowance(self.plan.budget, len(self.jobs), len(self.plan.methods))
+        self.jobs, lost = opened(self.jobs, self.plan.methods, self.runner)
+        self.refused += lost
+        self.started = time.monotonic()
+        self.notify({"findings": list(self.refused)})
+
+    def findings(self) -> list[Finding]:
+        """What is known so far, of every cell."""
+        return self.refused + [f for cells in self.jobs for cell in cells for f in cell.findings()]
+
+    def _rounds(self) -> None:
+        for number in (1,) if self.plan.budget is None else count():
+            for index, cells in enumerate(self.jobs):
+                self._serve(cells, number, index)
+                self.notify({**self._progress(number, index), **_told(cells)})
+            if number:  # not at once: every cell should have its floor before one failure takes seconds
+                self._shrink()
+            if all(cell.hopeless for cells in self.jobs for cell in cells):
+                return  # no time would bring an example: there is no cell, or nothing but refusals came of them all
+
+    def _stop_if_late(self) -> None:
+        if self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget:
+            raise StopError
+        self._stop_if_interrupted()
+
+    def _stop_if_interrupted(self) -> None:
+        if self.interrupt.pressed:
+            raise StopError
+
+    def _serve(self, cells: list[Cell], number: int, index: int) -> None:
+        """Draw for the cell that lacks most examples until all have their share, or nothing helps."""
+        self.serving = cells
+        for cell in cells:
+            cell.goal, cell.idle = self._goal(cell, number), 0
+        batch = 0
+        self.allowance.next_job(1.0 if number else min(1.0, LOOK / self.plan.examples))
+        while wanting := [c for c in cells if c.wants and c.idle < PATIENCE]:
+            self._stop_if_late()  # a batch in which nothing is judged takes its time too
+            target = max(wanting, key=lambda c: c.lacks)
+            before = target.own
+            drawn = int(min(BATCH, target.lacks + (4 if number else 1)))
+            place = ((number * len(self.jobs) + index) * STEP + batch * 2**0.5) % 1
+            self._batch(target, wanting, Origin(target.scope, self.plan.seed_of(target, number, batch), drawn, place))
+            target.idle = 0 if target.own > before else target.idle + 1
+            batch += 1
+
+    def _goal(self, cell: Cell, number: int) -> float:
+        """After how many examples a cell has had its share: first a look at every law, then the floor, then by weight."""
+        floor = self.plan.examples
+        return (min(LOOK, floor), floor)[number] if number < 2 else cell.examples + floor * cell.law.weight
+
+    def _batch(self, target: Cell, cells: Iterable[Cell], origin: Origin) -> None:
+        """Draw problems for `target`; each of `cells` whose scope has a problem judges it."""
+        seen: set[Problem] = set()
+        alike: dict[Scope, list[Cell]] = {}
+        for cell in cells:
+            alike.setdefault(cell.scope, []).append(cell)
+
+        def judge_all(problem: Problem) -> bool:
+            if problem not in seen:
+                seen.add(problem)
+                for scope, group in alike.items():
+                    for cell in group if scope is target.scope or not scope.refuses(problem) else ():
+                        self._judge(cell, problem, origin)
+            return False
+
+        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, *DRAWING), target.job, wishes=origin.wishes())
+
+    def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
+        if not cell.wants or (cell.examples >= cell.goal and origin.scope != cell.scope):
+            return  # all that it still lacks are problems of its own scope
+        self._stop_if_late()
+        if region := self.ledger.avoids(cell.method, cell.law.name, problem):
+            cell.avoid(region)
+            self.census.see(cell.method.name, problem, Verdict.REFUSED)
+            return
+        outcome = self.examine(cell, problem)
+        self.cases[cell.method.name] += 1
+        self.allowance.charge(cell, outcome.seconds, self.serving)
+        saw(cell.method.name, cell.law.name, outcome.verdict, outcome.signature)
+        self._record(cell, problem, outcome, origin)
+
+    def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
+        trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))
+        known = self.explained(cell, problem, outcome) if outcome.verdict.bad else ""
+        self.census.see(cell.method.name, problem, outcome.verdict)
+        if cell.law.name == DEFINITION and outcome.verdict in (Verdict.KEPT, Verdict.BROKEN):
+            cell.hold(problem.dtype, self._holding(cell, problem, outcome))
+        failure = cell.add(problem, outcome, known, own=origin.scope == cell.scope)
+        if failure:
+            failure.after, failure.after_seconds = self.cases[cell.method.name], self.allowance.spent[cell.method.name]
+        if failure and known:
+            failure.shrunk = True  # its entry has the small line already
+        elif failure:
+            failure.before = list(trail)
+            self.waiting.append((cell, failure, origin))
+            self.notify(_told([cell]))  # shrinking takes seconds, and may never end
+        if cell.last not in trail:
+            trail.append(cell.last)
+
+    def _holding(self, cell: Cell, problem: Problem, outcome: Outcome) -> Callable[[str], bool]:
+        """Whether the case ends well under a contract; the one that it was judged by is not asked again."""
+        under = holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers)
+        declared = cell.method.contract(problem.spec, problem.op, problem.dtype)
+        return lambda name: not outcome.verdict.bad if name == declared else under(name)
+
+    def _shrink(self) -> None:
+        while self.waiting:
+            self._stop_if_interrupted()  # who pressed Ctrl-C does not wait for small lines
+            cell, failure, origin = self.waiting.pop(0)
+            self.shrinker.shrink(cell, failure, origin)
+            self.trail.clear()  # the processes in which all that ran are gone
+            self.notify({"failure": f"{cell.method.name} {failure.outcome.verdict} {cell.law.name}", **_told([cell])})
+
+    def examine(self, cell: Cell, problem: Problem, *, fresh: bool = False) -> Outcome:
+        """Run one case; `fresh` runs every call, even if its answer is known."""
+        self._stop_if_interrupted()
+        self.judged += 1
+        runner = live(self.runner) if fresh else self.runner
+        return examine(cell.method, cell.law, problem, runner, self.oracle, self.peers)
+
+    def explained(self, cell: Cell, problem: Problem, outcome: Outcome) -> str:
+        """The id of the known finding that explains a failure, or ''."""
+        holds = holds_under(cell.method, cell.law, problem, self.runner, self.oracle, self.peers)
+        return self.ledger.explains(cell.method, cell.law.name, problem, holds, outcome.signature)
+
+    def _progress(self, number: int, index: int) -> dict:
+        elapsed = time.monotonic() - self.started
+        share = elapsed / self.plan.budget if self.plan.budget else (index + 1) / len(self.jobs)
+        return {"progress": min(share, 1.0), "judged": self.judged, "round": number}

@@ -1,0 +1,68 @@
+"""Opening: engines that live in a home of their own are opened before a search, so that none fails law by law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from convlaws.engines.host import target_of
+from convlaws.judge.cell import Cell, refused_cell
+from convlaws.problem.problem import Problem
+from convlaws.problem.request import Ending, Reply, Request
+from convlaws.problem.spec import ConvSpec
+from convlaws.records.finding import Finding, Verdict
+from convlaws.sandbox.runner import Runner
+from convlaws.targets.process_spec import Home
+from convlaws.targets.registry import Method
+
+IMPORTS = ("ImportError", "ModuleNotFoundError")  # of an adapter that imports its library when it is called
+
+
+def lost_homes(methods: Iterable[Method], runner: Runner) -> dict[str, str]:
+    """Who cannot be opened, and why; how the call itself ends is of no interest here."""
+    present = [m for m in methods if not m.absent]
+    replies: dict[Home, Reply] = {}  # of the homes that methods share: opened once, so that nobody's import counts as judging
+    lost = {}
+    for method in present:
+        if not method.home.shared:
+            reply = runner.call(target_of(method), _smallest(method))
+            fails = reply.ending is Ending.LOST or reply.signature in IMPORTS
+        else:
+            if method.home not in replies:
+                replies[method.home] = runner.call(target_of(method), _smallest(method))
+            reply = replies[method.home]
+            fails = reply.ending is Ending.LOST and reply.signature == "home"
+        if fails:
+            lost[method.name] = reply.message
+    return lost
+
+
+def _smallest(method: Method) -> Request:
+    scope = method.scope
+    ones = (1,) * scope.ndim[0]
+    spec = ConvSpec(extent=ones, kernel=ones, transposed=scope.transposed[0])
+    problem = Problem(spec=spec, op=scope.ops[0], dtype=scope.dtypes[0])
+    return Request(spec=spec, op=problem.op, dtype=problem.dtype, operands=problem.operands)
+
+
+def opened(jobs: list[list[Cell]], methods: Iterable[Method], runner: Runner) -> tuple[list[list[Cell]], list[Finding]]:
+    """The jobs without the methods that cannot be opened, which fail once and are left alone; and the findings that say so."""
+    lost, found = lost_homes(methods, runner), []
+    for name, reason in lost.items():
+        mine = [cell for job in jobs for cell in job if cell.method.name == name]
+        found += lost_cells(mine, reason) if mine else []
+    return [kept for job in jobs if (kept := [c for c in job if c.method.name not in lost])], found
+
+
+def lost_cells(cells: list[Cell], reason: str) -> list[Finding]:
+    """The findings of a method that cannot be opened: it crashed once, and nothing else was asked."""
+    first, *others = cells
+    crashed = Finding(
+        method=first.method.name,
+        law=first.law.name,
+        op=first.op,
+        verdict=Verdict.CRASHED,
+        message=reason,
+        says=first.law.says,
+        signature="lost",
+    )
+    return [crashed, *(refused_cell(c.method, c.law, c.op, f"it cannot be opened: {reason}") for c in others)]

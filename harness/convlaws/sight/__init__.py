@@ -1,1 +1,0 @@
-"""How far the judge sees: mutants hunted under a clock, by the laws and by what people do without them."""

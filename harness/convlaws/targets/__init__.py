@@ -1,0 +1,1 @@
+"""Who can be judged: the table of methods, versions in environments, users' functions, other packages' rows."""

@@ -1,0 +1,121 @@
+"""What a user names, as methods: a registered name, a glob, or a function of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from convlaws.engines.user import user_method
+from convlaws.errors import UsageError
+from convlaws.oracle.contracts import contract as contract_named
+from convlaws.records.finding import name_parts
+from convlaws.targets import isa
+from convlaws.targets.inspection import declared
+from convlaws.targets.registry import Method, find, get
+from convlaws.targets.venv import Environment
+
+SIGNATURES = tuple(f"{stem}{n}d" for stem in ("conv", "conv_transpose") for n in (1, 2, 3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calling:
+    """How a user's function is called ('' = as it declares, else conv2d with torch's arrays), which contract
+    every target is held to ('' = its own), and the row whose known findings explain their failures too ('' = none).
+
+    `isa` are the levels at which each target is run (none: as it is; 'all': all that it runs at here).
+    `allow_large` lets an environment for a version of an engine fetch gigabytes, `say` is told that one is made.
+    """
+
+    signature: str = ""
+    arrays: str = ""
+    contract: str = ""
+    known_as: str = ""
+    isa: tuple[str, ...] = ()
+    allow_large: bool = False
+    say: Callable[[str], None] = lambda text: None
+
+
+def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
+    """The methods that `targets` name, each once.
+
+    Raises:
+        UnknownName: a name that is in no table, or a contract that is none.
+        UsageError: a function address that cannot be one, a file without a function, or nothing that is installed here.
+    """
+    targets = list(targets)
+    if lone := next((t for t in targets if t.endswith(".py")), None):
+        raise UsageError(f"{lone!r} is a file: name a function in it, {lone}:FUNCTION")
+    if calling.contract:
+        contract_named(calling.contract)
+    found: dict[str, Method] = {}
+    for target in targets:
+        for method in _meant(target, calling):
+            found[method.name] = method.declares(calling.contract) if calling.contract else method
+    missing = dict.fromkeys(method.absent for method in found.values())
+    if missing and all(missing):
+        raise UsageError("; ".join(missing))  # a search for nothing else would have nothing to do
+    if not calling.known_as:
+        return list(found.values())
+    row = get(calling.known_as).name
+    return [replace(method, known_as=row) for method in found.values()]
+
+
+def _meant(target: str, calling: Calling) -> list[Method]:
+    row, version, level = name_parts(target)
+    if target.endswith(("@", "%")):
+        raise UsageError(f"{target!r} ends where a version or a level should stand: as torch-onednn@2.12.0%avx2")
+    if ":" in row:
+        found = [function(row, calling)]
+    else:
+        found = [versioned(method, version, calling) for method in find([row])] if version else find([row])
+    if level:
+        return [method.at_level(isa.level(level)) for method in found]
+    return [held for method in found for held in _at_levels(method, calling.isa)]
+
+
+def _at_levels(method: Method, names: tuple[str, ...]) -> list[Method]:
+    """The method at each of these levels; 'all' is every level that it runs at here. No names: as it is."""
+    if not names:
+        return [method]
+    asked = [isa.level(name) for name in names if name != "all"]
+    if "all" in names:
+        asked += [level for level in isa.LEVELS.values() if not method.why_not_at(level)]
+    return [method if level is isa.DEFAULT else method.at_level(level) for level in dict.fromkeys(asked)]
+
+
+def versioned(method: Method, version: str, calling: Calling) -> Method:
+    """`method` at `version` of its package, in an environment that is made if it is not there.
+
+    Raises:
+        UsageError: the method is of no package, or there is no such version.
+    """
+    package = method.package
+    if package is None:
+        raise UsageError(f"{method.name}@{version}: {method.name} is part of convlaws and has no versions of its own")
+    python = Environment(package, version).build(allow_large=calling.allow_large, say=calling.say)
+    return method.at(version, python)
+
+
+def function(address: str, calling: Calling) -> Method:
+    """The method that calls the user's function at `address`, with what the function declares."""
+    place, _, name = address.rpartition(":")
+    if not place or not name.isidentifier():
+        raise UsageError(f"{address!r} is no function: it should be package.module:function or path/to/file.py:function")
+    said = declared(address)
+    signature, arrays = calling.signature or said.signature or "conv2d", calling.arrays or said.arrays or "torch"
+    return user_method(address, signature, arrays, said.contract, said.scope, said.can)
+
+
+def admit(passport: Mapping[str, Any]) -> Method:
+    """The method whose `passport` came from another process."""
+    if "row" in passport:
+        method = get(passport["row"])
+    else:
+        called = (passport[part] for part in ("function", "signature", "arrays", "own", "scope", "can"))
+        method = user_method(*called)
+    if "version" in passport:
+        method = method.at(passport["version"], passport["python"])
+    method = method.declares(passport["contract"]) if passport["contract"] else method
+    method = replace(method, known_as=passport["known_as"])
+    return method.at_level(isa.level(passport["level"])) if passport.get("level") else method

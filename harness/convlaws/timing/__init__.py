@@ -1,0 +1,1 @@
+"""Verified times of methods on a problem, in interleaved rounds; the roofline."""

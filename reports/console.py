@@ -1,0 +1,229 @@
+"""Findings as text: the table method x law, each failure in full, the last line that says it all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from convlaws.records.at_level import AtLevel
+from convlaws.records.finding import LEAST, Finding, Verdict, counted, name_parts
+from convlaws.records.tallies import Share, cells_of
+
+# the worst first: a cell of the table shows the worst of its ops
+SYMBOLS = {
+    "broken": "X",
+    "crashed": "!",
+    "hung": "H",
+    "known": "k",
+    "vacuous": "?",
+    "kept": "+",
+    "refused": ".",
+}
+KNOWN_LEGEND = """\
+explained: failing cases that are it; avoided: problems in its region that were not asked;
+share: both, of all cases drawn for the methods where it hides any"""
+LEGEND = "+ kept   X broken   ! crashed   H hung   k known failure   ? vacuous   . refused"
+
+
+def state(finding: Finding) -> str:
+    """The verdict, or 'known' for a failure that is a known finding."""
+    return "known" if finding.verdict.bad and finding.known else str(finding.verdict)
+
+
+def _worst(states: Iterable[str]) -> str:
+    return min(states, key=list(SYMBOLS).index, default="")
+
+
+def table(findings: Sequence[Finding]) -> str:
+    """Laws down, methods across (or, for a single method, its ops)."""
+    methods = list(dict.fromkeys(f.method for f in findings))
+    laws = list(dict.fromkeys(f.law for f in findings))
+    single = len(methods) == 1
+    columns = list(dict.fromkeys(f.op for f in findings)) if single else methods
+    cells: dict[tuple[str, str], list[str]] = {}
+    for f in findings:
+        cells.setdefault((f.law, f.op if single else f.method), []).append(state(f))
+    wide = max(map(len, laws), default=0)
+    heads = columns if single else [str(n) for n in range(1, len(columns) + 1)]
+    size = [max(2, len(h)) for h in heads]
+    lines = [f"{'':{wide}}  " + " ".join(f"{h:>{n}}" for h, n in zip(heads, size, strict=True))]
+    for law in laws:
+        marks = (SYMBOLS.get(_worst(cells.get((law, c), [])), " ") for c in columns)
+        lines.append(f"{law:{wide}}  " + " ".join(f"{m:>{n}}" for m, n in zip(marks, size, strict=True)))
+    return "\n".join([*lines, "", LEGEND])
+
+
+def by_method(findings: Sequence[Finding]) -> str:
+    """A line a method: how many (law, op) ended how, examples (least and median), worst ratio, and the contract that holds."""
+    methods = list(dict.fromkeys(f.method for f in findings))
+    wide = max(map(len, methods), default=0)
+    words = ("kept", "known", "failed", "vacuous", "refused")
+    heads = "".join(f"{w:>9}" for w in words) + "   least  median  error/slack  draws refused  contract that holds"
+    lines = [f"    {'':{wide}}{heads}"]
+    for number, method in enumerate(methods, 1):
+        mine = [f for f in findings if f.method == method]
+        count = Counter({"broken": "failed", "crashed": "failed", "hung": "failed"}.get(s, s) for s in map(state, mine))
+        judged = [f.examples for f in mine if f.verdict is not Verdict.REFUSED] or [0]
+        worst = max((f.worst_ratio for f in mine if f.verdict is Verdict.KEPT), default=0.0)
+        lines.append(
+            f"{number:3} {method:{wide}}"
+            + "".join(f"{count[w]:9}" for w in words)
+            + f"{min(judged):8}{median(judged):8.0f}{worst:13.3f}{_refused_share(mine):15.1%}  {holding(mine)}"
+        )
+    return "\n".join(lines)
+
+
+def unasked(findings: Sequence[Finding]) -> str:
+    """A line for each method that was refused everything for one and the same reason: it is not installed, say."""
+    reasons: dict[str, set[str]] = {}
+    for f in findings:
+        reasons.setdefault(f.method, set()).add(f.message if f.verdict is Verdict.REFUSED else "")
+    alone = {method: next(iter(said)) for method, said in reasons.items() if len(said) == 1}
+    return "\n".join(f"{method}: {reason}" for method, reason in alone.items() if reason)
+
+
+def _refused_share(findings: Sequence[Finding]) -> float:
+    """Of the drawn problems, how many were refused."""
+    cells = cells_of(findings).values()
+    drawn = sum(f.drawn + sum(f.avoided.values()) for f in cells)  # what is avoided is refused before it is put to the method
+    return sum(sum(f.refused.values()) for f in cells) / drawn if drawn else 0.0
+
+
+def held(findings: Sequence[Finding]) -> dict[str, str]:
+    """By dtype the tightest contract that all answers kept, 'none' if there is none; only what was compared."""
+    by_dtype: dict[str, list[str]] = {}
+    for f in findings:
+        for dtype, names in f.holds.items():
+            by_dtype[dtype] = [name for name in by_dtype.get(dtype, names) if name in names]
+    return {dtype: next(iter(names), "none") for dtype, names in by_dtype.items()}
+
+
+def holding(findings: Sequence[Finding]) -> str:
+    """The same as a phrase: 'plain; bfloat16 storage'."""
+    first = held(findings)
+    common = max(first.values(), key=list(first.values()).count, default="")
+    return "; ".join([common, *(f"{dtype} {name}" for dtype, name in first.items() if name != common)])
+
+
+def failure(f: Finding) -> str:
+    """A failure in full; the line to repeat it comes last, alone."""
+    head = f"{f.method} {_VERB[f.verdict]} {f.law} ({f.op})"
+    notes = [f"known finding {f.known}"] * bool(f.known) + [f"flaky: repeated {f.flaky} times"] * bool(f.flaky)
+    notes += [f"ran {', '.join(f.ran)}"] * bool(f.ran)
+    contract = f"  contract {f.contract}" + "".join(f"; {n}" for n in notes)
+    lines = [*f.history, f.problem]
+    history = ["  it needs the lines before it, in the same process"] * bool(f.history)
+    return "\n".join([f"{head}: {f.says}", _indent(f.message), contract, *history, "  repeat:", *lines])
+
+
+_VERB = {
+    Verdict.BROKEN: "breaks",
+    Verdict.CRASHED: "crashes in",
+    Verdict.HUNG: "hangs in",
+}
+
+
+def _indent(text: str) -> str:
+    return "\n".join(line if line.startswith("  ") else f"  {line}" for line in text.splitlines())
+
+
+def failures(findings: Sequence[Finding], *, most: int | None = 12) -> str:
+    """The new failures, the most specific law of each method and op first; those over `most` are counted."""
+    bad = [f for f in findings if f.verdict.bad and not f.known]
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    for f in bad:
+        groups.setdefault((f.method, f.op, f.problem), []).append(f)
+    parts = []
+    for group in list(groups.values())[:most]:
+        group.sort(key=lambda f: -f.specific)
+        others = [f.law for f in group[1:]]
+        also = f"\n  the same line also breaks: {', '.join(others)}" if others else ""
+        text = failure(group[0])
+        head, _, tail = text.rpartition("\n  repeat:")
+        parts.append(f"{head}{also}\n  repeat:{tail}")
+    if most is not None and len(groups) > most:
+        parts.append(f"... and {len(groups) - most} more failing lines; --json FILE has them all")
+    return "\n\n".join(parts)
+
+
+def known_summary(hidden: Sequence[Share], told: Sequence[str] = ()) -> str:
+    """A line for each known finding: what it hides, as a share of what was drawn; then what else is to tell of them."""
+    if not hidden:
+        return "\n".join(told)
+    wide = max(len("known finding"), *(len(s.id) for s in hidden))
+    lines = [f"{'known finding':{wide}}  explained  avoided    share  of cases"]
+    lines += [f"{s.id:{wide}}{s.explained:11,}{s.avoided:9,}{s.share:9.2%}{s.cases:10,}" for s in hidden]
+    return "\n".join([*lines, KNOWN_LEGEND, *told])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where a run's failures were seen and are kept: the processor and its ISA level, the findings file, the page ('' = none)."""
+
+    processor: str
+    level: str
+    findings: str = ""
+    page: str = ""
+
+
+def engines(findings: Sequence[Finding], names: Sequence[str], where: Where) -> str:
+    """What was found in other people's engines: on record, new on this processor, and the commands that show and record it."""
+    bad = [f for f in findings if f.verdict.bad and f.method in names]
+    if not bad:
+        return ""
+    lines, wide = [], max(len(f.method) for f in bad)
+    for method in dict.fromkeys(f.method for f in bad):
+        mine = [f for f in bad if f.method == method]
+        on_record = sorted({f.known for f in mine if f.known})
+        new = {(f.op, f.problem) for f in mine if not f.known}
+        said = f" ({', '.join(on_record)})" if on_record else ""
+        lines.append(f"  {method:{wide}}  {len(on_record)} on record{said}, {counted(len(new), 'new failing line')}")
+    known_ids = {f.known for f in bad if f.known}
+    new_lines = {(f.method, f.op, f.problem) for f in bad if not f.known}
+    rows = {name_parts(f.method)[0] for f in bad}
+    head = (
+        f"found in {counted(len(rows), 'engine')}: {counted(len(known_ids), 'defect')} on record, "
+        f"{counted(len(new_lines), 'failing line')} new on this processor ({where.processor}, {where.level})"
+    )
+    return "\n".join([head, *lines, *_next_steps(where, bool(new_lines))])
+
+
+def _next_steps(where: Where, new: bool) -> list[str]:
+    file = where.findings or "FINDINGS.jsonl"
+    show = [f"  show them:   {where.page}" if where.page else f"  show them:   convlaws report {file} -o page.html"]
+    record = [f"  record them: convlaws known add {file} -o known.json    then: convlaws check ... --known known.json"]
+    rerun = ["  (run again with --json FINDINGS.jsonl to have the file)"] * (not where.findings)
+    return [*show, *(record if new else []), *rerun]
+
+
+def by_level(findings: Sequence[Finding], levels: Sequence[AtLevel]) -> str:
+    """Rows that ran at several ISA levels: what failed and which contract held at each, and where the bits differ."""
+    if not levels:
+        return ""
+    wide = max(len(level.method) for level in levels)
+    lines = [f"{'at ISA level':{wide}}  kept  known  failed  contract that holds"]
+    for level in levels:
+        mine = [f for f in findings if f.method == level.method]
+        count = Counter(map(state, mine))
+        failed = sum(count[word] for word in ("broken", "crashed", "hung"))
+        lines.append(f"{level.method:{wide}}{count['kept']:6}{count['known']:7}{failed:8}  {holding(mine)}")
+        lines += [f"{'':{wide}}  {said}" for said in level.said()]
+    return "\n".join(lines)
+
+
+def verdict_line(findings: Sequence[Finding], judged: int, seconds: float) -> str:
+    """One sentence for the whole run."""
+    count = Counter(map(state, findings))
+    new = sum(count[k] for k in ("broken", "crashed", "hung"))
+    said = counted(new, "new failure") if new else "no new failure"
+    if not any(f.verified for f in findings):
+        said = f"{said}, and nothing was verified" if new else "nothing was verified"
+    few = [f.examples for f in findings if f.verdict is Verdict.KEPT and f.examples < LEAST]
+    only = f" ({len(few)} of them on less than {LEAST} examples, the least is {min(few)})" if few else ""
+    return (
+        f"{said}: {count['kept']} (method, law, op) kept{only}, {count['known']} known failures, "
+        f"{count['vacuous']} vacuous, {count['refused']} refused; "
+        f"{judged:,} cases in {seconds:.0f} s"
+    )

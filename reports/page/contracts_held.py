@@ -1,0 +1,32 @@
+"""Which contract each method keeps: a row a method, a column a dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from convlaws.records.finding import Finding
+from convlaws.reports import console
+from convlaws.reports.sanitize import plain
+
+NOTHING = "not compared"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The dtypes of the columns, and (method, its contracts) for each row."""
+
+    dtypes: list[str]
+    rows: list[tuple[str, list[str]]]
+
+
+def table(findings: Sequence[Finding]) -> Table | None:
+    """The table of a file; None if it does not have it."""
+    mine: dict[str, list[Finding]] = {}
+    for f in findings:
+        if f.holds:
+            mine.setdefault(f.method, []).append(f)
+    found = {method: console.held(some) for method, some in mine.items()}
+    dtypes = list(dict.fromkeys(dtype for held in found.values() for dtype in held))
+    rows = [(plain(method), [plain(held.get(dtype, NOTHING)) for dtype in dtypes]) for method, held in found.items()]
+    return Table([plain(dtype) for dtype in dtypes], rows) if rows else None

@@ -1,0 +1,71 @@
+"""How to see a failure again: the commands that a reader copies."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from convlaws.problem.files import to_benchdnn
+from convlaws.records.finding import Finding
+from convlaws.reports.page.geometry import parsed
+from convlaws.reports.sanitize import LINE, one_line, plain
+
+_DIRECTION = {"fprop": None, "dgrad": "BWD_D", "wgrad": "BWD_W", "bgrad": "BWD_WB"}
+_DT = {"float64": "f64", "float32": "f32", "float16": "f16", "bfloat16": "bf16"}
+MOST_HISTORY = 20
+_PASSED_ON = ("--signature", "--arrays", "--contract")  # options of `check` without which a repeat is another one
+
+
+@dataclass(frozen=True)
+class Repeating:
+    """What a command to repeat needs besides the finding: options of the run, and what was put behind the names of methods."""
+
+    options: Sequence[str] = ()
+    places: Sequence[str] = ()
+
+    def target(self, f: Finding) -> str:
+        """The method as `convlaws repeat` takes it."""
+        name = f.method
+        for words in self.places:
+            name = name.removesuffix(f" ({words})")
+        return plain(name, 200)
+
+
+def lines(f: Finding) -> list[str]:
+    """The lines to run, in order; the last one is judged."""
+    return [one_line(line, LINE) for line in (*f.history[-MOST_HISTORY:], f.problem)]
+
+
+def commands(f: Finding, repeating: Repeating) -> list[tuple[str, str]]:
+    """(what it does, command)."""
+    how = " ".join(shlex.quote(w) for w in (*lines(f), repeating.target(f), *repeating.options, "--law", plain(f.law)))
+    found = [
+        ("Repeat it", f"convlaws repeat {how}"),
+        ("Write a script that needs no convlaws", f"convlaws repeat {how} --script show.py"),
+    ]
+    problem = parsed(f.problem)
+    words = to_benchdnn(problem.spec) if problem else None
+    if problem and words:
+        direction = _DIRECTION[problem.op]
+        words = f"--dir={direction} {words.partition(' ')[2]}" if direction else words
+        found.append(
+            ("The same sizes in oneDNN's benchdnn, on numbers of its own", f"benchdnn --conv --dt={_DT[problem.dtype]} {words}")
+        )
+    return found
+
+
+def passed_on(words: Sequence[str]) -> list[str]:
+    """The options of a `check` command that a repeat needs too.
+
+    >>> passed_on(["check", "mine.py:conv", "--arrays", "numpy", "--budget=9", "--signature=conv1d"])
+    ['--arrays', 'numpy', '--signature=conv1d']
+    """
+    found: list[str] = []
+    for word, value in zip_longest(words, words[1:], fillvalue=""):
+        if word in _PASSED_ON:
+            found += [word, value]
+        elif word.partition("=")[0] in _PASSED_ON:
+            found.append(word)
+    return found

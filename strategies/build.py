@@ -1,0 +1,153 @@
+"""The spec that picked numbers make.
+
+Every choice of entries makes a valid spec of the wanted kind: the room that a
+kernel needs is known before the extent, which is that room and something beyond it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from convlaws.problem.features import features
+from convlaws.problem.problem import Problem
+from convlaws.problem.spec import ConvSpec
+from convlaws.problem.spec_text import PADDING_WORDS, Sides
+from convlaws.strategies.tables import Draft, Kind, Raw
+
+_FITTING = ("same", "sameupper", "samelower")  # words that pad until there is a result, if there is an input
+# what an entry of crop_low or crop_high is as padding: mostly cropped, now and then padded beside it
+_CROPS = (0, -1, -2, 1, -3, 2)
+
+
+class Axis(NamedTuple):
+    """What the extent of an axis depends on. `lack`: by how much the kernel is to reach over what there is."""
+
+    reach: int
+    stride: int
+    between: int
+    side: tuple[int, int]
+    extra: int
+    lack: int
+    beyond: int
+
+
+def spec_of(draft: Draft, raw: Raw) -> ConvSpec:
+    """The spec that these numbers make of a draft."""
+    shape, kind, bias, menu = draft
+    groups = (raw["groups"] or [1])[0]
+    above = {name: _one_above(1, raw[name], menu[name]) for name in ("stride", "dilation", "input_dilation")}
+    padding, axes = _padding(draft, raw), _axes(draft, raw, above)
+    if kind.padding == "negative":
+        padding = tuple((_low(axis), axis.side[1]) for axis in axes)
+    return ConvSpec(
+        batch={"unbatched": None, "empty": 0, "one": 1}.get(shape.batch, (raw["images"] or [1])[0]),
+        in_channels=groups * (raw["inward"] or [1])[0],
+        out_channels=groups * raw["outward"][0],
+        extent=tuple(_extent(kind, axis) for axis in axes),
+        kernel=tuple(raw["kernel"]),
+        padding=padding,
+        groups=groups,
+        bias=bias,
+        padding_mode=kind.padding_mode,
+        transposed=kind.transposed,
+        output_padding=tuple(axis.extra for axis in axes) if kind.output_padding else (),
+        **above,
+    )
+
+
+def beyond_room(spec: ConvSpec) -> list[int]:
+    """By how much each extent of a spec that has results is above the least that its other numbers need."""
+    found: dict[str, Any] = features(Problem(spec=spec))
+    kind = Kind(**{name: found[name] for name in Kind._fields})
+    extra, none = spec.output_padding or (0,) * spec.ndim, (0,) * spec.ndim
+    columns = (spec.reach, spec.stride, spec.input_dilation, _sides(spec.padding, spec.reach), extra, none, none)
+    return [n - _room(kind, Axis(*axis)) for n, axis in zip(spec.extent, zip(*columns, strict=True), strict=True)]
+
+
+def _axes(draft: Draft, raw: Raw, above: dict[str, tuple[int, ...]]) -> list[Axis]:
+    ones, none = (1,) * draft.shape.ndim, (0,) * draft.shape.ndim
+    stride, dilation, between = (above[name] or ones for name in ("stride", "dilation", "input_dilation"))
+    reach = tuple(d * (r - 1) + 1 for d, r in zip(dilation, raw["kernel"], strict=True))
+    extra = _output_padding(raw, stride, dilation) or none
+    lack = _one_above(0, raw["lack"], draft.menu["lack"]) or none
+    columns = (reach, stride, between, _sides(_padding(draft, raw), reach), extra, lack, raw["beyond"])
+    return [Axis(*numbers) for numbers in zip(*columns, strict=True)]
+
+
+def _sides(padding: Sides | str, reach: tuple[int, ...]) -> Sides:
+    """The padding in numbers; of the words that depend on the extent what is enough for one result."""
+    if isinstance(padding, str):
+        return tuple((0, 0) if padding == "valid" else ((r - 1) // 2, r // 2) for r in reach)
+    return padding
+
+
+def _one_above(least: int, values: list[int], table: Sequence[int]) -> tuple[int, ...]:
+    """The values, the last one raised if none is above `least`."""
+    if not values or max(values) > least:
+        return tuple(values)
+    return (*values[:-1], next((t for t in table if t > least), least + 1))
+
+
+def _padding(draft: Draft, raw: Raw) -> Sides | str:
+    shape, kind, _, menu = draft
+    if kind.padding in PADDING_WORDS:
+        return kind.padding
+    if kind.padding == "none":
+        return ((0, 0),) * shape.ndim
+    if kind.padding == "even":
+        return tuple((p, p) for p in _one_above(0, raw["low"], menu["low"]))
+    if kind.padding == "negative":
+        return _crops(raw)
+    low, high = raw["low"], raw["high"]
+    return tuple(zip(low, high if low != high else (*high[:-1], high[-1] + 1), strict=True))
+
+
+def _crops(raw: Raw) -> Sides:
+    """Padding of which some is negative."""
+    sides = [(_CROPS[low], _CROPS[high]) for low, high in zip(raw["crop_low"], raw["crop_high"], strict=True)]
+    if min(map(min, sides)) >= 0:
+        sides[-1] = (-1, sides[-1][1])
+    return tuple(sides)
+
+
+def _output_padding(raw: Raw, stride: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
+    room = [max(s, d) - 1 for s, d in zip(stride, dilation, strict=True)]
+    extra = [min(e, r) for e, r in zip(raw["extra"], room, strict=False)]
+    if extra and not any(extra):
+        axis = max(range(len(room)), key=room.__getitem__)
+        extra[axis] = min(1, room[axis])
+    return tuple(extra)
+
+
+def _extent(kind: Kind, axis: Axis) -> int:
+    """The extent of an axis: the room that it needs and something beyond, or less where something is to lack."""
+    if axis.lack and kind.padding != "negative":
+        left = 0 if kind.padding in _FITTING else max(0, axis.reach - axis.lack) - sum(axis.side)
+        return (left - 1) // axis.between + 1 if left > 0 else 0
+    return _room(kind, axis) + axis.beyond
+
+
+def _low(axis: Axis) -> int:
+    """The low side of a cropped axis: where something is to lack, so much more is cropped."""
+    if not axis.lack:
+        return axis.side[0]
+    spaced = axis.between * (_cropped_room(axis) + axis.beyond - 1) + 1
+    return max(0, axis.reach - axis.lack) - spaced - axis.side[1]
+
+
+def _room(kind: Kind, axis: Axis) -> int:
+    """The least extent of an axis: y is not empty, and the padding finds what it copies or crops."""
+    low, high = axis.side
+    if kind.transposed:
+        return max(1, 1 - (axis.reach + axis.extra - low - high - 1) // axis.stride)
+    copied = {"reflect": max(low, high) + 1, "circular": max(low, high)}.get(kind.padding_mode, 1)
+    return max(copied, _cropped_room(axis))
+
+
+def _cropped_room(axis: Axis) -> int:
+    """The least extent of which the kernel finds its reach, and some element is left."""
+    low, high = axis.side
+    cropped = max(0, -low) + max(0, -high)
+    spaced = max(1, axis.reach - low - high, cropped + axis.between if cropped else 1)
+    return -(-(spaced - 1) // axis.between) + 1

@@ -1,0 +1,57 @@
+"""What a batch of draws is asked for: its shares of the covering array, of the corners, of real layers, and of swarms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from random import Random
+
+from convlaws.problem.scope import Scope
+from convlaws.strategies.corners import corners
+from convlaws.strategies.covering_array import rows
+from convlaws.strategies.hints import Wish, swarm
+from convlaws.strategies.network_layers import layers, mutated
+from convlaws.strategies.tables import NUMBERS
+
+# of a batch's draws; what is left over is left to chance
+_SHARES = {"covering": 1 / 3, "corners": 1 / 6, "layers": 1 / 12, "swarms": 1 / 12}
+_FIELDS = {"op": "ops", "dtype": "dtypes", "layout": "layouts", "fill": "fills"}
+
+
+def wishes(scope: Scope, place: float, count: int, random: Random) -> list[Wish]:
+    """What `count` draws of `scope` are asked for; `place` in [0, 1) is where in each list they are taken from."""
+    share = {name: round(part * count) for name, part in _SHARES.items()}
+    return [
+        *_taken(_rows(scope.ops), place, share["covering"]),
+        *_taken(_corners(scope), place, share["corners"]),
+        *(mutated(wish, random) for wish in _taken(_layers(scope), place, share["layers"])),
+        *(swarm(random) for _ in range(share["swarms"])),
+    ]
+
+
+def _taken(found: Sequence[Wish], place: float, count: int) -> list[Wish]:
+    """`count` of them in a row, from `place` on."""
+    start = int(place * len(found))
+    return [found[(start + n) % len(found)] for n in range(min(count, len(found)))]
+
+
+@lru_cache(maxsize=16)
+def _rows(ops: tuple[str, ...]) -> tuple[Wish, ...]:
+    """The rows of the covering array for these ops; of other features a scope grants what it has."""
+    return tuple(row for row in rows() if row["op"] in ops)
+
+
+@lru_cache(maxsize=256)
+def _corners(scope: Scope) -> tuple[Wish, ...]:
+    return tuple(corner.wish for corner in corners() if corner.wish and _within(corner.wish, scope))
+
+
+@lru_cache(maxsize=256)
+def _layers(scope: Scope) -> tuple[Wish, ...]:
+    return tuple(wish for wish in layers() if _within(wish, scope))
+
+
+def _within(wish: Wish, scope: Scope) -> bool:
+    """Whether the features that a wish names are in a scope; numbers are as near as they can be."""
+    named = ((_FIELDS.get(name, name), value) for name, value in wish.items() if name not in NUMBERS and name != "scale")
+    return all(value in getattr(scope, field) for field, value in named)

@@ -1,0 +1,60 @@
+"""How large a drawn problem may be, and how its numbers are lowered until it is no larger."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+from convlaws.problem.scope import macs_of_an_image, matrix_entries
+from convlaws.problem.spec import ConvSpec
+from convlaws.strategies.build import spec_of
+from convlaws.strategies.tables import Draft, Menu, Raw
+
+OPERAND = 2**15  # elements of the largest array: the oracle then takes about a millisecond
+VAST = 2**17  # of the few that cross 2**16
+
+
+class Limits(NamedTuple):
+    """How large a problem may be; `matrix` as in Scope. `of_none`: no images count as one, as in a scope that limits `macs`."""
+
+    macs: int
+    matrix: int
+    operand: int = OPERAND
+    of_none: bool = False
+
+    def exceeded(self, spec: ConvSpec) -> str | None:
+        """What is too large, in words."""
+        macs = macs_of_an_image(spec) if self.of_none else spec.macs
+        if macs > self.macs:
+            return f"it takes {macs:,} multiply-adds at least, over {self.macs:,}"
+        if self.matrix and matrix_entries(spec) > self.matrix:
+            return f"its matrix has {matrix_entries(spec):,} entries at least, over {self.matrix:,}"
+        largest = max(map(prod, (spec.x_shape, spec.w_shape, spec.y_shape)))
+        return f"an array has {largest:,} elements at least, over {self.operand:,}" if largest > self.operand else None
+
+
+# cut in this order: what only repeats first, what changes the code path of a method last
+_CUTS = (
+    ("beyond", "images", "inward", "outward", "groups"),
+    ("kernel", "dilation", "low", "high", "extra", "input_dilation"),
+    ("stride",),
+)
+
+
+def fitted(draft: Draft, raw: Raw, limits: Limits) -> ConvSpec:
+    """The spec of these numbers, each large one lowered along its table until the limits hold."""
+    spec = spec_of(draft, raw)
+    while limits.exceeded(spec) and _cut(draft.menu, raw):
+        spec = spec_of(draft, raw)
+    return spec
+
+
+def _cut(menu: Menu, raw: Raw) -> bool:
+    """Lower the largest number by one entry of its table; False if all are at their least."""
+    for names in _CUTS:
+        left = [(v, name, i) for name in names for i, v in enumerate(raw[name]) if v > menu[name][0]]
+        if left:
+            value, name, i = max(left)
+            raw[name][i] = max(t for t in menu[name] if t < value)
+            return True
+    return False

@@ -1,0 +1,39 @@
+"""Adapters and functions called in this process, as the host calls them in a child."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from convlaws.engines import host
+from convlaws.methods.base import bits_to_array
+from convlaws.oracle.claim import Claim, judge
+from convlaws.oracle.contracts import contract, interval
+from convlaws.oracle.oracle import answer
+from convlaws.problem.layouts import place
+
+
+def laid_out(problem, role, array):
+    """The array as the sandbox hands it over: a view with the problem's strides, bfloat16 as bits."""
+    raw = array.view(np.uint16) if problem.dtype == "bfloat16" else array
+    where = place(role, array.shape, problem.layout, batched=problem.spec.batch is not None)
+    view = where.view(np.zeros(where.elements, raw.dtype))
+    view[...] = raw
+    return view
+
+
+def call(problem, operands=None, op=None):
+    arrays = {role: laid_out(problem, role, a) for role, a in (operands or problem.operands).items()}
+    return SimpleNamespace(spec=str(problem.spec), op=op or problem.op, dtype=problem.dtype, arrays=arrays)
+
+
+def compute(target, problem):
+    raw, tag = host.open_target(target)(call(problem))
+    return bits_to_array(raw, tag)
+
+
+def mismatch(row, problem, got):
+    found = answer(problem.spec, problem.op, problem.operands)
+    declared = contract(row.contract(problem.spec, problem.op, problem.dtype))
+    return judge(Claim.of_answer(got, found, interval(found, declared, problem.format)))

@@ -1,0 +1,57 @@
+"""A host whose library breaks for good: after one bad call each further one fails, as CUDA's do."""
+
+import os
+
+import numpy as np
+
+from convlaws.engines.fatal_errors import ending_if_spent
+from convlaws.errors import Refusal
+
+STATE = {"broken": False}
+
+
+def preload():
+    pass
+
+
+def set_threads(n):
+    pass
+
+
+def library():
+    if STATE["broken"]:
+        raise RuntimeError("an illegal memory access was encountered\nhow to debug it, in many lines")
+
+
+def broken(call):
+    STATE["broken"] = True
+    library()
+
+
+def stumble(call):
+    raise RuntimeError("out of memory, for now")
+
+
+def decline(call):
+    STATE["broken"] = True
+    raise Refusal("not here")
+
+
+def who(call):
+    return np.array([os.getpid()]), "int64"
+
+
+def nothing(call):
+    library()
+    return np.zeros(1, np.float32), "float32"
+
+
+DEEDS = {"break": broken, "stumble": stumble, "decline": decline, "who": who, "nothing": nothing}
+
+
+def open_target(target):
+    def answered(call):
+        with ending_if_spent(library):
+            return DEEDS[target["do"]](call)
+
+    return answered
