@@ -120,11 +120,10 @@ class RoundTrip:
 
     @once
     def setup(self, spec):
-        from convlaws.engines.host import target_of
         from convlaws.problem.problem import Problem
         from convlaws.problem.request import Ending, Request
         from convlaws.sandbox.sandbox import Sandbox
-        from convlaws.targets.registry import get
+        from convlaws.targets.registry import get, target_of
 
         p, target, runner = Problem.parse(f"{spec} normal"), target_of(get("im2col")), Sandbox()
         atexit.register(runner.close)

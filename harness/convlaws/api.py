@@ -21,7 +21,7 @@ from convlaws.problem.problem import Problem
 from convlaws.problem.scope import WHOLE, Scope
 from convlaws.records.finding import LEAST, Finding, Verdict
 from convlaws.reports import console
-from convlaws.search.parallel import Setting, running
+from convlaws.sandbox.settings import Setting, running
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search
 from convlaws.targets.inspection import note

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from convlaws.oracle.evidence import MOST_MASK, unpacked
+from convlaws.oracle.claim import MOST_MASK, unpacked
 from convlaws.problem.problem import RESULT, Problem, shape_of
 from convlaws.reports.sanitize import LINE
 

@@ -6,12 +6,11 @@ import pytest
 from engines_in_sandbox import unsettled
 
 from convlaws.engines import jax_cpu
-from convlaws.engines.host import target_of
 from convlaws.problem.problem import Problem
 from convlaws.problem.request import Ending, Request
 from convlaws.problem.spec import ConvSpec
 from convlaws.sandbox.sandbox import Sandbox
-from convlaws.targets.registry import get
+from convlaws.targets.registry import get, target_of
 
 ROWS = ("jax", "jax-eager", "jax-hasty", "jax-channels-last", "jax-eigen", "jax-bias", "jax-transpose")
 

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from engines_in_sandbox import unsettled
 
-from convlaws.engines.host import target_of
 from convlaws.engines.onnx_models import attributes, model
 from convlaws.problem.problem import Problem
 from convlaws.problem.request import Ending, Request
 from convlaws.problem.spec import ConvSpec
 from convlaws.sandbox.sandbox import Sandbox
-from convlaws.targets.registry import get, rows
+from convlaws.targets.registry import get, rows, target_of
 
 FILES = ("onnxruntime_cpu", "onnx_reference", "openvino_cpu", "opencv_dnn")
 ROWS = [row for row in rows("engine", absent=True) if row.address.rpartition(":")[0].endswith(FILES)]

@@ -12,13 +12,13 @@ import pytest
 from random_problems import random_problem
 
 from convlaws.cli.check import exit_code
-from convlaws.judge.replay import given
 from convlaws.known import load
 from convlaws.laws.registry import find as laws
 from convlaws.problem.scope import WHOLE
 from convlaws.records.finding import Verdict
 from convlaws.reports import console
 from convlaws.sandbox.sandbox import Sandbox
+from convlaws.search.given import given
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search
 from convlaws.targets.registry import get, rows

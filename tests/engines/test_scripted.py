@@ -118,7 +118,7 @@ def test_the_command_judges_its_rows_by_several_workers(tmp_path):
 
 @pytest.mark.parametrize("name", ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"])
 def test_its_functions_and_their_gradients_are_right(name):
-    from convlaws.engines.user import user_method
+    from convlaws.targets.function import user_method
 
     method, rng = user_method(f"scripted.functions:{name}", name), random.Random(name)
     problems = [random_problem(rng, method.scope) for _ in range(60)]

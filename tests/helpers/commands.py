@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from convlaws.cli.app import cli
 from convlaws.sandbox.sandbox import Sandbox
-from convlaws.search.parallel import Setting
+from convlaws.sandbox.settings import Setting
 
 COMMAND = (sys.executable, "-m", "convlaws")
 USUAL = Setting().time_limit, Setting().memory_limit

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from convlaws.engines.host import target_of
 from convlaws.judge.replay import Judge
 from convlaws.known import load
 from convlaws.laws.registry import find as find_laws
@@ -17,7 +16,7 @@ from convlaws.problem.problem import RESULT, Problem, shape_of
 from convlaws.problem.request import Ending, Reply, Request
 from convlaws.records.finding import Verdict
 from convlaws.sandbox.sandbox import Sandbox
-from convlaws.targets.registry import Method, rows
+from convlaws.targets.registry import Method, rows, target_of
 
 
 def rows_of(package: str) -> list[Method]:

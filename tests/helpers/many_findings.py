@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from convlaws.laws.registry import Law, laws
-from convlaws.oracle.claim import Claim, judge
-from convlaws.oracle.evidence import evidence_of
+from convlaws.oracle.claim import Claim, evidence_of, judge
 from convlaws.problem.problem import RESULT, Problem, shape_of
 from convlaws.records.finding import Finding, Verdict
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase
 from mutants_ground import FIELDS
 
-from convlaws.engines.host import attribute, target_of
+from convlaws.engines.host import attribute
 from convlaws.judge.case import Oracle
 from convlaws.mutants import TRIGGERS, mistakes
 from convlaws.mutants.registry import STATE, Mistake
@@ -22,7 +22,7 @@ from convlaws.problem.request import SECOND, Ending, Request
 from convlaws.problem.scope import WHOLE, Scope
 from convlaws.sandbox.sandbox import Sandbox
 from convlaws.search.drawing import draw, possible, quiet
-from convlaws.targets.registry import get
+from convlaws.targets.registry import get, target_of
 
 ROOMS = ("behaviour", "layouts", "numerics", "ownership", "processes", "rounding", "second_order", "special_values")
 MINE = [

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convlaws.oracle.claim import Approx, Claim, judge, misfit, ratios
-from convlaws.oracle.evidence import evidence_of, unpacked
+from convlaws.oracle.claim import Approx, Claim, evidence_of, judge, misfit, ratios, unpacked
 
 INF, NAN = np.inf, np.nan
 

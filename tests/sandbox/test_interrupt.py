@@ -227,11 +227,10 @@ def test_another_thread_may_hurry_the_call_in_flight():
 
 
 def test_a_call_is_cut_off_a_moment_after_ctrl_c(monkeypatch):
-    from convlaws.engines.host import target_of
     from convlaws.problem.problem import Problem
     from convlaws.problem.request import Request
     from convlaws.sandbox.sandbox import Sandbox
-    from convlaws.targets.registry import get
+    from convlaws.targets.registry import get, target_of
 
     monkeypatch.setattr(interrupt, "MOMENT", -1.0)
     problem = Problem.parse(LINE)

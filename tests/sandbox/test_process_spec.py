@@ -9,8 +9,6 @@ from dataclasses import replace
 
 import pytest
 
-from convlaws.engines.host import target_of
-from convlaws.engines.user import user_method
 from convlaws.laws.registry import find as laws
 from convlaws.problem.problem import Problem
 from convlaws.problem.request import Ending, Request
@@ -20,8 +18,9 @@ from convlaws.reports.console import unasked
 from convlaws.sandbox.sandbox import Sandbox
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search
+from convlaws.targets.function import user_method
 from convlaws.targets.process_spec import WITH_TORCH, Home
-from convlaws.targets.registry import Package, get
+from convlaws.targets.registry import Package, get, target_of
 
 PROBLEM = Problem.parse("n1c1k1_x4_r2_s1_p0_d1_g1 fprop float64 contiguous integers seed=0")
 SCOPE = Scope(ops=("fprop",), ndim=(1,), dtypes=("float64",), batch=("one",), transposed=(False,), padding=("none",))

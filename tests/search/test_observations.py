@@ -18,8 +18,9 @@ from convlaws.laws import registry as laws
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.sandbox.sandbox import Bare
+from convlaws.sandbox.settings import Setting
 from convlaws.search.observations import MOST_FILES, Rotating, plain, recording
-from convlaws.search.parallel import Setting, search
+from convlaws.search.parallel import search
 from convlaws.search.plan import Plan
 from convlaws.targets.registry import find
 

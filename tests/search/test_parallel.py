@@ -10,7 +10,8 @@ import pytest
 from convlaws.laws import registry as laws
 from convlaws.records.finding import Verdict
 from convlaws.sandbox.sandbox import Bare
-from convlaws.search.parallel import Setting, search
+from convlaws.sandbox.settings import Setting
+from convlaws.search.parallel import search
 from convlaws.search.plan import Plan
 from convlaws.targets.registry import find
 

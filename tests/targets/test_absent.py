@@ -12,7 +12,8 @@ from convlaws.errors import Refusal, UsageError
 from convlaws.laws import registry as laws
 from convlaws.records.finding import Verdict
 from convlaws.sandbox.sandbox import Bare
-from convlaws.search.parallel import Setting, search
+from convlaws.sandbox.settings import Setting
+from convlaws.search.parallel import search
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search
 from convlaws.targets.registry import KINDS, Package, get, rows

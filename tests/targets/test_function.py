@@ -10,9 +10,9 @@ from adapters import call, compute, mismatch
 from random_problems import random_problem, within
 
 from convlaws.engines import host
-from convlaws.engines.user import SIGNATURES, user_method
 from convlaws.errors import Refusal, UsageError
 from convlaws.problem.problem import Problem
+from convlaws.targets.function import SIGNATURES, user_method
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROBLEM = Problem.parse("n2c2k4_x6x5_r3x2_s2x1_p1x0_d1x2_g2_b channels_last")

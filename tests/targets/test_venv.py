@@ -10,13 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from convlaws.cli.app import cli
-from convlaws.engines.host import target_of
 from convlaws.errors import UsageError
 from convlaws.problem.problem import Problem
 from convlaws.problem.request import Ending, Request
 from convlaws.sandbox.sandbox import Sandbox
 from convlaws.targets import venv
-from convlaws.targets.registry import Package, get
+from convlaws.targets.registry import Package, get, target_of
 from convlaws.targets.releases import Change, between, bisect
 from convlaws.targets.resolve import Calling, admit, resolve
 from convlaws.targets.venv import Environment, versions

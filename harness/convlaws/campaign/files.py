@@ -17,13 +17,12 @@ from convlaws.campaign.run import State, load
 from convlaws.campaign.schedule import Schedule
 from convlaws.campaign.stages import Lane
 from convlaws.campaign.totals import Totals
-from convlaws.cli.run_summary import counts
 from convlaws.laws import registry as laws
 from convlaws.records.coverage import AXES
 from convlaws.records.finding import SCHEMA, Finding, Key, Verdict, digest, summary_line, too_few
 from convlaws.records.merge import Run
 from convlaws.records.runs import Shard, split
-from convlaws.records.tallies import shares
+from convlaws.records.tallies import counts, shares
 from convlaws.reports.markdown import markdown
 
 FINDINGS, SUMMARY = "findings.jsonl", "summary.md"

@@ -12,7 +12,7 @@ from convlaws.errors import UsageError
 from convlaws.laws import registry as laws
 from convlaws.problem.scope import WHOLE
 from convlaws.records.finding import SCHEMA, digest
-from convlaws.search.parallel import Setting
+from convlaws.sandbox.settings import Setting
 from convlaws.search.plan import Plan
 from convlaws.targets.registry import Method
 from convlaws.targets.resolve import Calling, resolve

@@ -34,8 +34,8 @@ from convlaws.laws import registry as laws
 from convlaws.records import environment
 from convlaws.records.finding import SCHEMA, dump
 from convlaws.sandbox.interrupt import Interrupted, deferred, hurry
+from convlaws.sandbox.settings import running
 from convlaws.search.observations import recording
-from convlaws.search.parallel import running
 from convlaws.targets.registry import ON_GPU
 
 MOST_MEMORY = 2 << 30  # bytes of this process, after which it is replaced by a fresh one between two shards

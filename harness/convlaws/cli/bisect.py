@@ -12,7 +12,7 @@ from convlaws.laws import registry as laws
 from convlaws.laws.registry import Law
 from convlaws.problem.problem import Problem
 from convlaws.records.finding import Verdict
-from convlaws.search.parallel import running
+from convlaws.sandbox.settings import running
 from convlaws.targets.registry import Method, get
 from convlaws.targets.releases import Change, between, bisect
 from convlaws.targets.resolve import versioned

@@ -28,7 +28,7 @@ from convlaws.campaign.stages import lanes
 from convlaws.cli.campaign_plan import check_versions, planned
 from convlaws.cli.campaign_progress import progress
 from convlaws.cli.check import SHOWN, exit_code
-from convlaws.cli.warning import warn
+from convlaws.cli.settings import warn
 from convlaws.errors import HarnessError, UsageError
 from convlaws.records.finding import Finding, counted
 from convlaws.records.merge import Run

@@ -19,10 +19,9 @@ from convlaws.cli.outputs import Appended, Outputs, Render
 from convlaws.cli.progress import progress
 from convlaws.cli.report import page
 from convlaws.cli.run_summary import Account, Counted
-from convlaws.cli.warning import warn
+from convlaws.cli.settings import warn
 from convlaws.errors import HarnessError, UsageError
 from convlaws.judge.known_status import Standing, gone
-from convlaws.judge.replay import given
 from convlaws.laws import registry as laws
 from convlaws.problem.files import read_problems
 from convlaws.problem.problem import Problem
@@ -36,8 +35,10 @@ from convlaws.reports import console
 from convlaws.reports.junit import junit
 from convlaws.sandbox.interrupt import INTERRUPTED, deferred
 from convlaws.sandbox.runner import Runner
+from convlaws.sandbox.settings import Setting, running
+from convlaws.search.given import given
 from convlaws.search.level_bits import levels
-from convlaws.search.parallel import Setting, running, search
+from convlaws.search.parallel import search
 from convlaws.search.plan import Plan
 from convlaws.targets.isa import highest
 from convlaws.targets.registry import ENGINES, KINDS, Method, rows
@@ -156,7 +157,7 @@ def _search(
             outputs.see(event)
 
         if problems is not None:
-            return given(plan, problems, runner, setting.ledger(), notify)
+            return given(plan, problems, runner, known.ledger_of(setting), notify)
         return search(plan, setting, workers, notify, runner)
 
 
@@ -173,7 +174,7 @@ def _gone(
 ) -> list[Standing]:
     """The known findings about what the plan asks that do not show here; what explained a failure of the run does."""
     shown = {name for f in findings for name in f.explained}
-    about = [k for k in setting.ledger().entries if k.id not in shown and _asked(k, plan, problems)]
+    about = [k for k in known.ledger_of(setting).entries if k.id not in shown and _asked(k, plan, problems)]
     asked = [k for k in about if setting.sandbox or not k.avoid]  # what is avoided may end this very process
     until = time.monotonic() + max(AGAIN_LEAST, AGAIN * plan.budget) if plan.budget else float("inf")
     try:
@@ -198,7 +199,7 @@ def _plan(targets: tuple[str, ...], o: dict) -> Plan:
     methods = resolve(targets, settings.calling(o))
     chosen = laws.find(o["laws"]) if o["laws"] else laws.laws()
     names = [*(m.name for m in rows(*KINDS, absent=True)), *(name_parts(m.name)[0] for m in methods)]
-    settings.setting(o).ledger().check_names(names, [law.name for law in laws.laws()])
+    known.ledger_of(settings.setting(o)).check_names(names, [law.name for law in laws.laws()])
     if o["budget"] and o["examples"]:
         raise UsageError("--budget and --examples exclude each other: one is a time, the other a number")
     budget = None if o["examples"] else (o["budget"] or DEFAULT_BUDGET)

@@ -19,7 +19,7 @@ from rich.markup import escape
 from convlaws.cli import settings
 from convlaws.cli.outputs import Part
 from convlaws.cli.progress import tidied
-from convlaws.cli.warning import warn
+from convlaws.cli.settings import warn
 from convlaws.errors import LineError, UsageError
 from convlaws.problem.catalogues import catalogue, names
 from convlaws.problem.files import Named, read_problems
@@ -28,7 +28,7 @@ from convlaws.records import environment
 from convlaws.records.timing_file import Times, Timing, to_text
 from convlaws.reports.page.page import standalone
 from convlaws.reports.ranking import LEGEND, refusals, table, together_text, unrest
-from convlaws.search.parallel import running
+from convlaws.sandbox.settings import running
 from convlaws.targets.registry import Method, rows
 from convlaws.targets.resolve import resolve
 from convlaws.targets.torch_model import layers

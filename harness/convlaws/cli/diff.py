@@ -16,7 +16,7 @@ from convlaws.records.diff import Cell, Change, Difference, Side, apart, differe
 from convlaws.records.finding import counted
 from convlaws.records.run_file import RunFile, read_run, unlike
 from convlaws.reports import console
-from convlaws.search.parallel import running
+from convlaws.sandbox.settings import running
 
 WIDE = 50  # characters of a value that stands beside another
 SHOWN = 12  # failing lines of a kind that are printed in full

@@ -18,8 +18,8 @@ from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.records.finding import counted
 from convlaws.sandbox.interrupt import deferred
+from convlaws.sandbox.settings import Setting, running
 from convlaws.search.drawing import draw, quiet
-from convlaws.search.parallel import Setting, running
 from convlaws.targets.registry import Method, rows
 from convlaws.targets.resolve import Calling, resolve
 

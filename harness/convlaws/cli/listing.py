@@ -101,7 +101,7 @@ _NOTES = {
 
 def run(what: str, as_json: bool) -> None:
     """Print the table `what`."""
-    from convlaws.cli.warning import warn
+    from convlaws.cli.settings import warn
 
     warn()
     rows = _TABLES[what]()

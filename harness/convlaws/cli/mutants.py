@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from convlaws.cli.report import write
-from convlaws.cli.warning import warn
+from convlaws.cli.settings import warn
 from convlaws.errors import UnknownName, UsageError
 from convlaws.mutants.registry import Mistake
 from convlaws.mutation import opinfo

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from convlaws.cli import settings
-from convlaws.cli.warning import warn
-from convlaws.engines.host import target_of
+from convlaws.cli.settings import warn
 from convlaws.errors import UsageError
 from convlaws.judge.case import Oracle, Outcome
 from convlaws.judge.replay import finding_of, repeated, why_not
@@ -18,8 +17,8 @@ from convlaws.problem.problem import Problem
 from convlaws.records.finding import Verdict
 from convlaws.reports import console
 from convlaws.reports.reproducer import script
-from convlaws.search.parallel import running
-from convlaws.targets.registry import Method
+from convlaws.sandbox.settings import running
+from convlaws.targets.registry import Method, target_of
 from convlaws.targets.resolve import resolve
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from dataclasses import asdict
+from pathlib import Path
 
-from convlaws.cli.identity import run_id
 from convlaws.judge.known_status import Standing
 from convlaws.mutants.registry import mistakes
 from convlaws.problem.problem import Problem
 from convlaws.records import environment
 from convlaws.records.at_level import AtLevel
 from convlaws.records.coverage import AXES
-from convlaws.records.finding import Finding, Verdict, summary_line
-from convlaws.records.tallies import shares
+from convlaws.records.finding import Finding, digest, summary_line
+from convlaws.records.tallies import counts, shares
 from convlaws.search.plan import Plan
 from convlaws.targets.registry import ON_GPU
 
@@ -103,7 +105,27 @@ def _mutants(plan: Plan) -> dict[str, dict]:
     }
 
 
-def counts(findings: list[Finding]) -> dict:
-    """How many findings of each verdict, and how many of the failures are known."""
-    by = {str(v): sum(f.verdict is v for f in findings) for v in Verdict}
-    return {"verdicts": by, "known": sum(bool(f.known) for f in findings if f.verdict.bad)}
+def run_id(plan: Plan, workers: int, problems: list[Problem], environment: str) -> str:
+    """The same for a run that was started again, in the same environment.
+
+    How long it draws is no part of it: of two runs that differ in nothing else, one has judged all
+    that the other has, and more. The draws are shared by the methods of a worker, so the number of
+    workers and the order of the methods are part of it.
+    """
+    named = {
+        "targets": [_named(method.passport()) for method in plan.methods],
+        "laws": [law.name for law in plan.laws],
+        "scope": asdict(plan.scope),
+        "seed": plan.seed,
+        "hands": min(workers, len(plan.methods)),
+        "problems": [str(problem) for problem in problems],
+        "environment": environment,
+    }
+    return digest(json.dumps(named, sort_keys=True, default=str))
+
+
+def _named(passport: dict[str, str]) -> dict[str, str]:
+    """A passport, with what is in the file of a user's function: another content is another function."""
+    file = Path(passport.get("function", "").rpartition(":")[0])
+    content = digest(file.read_bytes().decode("latin-1")) if file.suffix == ".py" and file.is_file() else ""
+    return {**passport, "content": content}

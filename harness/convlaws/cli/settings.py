@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from convlaws.search.parallel import Setting
+from convlaws.sandbox.settings import Setting
+from convlaws.targets.plugins import left_out
 from convlaws.targets.resolve import Calling
 
 NONE = "none"  # in place of a file of known findings: those of the package explain nothing
@@ -35,3 +36,9 @@ def setting(o: dict[str, Any]) -> Setting:
         known=tuple(files),
         own_ledger=len(files) == len(o.get("known", ())),
     )
+
+
+def warn() -> None:
+    """Print them to the standard error."""
+    for line in left_out:
+        click.echo(f"convlaws: {line}", err=True)

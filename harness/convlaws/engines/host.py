@@ -38,17 +38,11 @@ class Call(Protocol):
     arrays: Mapping[str, np.ndarray]
 
 
-__all__ = ["kernel_log", "measured", "open_target", "preload", "set_threads", "target_of"]
+__all__ = ["kernel_log", "measured", "open_target", "preload", "set_threads"]
 Answer = tuple[np.ndarray, str]
 Compute = Callable[[ConvSpec, str, dict[str, np.ndarray]], np.ndarray]
 Ready = Callable[[ConvSpec, str, dict[str, np.ndarray]], AbstractContextManager[Callable[[], np.ndarray]]]
 OURS = (user.__file__, tensors.__file__)  # files of ours that a message never points to as the code under test
-
-
-def target_of(method: registry.Method) -> dict[str, Any]:
-    """The target of a method; that of a user's function is its options."""
-    target = dict(method.options) if method.kind == "function" else {"row": method.row}
-    return {**target, "home": method.home.to_target()}
 
 
 def preload() -> None:

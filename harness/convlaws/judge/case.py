@@ -13,12 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines.host import target_of
 from convlaws.errors import HarnessError, UsageError
 from convlaws.laws.registry import Law
-from convlaws.oracle.claim import Approx, Claim, Mismatch, judge, misfit, ratios
+from convlaws.oracle.claim import Approx, Claim, Mismatch, evidence_of, judge, misfit, ratios
 from convlaws.oracle.contracts import CONTRACTS, Interval, interval
-from convlaws.oracle.evidence import evidence_of
 from convlaws.oracle.oracle import Answer, answer, floats
 from convlaws.problem.formats import FORMATS
 from convlaws.problem.problem import RESULT, Problem, shape_of
@@ -27,7 +25,7 @@ from convlaws.problem.scope import DEARER, ability
 from convlaws.problem.spec import ConvSpec
 from convlaws.records.finding import Verdict
 from convlaws.sandbox.runner import Runner, live
-from convlaws.targets.registry import Method, get
+from convlaws.targets.registry import Method, get, target_of
 
 Operands = Mapping[str, np.ndarray]
 BESIDE = 30_000_000  # multiply-adds of what a law may ask for beside any problem: the oracle lays out 0.7 GB for so many

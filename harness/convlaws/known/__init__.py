@@ -23,6 +23,7 @@ from convlaws.problem.scope import Scope
 from convlaws.records.environment import extensions
 from convlaws.records.finding import name_parts
 from convlaws.targets.isa import lacks
+from convlaws.sandbox.settings import Setting
 from convlaws.targets.registry import Method
 
 
@@ -172,6 +173,11 @@ def load(files: Iterable[Path] = (), *, package: bool = True) -> Ledger:
     for path in files:
         entries += [replace(entry, file=str(path)) for entry in read_file(path)]
     return Ledger(_each_once(entries))
+
+
+def ledger_of(setting: Setting) -> Ledger:
+    """The known findings of a run."""
+    return load(setting.known, package=setting.own_ledger)
 
 
 def read_file(path: Path) -> list[Known]:

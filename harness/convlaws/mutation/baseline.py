@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from convlaws.engines.host import target_of
 from convlaws.engines.tensors import to_tensor
 from convlaws.mutation.torch_reference import reference
 from convlaws.problem.problem import Problem
 from convlaws.problem.request import Ending, Reply, Request
 from convlaws.problem.spec import ConvSpec
 from convlaws.sandbox.runner import Runner
-from convlaws.targets.registry import Method
+from convlaws.targets.registry import Method, target_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

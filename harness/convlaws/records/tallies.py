@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from convlaws.records.finding import Finding
+from convlaws.records.finding import Finding, Verdict
 
 Cell = tuple[str, str, str]
 
@@ -57,3 +57,9 @@ def _share(name: str, cells: list[Finding], cases: dict[str, int]) -> Share:
         cells=sum(name in f.explained for f in touched),
         cases=sum(cases[method] for method in {f.method for f in touched}),
     )
+
+
+def counts(findings: list[Finding]) -> dict:
+    """How many findings of each verdict, and how many of the failures are known."""
+    by = {str(v): sum(f.verdict is v for f in findings) for v in Verdict}
+    return {"verdicts": by, "known": sum(bool(f.known) for f in findings if f.verdict.bad)}

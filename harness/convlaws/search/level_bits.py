@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from hypothesis import Phase
 
-from convlaws.engines.host import target_of
 from convlaws.problem.problem import Problem
 from convlaws.problem.request import Ending, Request
 from convlaws.problem.scope import Scope
@@ -15,7 +14,7 @@ from convlaws.records.finding import name_parts
 from convlaws.sandbox.runner import Runner
 from convlaws.search.drawing import draw, possible, quiet
 from convlaws.targets import isa
-from convlaws.targets.registry import Method
+from convlaws.targets.registry import Method, target_of
 
 PROBLEMS = 60  # asked of each level; as many draws as this at most
 

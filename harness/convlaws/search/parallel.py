@@ -5,22 +5,19 @@ from __future__ import annotations
 import multiprocessing as mp
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
-from convlaws import known
 from convlaws.errors import HarnessError
-from convlaws.known import Ledger
+from convlaws.known import ledger_of
 from convlaws.records.finding import Finding, Key, by_cell
 from convlaws.sandbox.interrupt import deaf, deferred, descendants, hear, kill
 from convlaws.sandbox.runner import Runner
-from convlaws.sandbox.sandbox import Bare, Sandbox
+from convlaws.sandbox.settings import Setting, running
 from convlaws.search.observations import recording
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search
@@ -28,41 +25,6 @@ from convlaws.targets.registry import Method
 
 GLANCE = 0.2  # seconds between two looks at whether Ctrl-C was pressed
 LAST = 1.2  # seconds from Ctrl-C until a worker that has not ended is killed; what it had told counts
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """How methods are run: in a sandbox or not, and with which limits; `observations` is where each draw is recorded.
-
-    `known` are the user's files of known findings; without `own_ledger` those of the package explain nothing.
-    """
-
-    sandbox: bool = True
-    time_limit: float = 20.0
-    memory_limit: int = 4 << 30
-    observations: Path | None = None
-    known: tuple[Path, ...] = ()
-    own_ledger: bool = True
-
-    def ledger(self) -> Ledger:
-        """The known findings of a run."""
-        return known.load(self.known, package=self.own_ledger)
-
-    def runner(self) -> Sandbox | Bare:
-        """A runner with these limits."""
-        if not self.sandbox:
-            return Bare()
-        return Sandbox(time_limit=self.time_limit, memory_limit=self.memory_limit)
-
-
-@contextmanager
-def running(setting: Setting) -> Iterator[Sandbox | Bare]:
-    """A runner that is closed afterwards."""
-    runner = setting.runner()
-    try:
-        yield runner
-    finally:
-        runner.close()
 
 
 def deal(methods: list[Method], count: int) -> list[list[Method]]:
@@ -75,7 +37,7 @@ def search(plan: Plan, setting: Setting, workers: int, notify: Callable[[dict], 
     hands = deal(plan.methods, workers)
     if len(hands) == 1:
         with recording(setting.observations, 0):
-            return Search(plan, runner, setting.ledger(), notify).run()
+            return Search(plan, runner, ledger_of(setting), notify).run()
     found = _gather([replace(plan, methods=hand) for hand in hands], setting, notify)
     order = {method.name: place for place, method in enumerate(plan.methods)}
     return sorted(found, key=lambda finding: order[finding.method])
@@ -177,7 +139,7 @@ def _work(number: int, named: dict[str, Any], setting: Setting, pipe: Connection
         try:
             chosen = {"methods": [admit(m) for m in named["methods"]], "laws": laws.find(named["laws"])}
             with running(setting) as runner, recording(setting.observations, number):
-                search = Search(Plan(**{**named, **chosen}), runner, setting.ledger(), partial(_tell, pipe), patient=True)
+                search = Search(Plan(**{**named, **chosen}), runner, ledger_of(setting), partial(_tell, pipe), patient=True)
                 found = search.run()
             pipe.send(("findings", found))  # once nothing of it is left: the search may be over with that
         except HarnessError as error:

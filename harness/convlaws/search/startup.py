@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from convlaws.engines.host import target_of
 from convlaws.judge.cell import Cell, refused_cell
 from convlaws.problem.problem import Problem
 from convlaws.problem.request import Ending, Reply, Request
@@ -12,7 +11,7 @@ from convlaws.problem.spec import ConvSpec
 from convlaws.records.finding import Finding, Verdict
 from convlaws.sandbox.runner import Runner
 from convlaws.targets.process_spec import Home
-from convlaws.targets.registry import Method
+from convlaws.targets.registry import Method, target_of
 
 IMPORTS = ("ImportError", "ModuleNotFoundError")  # of an adapter that imports its library when it is called
 

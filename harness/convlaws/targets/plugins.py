@@ -24,10 +24,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from convlaws.engines.user import user_method
 from convlaws.errors import HarnessError, UsageError
 from convlaws.targets import registry
 from convlaws.targets.declaration import contract_rule, from_json
+from convlaws.targets.function import user_method
 from convlaws.targets.isa import SWITCHES
 from convlaws.targets.process_spec import Home
 from convlaws.targets.registry import Method, Package

@@ -269,3 +269,9 @@ def find(patterns: Iterable[str]) -> list[Method]:
             raise UnknownName(f"no method or engine {pattern!r}{hint}; 'convlaws list methods' shows all")
         found |= {n: table[n] for n in hits}
     return list(found.values())
+
+
+def target_of(method: Method) -> dict[str, Any]:
+    """The target of a method; that of a user's function is its options."""
+    target = dict(method.options) if method.kind == "function" else {"row": method.row}
+    return {**target, "home": method.home.to_target()}

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from convlaws.engines.user import user_method
 from convlaws.errors import UsageError
 from convlaws.oracle.contracts import contract as contract_named
 from convlaws.records.finding import name_parts
 from convlaws.targets import isa
+from convlaws.targets.function import user_method
 from convlaws.targets.inspection import declared
 from convlaws.targets.registry import Method, find, get
 from convlaws.targets.venv import Environment

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from convlaws.engines.host import target_of
 from convlaws.errors import SpecError
 from convlaws.judge.case import ENDED, Oracle
 from convlaws.oracle.claim import Claim, judge, misfit, ratios
@@ -23,7 +22,7 @@ from convlaws.problem.subproblem import Part, part_of
 from convlaws.records.finding import Verdict
 from convlaws.records.timing_file import Timing
 from convlaws.sandbox.runner import Runner
-from convlaws.targets.registry import Method
+from convlaws.targets.registry import Method, target_of
 
 SLACK = 3  # times the limit of a call, for a request that makes many
 

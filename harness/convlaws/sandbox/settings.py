@@ -1,0 +1,41 @@
+"""How methods are run: in a sandbox or not, with which limits, and with which known findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from convlaws.sandbox.sandbox import Bare, Sandbox
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """How methods are run: in a sandbox or not, and with which limits; `observations` is where each draw is recorded.
+
+    `known` are the user's files of known findings; without `own_ledger` those of the package explain nothing.
+    """
+
+    sandbox: bool = True
+    time_limit: float = 20.0
+    memory_limit: int = 4 << 30
+    observations: Path | None = None
+    known: tuple[Path, ...] = ()
+    own_ledger: bool = True
+
+    def runner(self) -> Sandbox | Bare:
+        """A runner with these limits."""
+        if not self.sandbox:
+            return Bare()
+        return Sandbox(time_limit=self.time_limit, memory_limit=self.memory_limit)
+
+
+@contextmanager
+def running(setting: Setting) -> Iterator[Sandbox | Bare]:
+    """A runner that is closed afterwards."""
+    runner = setting.runner()
+    try:
+        yield runner
+    finally:
+        runner.close()
