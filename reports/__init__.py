@@ -1,1 +1,1 @@
-"""Findings made readable. `page.render` is the whole of the HTML page; nothing here runs a convolution."""
+"""Records made readable: console, Markdown, JUnit, scripts, the HTML page. Runs no convolution."""

@@ -1,4 +1,4 @@
-"""How to draw a problem: Hypothesis strategies, for convlaws' own laws and for other people's tests."""
+"""Which problems to draw: Hypothesis strategies, valid by construction, for our laws and for other people's tests."""
 
 from convlaws.strategies.corners import Corner, corners
 from convlaws.strategies.problems import problems

@@ -8,12 +8,13 @@ from dataclasses import fields
 import pytest
 from click.testing import CliRunner
 
-from convlaws.cli import app
+from convlaws.cli import check
+from convlaws.cli.app import cli
 from convlaws.cli.check import NARROWING
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import WHOLE, features
 
-CHOICES = {option.name: option.type for option in app.check.params}
+CHOICES = {option.name: option.type for option in check.command.params}
 
 
 @pytest.mark.parametrize(("option", "field"), NARROWING.items())
@@ -24,7 +25,7 @@ def test_an_option_offers_every_value_of_its_field(option, field):
 
 
 def test_every_option_that_may_be_repeated_narrows_or_names_laws_or_files():
-    repeated = {option.name for option in app.check.params if option.multiple}
+    repeated = {option.name for option in check.command.params if option.multiple}
 
     assert repeated == {*NARROWING, "laws", "known"}
     assert set(NARROWING.values()) <= {f.name for f in fields(WHOLE)}
@@ -44,7 +45,7 @@ def test_only_what_is_chosen_is_judged(words, wanted, tmp_path):
 
     # a wrong method, so that there are several lines to look at
     done = CliRunner().invoke(
-        app.cli, ["check", "mutant-flipped-kernel", "im2col", *some, *words, "--no-sandbox", "--workers", "1", "--json", str(out)]
+        cli, ["check", "mutant-flipped-kernel", "im2col", *some, *words, "--no-sandbox", "--workers", "1", "--json", str(out)]
     )
 
     records = [json.loads(line) for line in out.read_text().splitlines()]

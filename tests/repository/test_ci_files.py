@@ -61,8 +61,8 @@ def test_the_commands_were_found():
 def resolved(words: list[str]) -> tuple[list[str], click.Command, list[str]]:
     """The names of a command, as `known add` has two, the command, and its words."""
     command, names = cli, []
-    while isinstance(command, click.Group) and words and words[0] in command.commands:
-        command, (name, *words) = command.commands[words[0]], words
+    while isinstance(command, click.Group) and words and (inner := command.get_command(click.Context(command), words[0])):
+        command, (name, *words) = inner, words
         names.append(name)
     return names, command, words
 

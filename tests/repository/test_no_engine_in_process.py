@@ -17,13 +17,13 @@ from convlaws.targets.registry import rows
 
 TESTS = Path(__file__).parents[1]
 ALLOWED = {  # file: why it may
-    "test_oracle.py": "the oracle is compared with torch, in float64 on contiguous memory",
-    "test_oracle_beyond.py": "the oracle is compared with torch and SciPy, in float64 on contiguous memory",
-    "test_methods_forms.py": "forms of ours are compared with torch, in full width on contiguous memory",
-    "test_spec.py": "torch is asked for shapes only, on its device of no data",
-    "nets.py": "layers are looked at on no data",
-    "test_compare_command.py": "layers are looked at on no data",
-    "test_no_engine_in_process.py": "it shows what is refused",
+    "oracle/test_oracle.py": "the oracle is compared with torch, in float64 on contiguous memory",
+    "oracle/test_oracle_beyond.py": "the oracle is compared with torch and SciPy, in float64 on contiguous memory",
+    "methods/test_methods_forms.py": "forms of ours are compared with torch, in full width on contiguous memory",
+    "problem/test_spec.py": "torch is asked for shapes only, on its device of no data",
+    "helpers/nets.py": "layers are looked at on no data",
+    "cli/test_compare_command.py": "layers are looked at on no data",
+    "repository/test_no_engine_in_process.py": "it shows what is refused",
 }
 LIBRARIES = ("torch", "scipy", "jax", "onnx", "onnxruntime", "openvino", "cv2", "ncnn", "mlx", "MNN", "tensorflow", "iree", "tvm")
 CONVOLUTIONS = {f"conv{turned}{n}d" for turned in ("", "_transpose") for n in (1, 2, 3)}
@@ -100,7 +100,7 @@ def refused(source: str) -> list[tuple[int, str]]:
 
 
 def files() -> list[Path]:
-    return sorted(path for path in TESTS.rglob("*.py") if path.name not in ALLOWED)
+    return sorted(path for path in TESTS.rglob("*.py") if str(path.relative_to(TESTS)) not in ALLOWED)
 
 
 def test_no_test_calls_a_released_engine_in_its_own_process():

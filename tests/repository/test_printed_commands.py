@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from convlaws.cli.app import cli
+from convlaws.cli.app import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*.py"))]
@@ -31,14 +31,14 @@ def commands():
 def test_a_printed_command_is_taken(file, text):
     _, name, *words = shlex.split(text)
 
-    assert name in cli.commands, f"{file}: there is no command {name!r}"
+    assert name in COMMANDS, f"{file}: there is no command {name!r}"
     assert _refusal(name, words) in ("", "does not exist"), f"{file}: {text}"
 
 
 def _refusal(name: str, words: list[str]) -> str:
     """Why the command line does not take these words; a file that stands for the reader's own need not exist."""
     try:
-        cli.commands[name].make_context(name, words)
+        cli.get_command(click.Context(cli), name).make_context(name, words)
     except click.BadParameter as error:
         return "does not exist" if "does not exist" in str(error) else str(error)
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from convlaws.cli import settings
+from convlaws.cli.options import calling
 from convlaws.errors import UsageError
 from convlaws.judge.case import Outcome
 from convlaws.judge.replay import repeated
@@ -20,6 +21,17 @@ from convlaws.targets.venv import versions
 
 FOUND, UNCHANGED = 0, 1
 TRIES = 3  # fresh processes: what fails in one of them fails
+
+
+@click.command()
+@click.argument("lines", nargs=-1, required=True, metavar='"LINE"... ENGINE')
+@click.option("--from", "first", required=True, metavar="VERSION", help="The oldest release to look at.")
+@click.option("--to", "last", required=True, metavar="VERSION", help="The newest release to look at.")
+@click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; default: all that are about the problem.")
+@calling
+def command(lines, **options) -> None:
+    """Find the release of ENGINE in which the problem LINE broke or was fixed; each gets an environment of its own."""
+    raise SystemExit(run(lines, **options))
 
 
 def run(lines: tuple[str, ...], first: str, last: str, **o) -> int:

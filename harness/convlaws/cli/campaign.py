@@ -28,6 +28,7 @@ from convlaws.campaign.stages import lanes
 from convlaws.cli.campaign_plan import check_versions, planned
 from convlaws.cli.campaign_progress import progress
 from convlaws.cli.check import SHOWN, exit_code
+from convlaws.cli.options import Duration, Part, calling, known_as, narrowing
 from convlaws.cli.settings import warn
 from convlaws.errors import HarnessError, UsageError
 from convlaws.records.finding import Finding, counted
@@ -38,6 +39,36 @@ from convlaws.sandbox.interrupt import INTERRUPTED, Interrupt, deferred, keeping
 
 # what may be said anew when a campaign goes on: how long, by whom; not what is judged
 ANEW = {"resume", "budget", "workers", "dask", "database", "plan", "observations"}
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@narrowing
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where everything goes.")
+@click.option("--resume", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Go on with the campaign in DIR.")
+@click.option("--budget", type=Duration(), metavar="TIME", help="How long, as in 90s, 30m, 2h, 7d (default 10m).")
+@click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Judge N examples a (method, law, op), no more.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Every draw derives from it.")
+@click.option("--plan", is_flag=True, help="Print the plan as JSON, and judge nothing.")
+@click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that judge (default: the CPUs).")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of each worker's libraries (default: CPUs / workers).")
+@click.option("--shard", type=Part(), default="1/1", metavar="I/N", help="Judge the I-th of N parts; 'merge DIR...' joins them.")
+@click.option("--dask", metavar="ADDRESS", help="Judge on a Dask cluster: tcp://HOST:PORT, or local.")
+@click.option("--database", metavar="WHERE", help="Share failing lines: a directory, redis://HOST:PORT, github:OWNER/REPOSITORY.")
+@click.option(
+    "--since",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="An earlier campaign: its failing lines first, more for engines that changed.",
+)
+@click.option("--observations", is_flag=True, help="Record each draw in DIR/observations, for Tyche; old files go.")
+@known_as
+@calling
+@click.pass_context
+def command(context, targets, **options) -> None:
+    """Put the laws to TARGETs for hours, on many processes or machines, and lose nothing when they are killed."""
+    given = [name for name in options if context.get_parameter_source(name).name == "COMMANDLINE"]
+    raise SystemExit(run(targets, given, **options))
 
 
 def run(targets: tuple[str, ...], given: list[str], **o: Any) -> int:

@@ -15,6 +15,8 @@ import click
 
 from convlaws import known
 from convlaws.cli import settings
+from convlaws.cli.defaults import Configured
+from convlaws.cli.options import calling, isa, known_as, narrowing
 from convlaws.cli.outputs import Appended, Outputs, Render
 from convlaws.cli.progress import progress
 from convlaws.cli.report import page
@@ -58,6 +60,64 @@ NARROWING = {
     "padding": "padding",
     "grouping": "grouping",
 }
+
+
+@click.command(cls=Configured)
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@narrowing
+@click.option("--budget", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Draw until this time has passed (default 60).")
+@click.option(
+    "--examples", type=click.IntRange(min=1), metavar="N", help="Judge N examples a (method, law, op), however long it takes."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Every draw derives from it.")
+@click.option(
+    "--problems",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Judge the problems of this file, one line each, instead of drawing.",
+)
+@click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE", help="Write the records as JSON lines.")
+@click.option("--junit", "junit_path", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Append a summary in Markdown; for $GITHUB_STEP_SUMMARY.",
+)
+@click.option(
+    "--observations",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Record each draw there, as Hypothesis observes it; for Tyche.",
+)
+@click.option("--report", "report_path", type=click.Path(path_type=Path), metavar="FILE.html", help="Write the page of findings.")
+@click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that search (default: the CPUs, at most 8).")
+@click.option(
+    "--fail-on",
+    type=click.Choice(("new", "own", "never")),
+    default="new",
+    show_default=True,
+    help="Exit with 1 for failures that are not known: of all targets, of those that are no engine, or never.",
+)
+@click.option(
+    "--known",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Known findings of yours ('convlaws known add'); may be repeated. 'none': those of the package explain nothing.",
+)
+@isa
+@known_as
+@calling
+def command(targets, **options) -> None:
+    """Put the laws to TARGETs: registered names, globs ('torch-*'), or functions (package.module:name, file.py:name).
+
+    Any option may stand in [tool.convlaws] of pyproject.toml, as `known = ["known.json"]`; the command line goes before it.
+
+    Exit codes: 0 all that was asked keeps the laws, 1 a failure that is not known (see --fail-on) or a known finding of
+    your own files that is repaired, 2 usage, 5 nothing was verified, 130 interrupted.
+    """
+    raise SystemExit(run(targets, **options))
 
 
 def run(targets: tuple[str, ...], **o) -> int:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from convlaws.cli import settings
+from convlaws.cli.options import DTYPES, LAYOUTS, OPS, calling, many
 from convlaws.cli.outputs import Part
 from convlaws.cli.progress import tidied
 from convlaws.cli.settings import warn
@@ -41,6 +42,35 @@ MOST = 5  # methods shown of each problem, if there are several
 DEARER = 50  # times the multiply-adds that a search may ask of a method: a comparison asks a few times, not thousands
 WIDEST = 120  # columns
 FILL = "normal"  # numbers as networks have them; sums of small integers would be exact, and errors all 0
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option(
+    "--methods",
+    multiple=True,
+    metavar="NAMES",
+    help="Names, globs or functions of yours, with commas between them; may be repeated. Default: all that are installed.",
+)
+@click.option("--input", metavar="SIZES", help="The shape of a model's input, as 1x3x224x224.")
+@many("--op", OPS, "op")
+@many("--dtype", DTYPES, "dtype")
+@many("--layout", LAYOUTS, "memory layout")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPUs that each method may use.")
+@click.option(
+    "--budget", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Time calls for so long in all (default: 5 a problem)."
+)
+@click.option("--all", is_flag=True, help="Of several problems too, show every method and not the first five.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE", help="Write the timings as JSON lines.")
+@click.option("--report", "report_path", type=click.Path(path_type=Path), metavar="FILE.html", help="Write them as a page.")
+@calling
+def command(targets, **options) -> None:
+    """Which one should I use? Times every method that can do TARGET, verified, and ranks them.
+
+    A TARGET is a problem line, a catalogue ('convlaws list catalogues'), a file of lines, or a torch model (package.module:Model,
+    file.py:Model), each of whose convolutions is timed with the input that it gets.
+    """
+    raise SystemExit(run(targets, **options))
 
 
 def run(targets: tuple[str, ...], **o: Any) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from convlaws.cli import settings
+from convlaws.cli.options import calling
 from convlaws.judge.recheck import rechecked
 from convlaws.records import environment
 from convlaws.records.diff import Cell, Change, Difference, Side, apart, differences, tally
@@ -34,6 +35,20 @@ _LISTED = {
 }
 _IN_FULL = (Change.BROKE, Change.SUSPECT, Change.FIXED, Change.HOPED)
 _QUIET = (Change.SAME, Change.SILENT)
+
+
+@click.command()
+@click.argument("old", type=click.Path(path_type=Path), metavar="OLD.jsonl")
+@click.argument("new", type=click.Path(path_type=Path), metavar="NEW.jsonl")
+@click.option("--recheck", is_flag=True, help="Run the failing lines of OLD again, on what is installed here.")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+@calling
+def command(old, new, **options) -> None:
+    """What broke and what got fixed from one file of 'check --json' to another: two versions of an engine, or two machines.
+
+    A method is compared with the one of its name, or of its name before '@'. The exit code is 1 if something broke.
+    """
+    raise SystemExit(run(old, new, **options))
 
 
 def run(old_path: Path, new_path: Path, *, recheck: bool, as_json: bool, **o) -> int:

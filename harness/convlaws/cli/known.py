@@ -11,6 +11,8 @@ import click
 from hypothesis import Phase
 
 from convlaws import known
+from convlaws.cli import known_add
+from convlaws.cli.options import FILE, isa
 from convlaws.errors import UnknownName
 from convlaws.judge.known_status import KINDS, Standing, standing
 from convlaws.known import Known
@@ -25,6 +27,34 @@ from convlaws.targets.resolve import Calling, resolve
 
 INTERRUPTED = 130
 DRAWS = 300  # problems for each scope, to tell how much of them an entry covers
+
+
+class _ShowFirst(click.Group):
+    """A group whose first command is meant where none is named: 'known torch*' is 'known show torch*'."""
+
+    def parse_args(self, ctx, args):
+        """The arguments, with the command that is meant."""
+        named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else ["show", *args])
+
+
+@click.group(cls=_ShowFirst)
+def command() -> None:
+    """The known findings: what is wrong in which versions ('known [ID]...'), do they show here, and a ledger of your own."""
+
+
+@command.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--check", "check_", is_flag=True, help="Run the exact lines of each on what is installed: does it still show?")
+@click.option("--known", "files", multiple=True, type=FILE, metavar="FILE", help="Known findings of yours too; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
+@isa
+def show(ids, check_, files, as_json, isa) -> None:
+    """The known findings (all, or those whose IDs or globs are given): what is wrong, in which versions, how much they hide.
+
+    With --check the exit code is 1 if one is fixed within its versions, or shows outside of them.
+    """
+    raise SystemExit(run(ids, check=check_, as_json=as_json, files=files, levels=isa))
 
 
 def run(ids: tuple[str, ...], *, check: bool, as_json: bool, files: tuple[Path, ...] = (), levels: tuple[str, ...] = ()) -> int:
@@ -124,3 +154,6 @@ def _stands(found: Standing) -> str:
 def _standing_record(found: Standing) -> dict:
     fields = {"id": found.entry.id, "state": str(found.state), "why": found.why, "rounds": found.rounds}
     return {**fields, "lines": found.lines, "surprise": found.surprise}
+
+
+command.add_command(known_add.command)

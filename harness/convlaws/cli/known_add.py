@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from convlaws import known
+from convlaws.cli.options import FILE
 from convlaws.cli.outputs import Part
 from convlaws.errors import UnknownName, UsageError
 from convlaws.known.recording import Failure, entries_of, joined, to_json, to_record
@@ -15,6 +16,15 @@ from convlaws.records.finding import Finding, counted, name_parts
 from convlaws.records.runs import Shard, shards
 from convlaws.targets.registry import KINDS, Method, rows
 from convlaws.targets.resolve import Calling, resolve
+
+
+@click.command("add")
+@click.argument("findings", type=FILE, metavar="FINDINGS.jsonl")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("-o", "--output", type=FILE, required=True, metavar="FILE", help="The ledger to write; what is there stays.")
+def command(findings, ids, output) -> None:
+    """Record the new failures of a run (all, or those of these IDs) in a ledger of your own, for 'check --known FILE'."""
+    raise SystemExit(run(findings, ids, output))
 
 
 def run(findings: Path, ids: tuple[str, ...], output: Path) -> int:

@@ -99,6 +99,19 @@ _NOTES = {
 }
 
 
+@click.command("list")
+@click.argument(
+    "what",
+    type=click.Choice(
+        ("methods", "engines", "compiled", "cuda", "cudnn", "laws", "contracts", "mutants", "known", "catalogues", "levels")
+    ),
+)
+@click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
+def command(what, as_json) -> None:
+    """Show the rows of a table."""
+    run(what, as_json)
+
+
 def run(what: str, as_json: bool) -> None:
     """Print the table `what`."""
     from convlaws.cli.settings import warn

@@ -6,9 +6,18 @@ from pathlib import Path
 
 import click
 
+from convlaws.cli.options import FILES
 from convlaws.cli.outputs import Part
 from convlaws.records.finding import counted
 from convlaws.records.runs import lines, shards
+
+
+@click.command()
+@FILES
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="OUT.jsonl", help="Where to write them.")
+def command(files, output) -> None:
+    """Put findings files and folders of campaigns into one file: nothing is lost, nothing is counted twice."""
+    run(files, output)
 
 
 def run(files: tuple[Path, ...], output: Path) -> None:

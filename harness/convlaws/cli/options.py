@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 OPS = ("fprop", "dgrad", "wgrad", "bgrad")
@@ -12,6 +14,10 @@ PADDINGS = ("none", "even", "uneven", "same", "valid", "sameupper", "samelower",
 GROUPINGS = ("one", "some", "depthwise")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SIGNATURES = ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 
 
 def many(name: str, choices: tuple[str, ...], what: str):

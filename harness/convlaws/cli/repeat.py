@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from convlaws.cli import settings
+from convlaws.cli.options import calling
 from convlaws.cli.settings import warn
 from convlaws.errors import UsageError
 from convlaws.judge.case import Oracle, Outcome
@@ -20,6 +21,18 @@ from convlaws.reports.reproducer import script
 from convlaws.sandbox.settings import running
 from convlaws.targets.registry import Method, target_of
 from convlaws.targets.resolve import resolve
+
+
+@click.command()
+@click.argument("lines", nargs=-1, required=True, metavar='"LINE"... TARGET')
+@click.option("--law", "laws", multiple=True, metavar="NAME", help="Only this law; default: all that are about the problem.")
+@click.option(
+    "--script", type=click.Path(path_type=Path), metavar="FILE.py", help="Also write a script that shows it without convlaws."
+)
+@calling
+def command(lines, **options) -> None:
+    """Run the LAWs on the problem LINE against TARGET; several lines are run in order in one process, the last is judged."""
+    raise SystemExit(run(lines, **options))
 
 
 def run(lines: tuple[str, ...], **o) -> int:

@@ -16,6 +16,27 @@ from convlaws.reports.page.page import Beside, render
 from convlaws.reports.page.speed import read_speed
 
 
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FINDINGS.jsonl...", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.html", help="Where to write the page."
+)
+@click.option(
+    "--since",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="OLD.jsonl",
+    help="Also say what changed since this earlier file; may be repeated.",
+)
+@click.option("--speed", type=click.Path(path_type=Path), metavar="PATH", help="Results of asv: .asv/results, or one file of it.")
+@click.option(
+    "--times", type=click.Path(path_type=Path), metavar="FILE", help="What 'compare --json' wrote: which one should I use?"
+)
+def command(files, output, since, speed, times) -> None:
+    """Make one self-contained HTML page of findings files."""
+    run(files, output, since, speed, times)
+
+
 def run(files: Sequence[Path], output: Path, since: Sequence[Path], speed: Path | None, times: Path | None = None) -> None:
     """Write the page of these findings files, and say where it is."""
     before = merged(since) if since else None

@@ -22,8 +22,8 @@ from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.records.environment import extensions
 from convlaws.records.finding import name_parts
-from convlaws.targets.isa import lacks
 from convlaws.sandbox.settings import Setting
+from convlaws.targets.isa import lacks
 from convlaws.targets.registry import Method
 
 

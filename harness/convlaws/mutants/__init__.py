@@ -1,4 +1,4 @@
-"""Methods that are wrong on purpose, each in one way: they prove that the laws can fail.
+"""Methods that are wrong on purpose, each in one way, and the triggers that a problem must have for it to show.
 
 A package that adds laws uses them to show that its laws see something:
 
