@@ -23,7 +23,7 @@ from convlaws.problem.problem import DTYPES, OPS, Problem
 from convlaws.problem.request import Ending, Request
 from convlaws.sandbox.sandbox import Sandbox
 from convlaws.sandbox.worker import Call
-from convlaws.targets.registry import ON_GPU, get, rows
+from convlaws.targets.registry import ON_GPU, get, rows, target_of
 
 ROWS = rows(*ON_GPU, absent=True)
 HAND = [row for row in ROWS if row.kind == "cuda"] + [get(f"cudnn-{name}-0") for name in CLASSES]
@@ -54,7 +54,7 @@ def test_a_refusal_is_the_ending_of_a_reply_from_a_real_child(name):
     p = problem_for(get(name))
 
     with Sandbox() as sandbox:
-        reply = sandbox.call(host.target_of(get(name)), Request(spec=p.spec, op=p.op, dtype=p.dtype, operands=p.operands))
+        reply = sandbox.call(target_of(get(name)), Request(spec=p.spec, op=p.op, dtype=p.dtype, operands=p.operands))
 
     assert (reply.ending, reply.message) == (Ending.REFUSED, reason)
 

@@ -185,7 +185,7 @@ def test_a_result_survives_the_next_call_and_its_own_overwriting(name):
 
 def test_the_table_of_methods_imports_neither_torch_nor_scipy():
     code = (
-        "import sys; from convlaws.methods import registry; registry.rows('method'); "
+        "import sys; from convlaws.targets import registry; registry.rows('method'); "
         "sys.exit(bool({'torch', 'scipy'} & set(sys.modules)))"
     )
 

@@ -13,6 +13,7 @@ from convlaws.engines import host
 from convlaws.errors import Refusal, UsageError
 from convlaws.problem.problem import Problem
 from convlaws.targets.function import SIGNATURES, user_method
+from convlaws.targets.registry import target_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROBLEM = Problem.parse("n2c2k4_x6x5_r3x2_s2x1_p1x0_d1x2_g2_b channels_last")
@@ -25,7 +26,7 @@ def write(folder, text, name="mine.py"):
 
 def broken(method, count, **fields):
     """The problems of `count` random ones that the method gets wrong."""
-    rng, target = random.Random(method.name.rpartition("/")[2]), host.target_of(method)
+    rng, target = random.Random(method.name.rpartition("/")[2]), target_of(method)
     problems = [random_problem(rng, within(method, **fields)) for _ in range(count)]
     return [p for p in problems if mismatch(method, p, compute(target, p))]
 
@@ -71,7 +72,7 @@ def conv({parameters}):
 
 def test_the_arguments_are_those_of_torch(tmp_path):
     address = write(tmp_path, RECORDS.format(name="conv2d", parameters=PARAMETERS), "recorded.py")
-    compute(host.target_of(user_method(address, "conv2d")), PROBLEM)
+    compute(target_of(user_method(address, "conv2d")), PROBLEM)
 
     bias, *rest = sys.modules["recorded"].seen[-1]
 
@@ -81,7 +82,7 @@ def test_the_arguments_are_those_of_torch(tmp_path):
 
 def test_same_stays_a_word_and_no_bias_is_none(tmp_path):
     address = write(tmp_path, RECORDS.format(name="conv1d", parameters=PARAMETERS), "recorded_too.py")
-    compute(host.target_of(user_method(address, "conv1d")), Problem.parse("n1c1k1_x5_r3_psame"))
+    compute(target_of(user_method(address, "conv1d")), Problem.parse("n1c1k1_x5_r3_psame"))
 
     bias, _, padding, *_ = sys.modules["recorded_too"].seen[-1]
 
