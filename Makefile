@@ -11,7 +11,7 @@ GPU_LIMITS = --memory-limit 16384 --time-limit 60 --budget $(GPU_BUDGET)
 ENGINES := 'jax*' 'onnx*' 'openvino*' 'opencv*' 'ncnn*' 'mlx*' 'mnn*'
 ON_GPU = PYTHONPATH=harness $(PYTHON)
 
-.PHONY: verify mutants gallery test test-all lint bench gpu clean
+.PHONY: verify mutants gallery test test-all lint shape bench gpu clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -50,6 +50,10 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# how many folders one case goes through, and how long functions are
+shape: $(VENV)/installed
+	$(BIN)/python benchmarks/shape.py
 
 # The quick set, each benchmark once, filed under the commit that is checked out; what failed, ends with 2. BENCH=. is everything: hours
 bench: $(VENV)/installed

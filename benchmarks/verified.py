@@ -65,13 +65,13 @@ class Verified:
         """
         import numpy as np
 
-        from convlaws.oracle.claim import judge, misfit
+        from convlaws.oracle.claim import judge, shape_error
         from convlaws.problem.problem import RESULT, shape_of
 
         if self._right is not None and np.array_equal(self.got, self._right):
             return
         p = self.problem
-        wrong = misfit(self.got, shape_of(p.spec, RESULT[p.op]), p.dtype)
+        wrong = shape_error(self.got, shape_of(p.spec, RESULT[p.op]), p.dtype)
         if said := wrong[1] if wrong else judge(self._claim):
             raise WrongError(f"{self.row.name} has no time: {said}\n{p}")
         self._right = self.got.copy()

@@ -70,6 +70,6 @@ def changed(findings: Sequence[Finding], earlier: Sequence[Finding]) -> str:
     """What is new since the earlier findings, and what is gone, in one sentence."""
     fresh = unseen(findings, earlier)
     now = {_kind(f) for f in findings if f.verdict.bad}
-    judged = {(f.method, f.law, f.op) for f in findings if f.verdict is Verdict.KEPT}
-    gone = [f for f in failing(earlier) if _kind(f) not in now and (f.method, f.law, f.op) in judged]
+    judged = {f.cell for f in findings if f.verdict is Verdict.KEPT}
+    gone = [f for f in failing(earlier) if _kind(f) not in now and f.cell in judged]
     return f"Since the earlier findings: {len(fresh)} {_many(len(fresh), 'failure')} appeared, {len(gone)} no longer show."

@@ -21,15 +21,15 @@ _CROPS = (0, -1, -2, 1, -3, 2)
 
 
 class Axis(NamedTuple):
-    """What the extent of an axis depends on. `lack`: by how much the kernel is to reach over what there is."""
+    """What the extent of an axis depends on. `shortfall`: by how much the kernel is to reach over what there is."""
 
     reach: int
     stride: int
     between: int
     side: tuple[int, int]
     extra: int
-    lack: int
-    beyond: int
+    shortfall: int
+    extra_extent: int
 
 
 def spec_of(draft: Draft, raw: Raw) -> ConvSpec:
@@ -42,8 +42,8 @@ def spec_of(draft: Draft, raw: Raw) -> ConvSpec:
         padding = tuple((_low(axis), axis.side[1]) for axis in axes)
     return ConvSpec(
         batch={"unbatched": None, "empty": 0, "one": 1}.get(shape.batch, (raw["images"] or [1])[0]),
-        in_channels=groups * (raw["inward"] or [1])[0],
-        out_channels=groups * raw["outward"][0],
+        in_channels=groups * (raw["in_per_group"] or [1])[0],
+        out_channels=groups * raw["out_per_group"][0],
         extent=tuple(_extent(kind, axis) for axis in axes),
         kernel=tuple(raw["kernel"]),
         padding=padding,
@@ -70,8 +70,8 @@ def _axes(draft: Draft, raw: Raw, above: dict[str, tuple[int, ...]]) -> list[Axi
     stride, dilation, between = (above[name] or ones for name in ("stride", "dilation", "input_dilation"))
     reach = tuple(d * (r - 1) + 1 for d, r in zip(dilation, raw["kernel"], strict=True))
     extra = _output_padding(raw, stride, dilation) or none
-    lack = _one_above(0, raw["lack"], draft.menu["lack"]) or none
-    columns = (reach, stride, between, _sides(_padding(draft, raw), reach), extra, lack, raw["beyond"])
+    shortfall = _one_above(0, raw["shortfall"], draft.menu["shortfall"]) or none
+    columns = (reach, stride, between, _sides(_padding(draft, raw), reach), extra, shortfall, raw["extra_extent"])
     return [Axis(*numbers) for numbers in zip(*columns, strict=True)]
 
 
@@ -122,18 +122,18 @@ def _output_padding(raw: Raw, stride: Sequence[int], dilation: Sequence[int]) ->
 
 def _extent(kind: Kind, axis: Axis) -> int:
     """The extent of an axis: the room that it needs and something beyond, or less where something is to lack."""
-    if axis.lack and kind.padding != "negative":
-        left = 0 if kind.padding in _FITTING else max(0, axis.reach - axis.lack) - sum(axis.side)
+    if axis.shortfall and kind.padding != "negative":
+        left = 0 if kind.padding in _FITTING else max(0, axis.reach - axis.shortfall) - sum(axis.side)
         return (left - 1) // axis.between + 1 if left > 0 else 0
-    return _room(kind, axis) + axis.beyond
+    return _room(kind, axis) + axis.extra_extent
 
 
 def _low(axis: Axis) -> int:
     """The low side of a cropped axis: where something is to lack, so much more is cropped."""
-    if not axis.lack:
+    if not axis.shortfall:
         return axis.side[0]
-    spaced = axis.between * (_cropped_room(axis) + axis.beyond - 1) + 1
-    return max(0, axis.reach - axis.lack) - spaced - axis.side[1]
+    spaced = axis.between * (_cropped_room(axis) + axis.extra_extent - 1) + 1
+    return max(0, axis.reach - axis.shortfall) - spaced - axis.side[1]
 
 
 def _room(kind: Kind, axis: Axis) -> int:

@@ -13,16 +13,16 @@ from typing import NamedTuple
 from convlaws.problem.axes import Axis, axes, multiplier
 from convlaws.problem.problem import Problem
 from convlaws.strategies.corner_table import ROWS, Holds
-from convlaws.strategies.hints import Wish
+from convlaws.strategies.hints import Hint
 
 
 class Corner(NamedTuple):
-    """`holds` says whether a problem lies in it, `wish` is what a draw asks for to get there; chance does if it is empty."""
+    """`holds` says whether a problem lies in it, `hint` is what a draw asks for to get there; chance does if it is empty."""
 
     family: str
     says: str
     holds: Holds
-    wish: Wish
+    hint: Hint
 
     @property
     def name(self) -> str:
@@ -30,18 +30,18 @@ class Corner(NamedTuple):
         return f"{self.family}: {self.says}"
 
 
-_PLAIN: Wish = {"transposed": False, "empty": False, "padding": "none", "strided": False, "input_dilated": False, "ndim": 1}
-_LONG: Wish = {**_PLAIN, "dilated": False, "kernel": 1, "scale": "space"}
-_VAST: Wish = {**_PLAIN, "dilated": False, "kernel": 1, "scale": "vast", "grouping": "one", "inward": 1, "beyond": 0}
-_WIDE: Wish = {"grouping": "one", "scale": "channels"}
-_DEEP: Wish = {"grouping": "depthwise", "scale": "channels"}
-_MANY: Wish = {"batch": "many", "scale": "images"}
-_TAPS: Wish = {"ndim": 1, "scale": "kernel", "empty": False}
-_PADDED: Wish = {**_TAPS, "transposed": False, "padding": "even"}
-_EMPTY: Wish = {"transposed": False, "empty": True}
+_PLAIN: Hint = {"transposed": False, "empty": False, "padding": "none", "strided": False, "input_dilated": False, "ndim": 1}
+_LONG: Hint = {**_PLAIN, "dilated": False, "kernel": 1, "scale": "space"}
+_VAST: Hint = {**_PLAIN, "dilated": False, "kernel": 1, "scale": "vast", "grouping": "one", "in_per_group": 1, "extra_extent": 0}
+_WIDE: Hint = {"grouping": "one", "scale": "channels"}
+_DEEP: Hint = {"grouping": "depthwise", "scale": "channels"}
+_MANY: Hint = {"batch": "many", "scale": "images"}
+_TAPS: Hint = {"ndim": 1, "scale": "kernel", "empty": False}
+_PADDED: Hint = {**_TAPS, "transposed": False, "padding": "even"}
+_EMPTY: Hint = {"transposed": False, "empty": True}
 
 # of ROWS, those that fewer than 8 of 2,000 draws reach by chance
-WISHES: dict[str, Wish] = {
+WISHES: dict[str, Hint] = {
     "kernel: 3x3, plain": {**_PLAIN, "ndim": 2, "dilated": False, "kernel": 3, "grouping": "one"},
     "kernel: 3x3, padding 1": {"ndim": 2, "kernel": 3, "padding": "even", "low": 1, "empty": False, "dilated": False},
     "padding: (0, 1), stride 2, kernel 3": {
@@ -50,18 +50,18 @@ WISHES: dict[str, Wish] = {
     },
     "padding: 17, extent a multiple of 16": {
         **_PADDED,
-        **{"low": 17, "kernel": 17, "beyond": 15, "dilated": False, "strided": False, "padding_mode": "zeros"},
+        **{"low": 17, "kernel": 17, "extra_extent": 15, "dilated": False, "strided": False, "padding_mode": "zeros"},
     },
-    "channels: 16 or more to one": {**_WIDE, "outward": 1, "inward": 24},
+    "channels: 16 or more to one": {**_WIDE, "out_per_group": 1, "in_per_group": 24},
     "groups: depthwise of 16 or more": {**_DEEP, "groups": 18},
     "cropped: to nothing": {**_EMPTY, "padding": "negative"},
     "empty: input, padded to a result": {**_EMPTY, "padding": "even", "ndim": 2},
     "empty: on one axis of three": {**_EMPTY, "ndim": 3},
     "empty: batch of empty results": {**_EMPTY, "batch": "empty"},
-    "values: over 256 ones in bfloat16": {**_WIDE, "fill": "ones", "dtype": "bfloat16", "inward": 65, "kernel": 4},
+    "values: over 256 ones in bfloat16": {**_WIDE, "fill": "ones", "dtype": "bfloat16", "in_per_group": 65, "kernel": 4},
     "values: over 2048 ones in float16": {
         **{**_WIDE, "fill": "ones", "dtype": "float16", "empty": False, "dilated": False},
-        **{"ndim": 3, "kernel": 5, "inward": 24, "outward": 24, "beyond": 0},
+        **{"ndim": 3, "kernel": 5, "in_per_group": 24, "out_per_group": 24, "extra_extent": 0},
     },
 }
 
@@ -73,7 +73,7 @@ class Threshold(NamedTuple):
     says: str
     numbers: tuple[int, ...]
     reached: Callable[[Problem, int], bool]
-    wish: Callable[[int], Wish]
+    hint: Callable[[int], Hint]
     rare: int = 0
 
 
@@ -81,8 +81,8 @@ def _on_an_axis(test: Callable[[Axis, int], bool]) -> Callable[[Problem, int], b
     return lambda p, n: any(test(axis, n) for axis in axes(p))
 
 
-def _wish(wish: Wish, name: str) -> Callable[[int], Wish]:
-    return lambda n: {**wish, name: n}
+def _wish(hint: Hint, name: str) -> Callable[[int], Hint]:
+    return lambda n: {**hint, name: n}
 
 
 NEVER = 10**6
@@ -100,15 +100,15 @@ def _images(p: Problem, n: int) -> bool:
     return p.spec.batch == n
 
 
-def _long(n: int) -> Wish:
-    return {**_LONG, "beyond": n - 1}
+def _long(n: int) -> Hint:
+    return {**_LONG, "extra_extent": n - 1}
 
 
 _BY_CHANCE = _wish({}, "")
 THRESHOLDS = (
-    Threshold("channels", "{} in", _CHANNELS, lambda p, n: p.spec.in_channels == n, _wish(_WIDE, "inward"), 15),
-    Threshold("channels", "{} out", _CHANNELS, _out, _wish(_WIDE, "outward"), 15),
-    Threshold("channels", "{} out", _HUGE, _out, _wish({**_VAST, "batch": "one"}, "outward")),
+    Threshold("channels", "{} in", _CHANNELS, lambda p, n: p.spec.in_channels == n, _wish(_WIDE, "in_per_group"), 15),
+    Threshold("channels", "{} out", _CHANNELS, _out, _wish(_WIDE, "out_per_group"), 15),
+    Threshold("channels", "{} out", _HUGE, _out, _wish({**_VAST, "batch": "one"}, "out_per_group")),
     Threshold("batch", "{} images", (2, 3, 15, 16, 17, 31, 32, 33, 34), _images, _wish(_MANY, "images"), 15),
     Threshold("batch", "{} images", (1249, 1250, 1251, 1252, *_HUGE), _images, _wish({**_VAST, "batch": "many"}, "images")),
     Threshold("extent", "{}", _EXTENTS, _on_an_axis(lambda a, n: a.x == n), _long, 47),
@@ -136,9 +136,9 @@ THRESHOLDS = (
 
 
 def _of(threshold: Threshold) -> Iterator[Corner]:
-    family, says, numbers, reached, wish, rare = threshold
+    family, says, numbers, reached, hint, rare = threshold
     for n in numbers:
-        yield Corner(family, says.format(n), partial(_at, reached, n), wish(n) if n >= rare else {})
+        yield Corner(family, says.format(n), partial(_at, reached, n), hint(n) if n >= rare else {})
 
 
 def _at(reached: Callable[[Problem, int], bool], n: int, p: Problem) -> bool:

@@ -10,7 +10,7 @@ from random import Random
 import numpy as np
 
 from convlaws.problem.scope import WHOLE
-from convlaws.strategies.hints import Wish
+from convlaws.strategies.hints import Hint
 from convlaws.strategies.specs import Kind, conflict
 
 _CALL = ("op", "bias")
@@ -83,9 +83,9 @@ class Array:
             left &= axis.reshape(one) != axis.reshape(two)
         return left
 
-    def rows(self) -> list[Wish]:
+    def rows(self) -> list[Hint]:
         """The rows."""
-        found: list[Wish] = []
+        found: list[Hint] = []
         random = Random(0)
         while self._left.any():
             first = np.unravel_index(int(np.argmax(self._left)), self._left.shape)
@@ -119,7 +119,7 @@ def _calls() -> list[tuple[str, bool]]:
 
 
 @lru_cache(maxsize=1)
-def rows() -> tuple[Wish, ...]:
+def rows() -> tuple[Hint, ...]:
     """Three-way complete where there is something to compare, then pairwise complete where there is not."""
     some = Array({**_AXES, **_SOME}, 3)
     nothing = [Array({**_AXES, name: gone}, 2) for name, gone in _NOTHING.items()]

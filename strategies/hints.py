@@ -14,10 +14,10 @@ from typing import Any
 from convlaws.strategies.tables import NUMBERS
 
 # by what is picked: a value, or a list of them, one an axis; of numbers the nearest in the table is meant
-Wish = Mapping[str, Any]
+Hint = Mapping[str, Any]
 
 # the plainest value of each feature that can be left out: fast paths want most of them absent
-_PLAINEST: Wish = {
+_PLAINEST: Hint = {
     "grouping": "one",
     "batch": "one",
     "transposed": False,
@@ -33,16 +33,16 @@ _PLAINEST: Wish = {
 }
 
 
-def swarm(random: Random) -> Wish:
+def swarm(random: Random) -> Hint:
     """Each feature left out or left to chance: problems of few features, and of many."""
     return {name: value for name, value in _PLAINEST.items() if random.random() < 0.5}
 
 
-class Grant:
+class Guided:
     """Picks what a wish names, and at random what it does not; `choices` are the places in the tables."""
 
-    def __init__(self, wish: Wish, random: Random):
-        self._wish, self._random = wish, random
+    def __init__(self, hint: Hint, random: Random):
+        self._wish, self._random = hint, random
         self.choices: list[int] = []
 
     def __call__(self, name: str, table: Sequence, axis: int = 0) -> Any:

@@ -9,7 +9,7 @@ from random import Random
 from convlaws.problem.scope import Scope
 from convlaws.strategies.corners import corners
 from convlaws.strategies.covering_array import rows
-from convlaws.strategies.hints import Wish, swarm
+from convlaws.strategies.hints import Hint, swarm
 from convlaws.strategies.network_layers import layers, mutated
 from convlaws.strategies.tables import NUMBERS
 
@@ -18,40 +18,40 @@ _SHARES = {"covering": 1 / 3, "corners": 1 / 6, "layers": 1 / 12, "swarms": 1 / 
 _FIELDS = {"op": "ops", "dtype": "dtypes", "layout": "layouts", "fill": "fills"}
 
 
-def wishes(scope: Scope, place: float, count: int, random: Random) -> list[Wish]:
+def hints(scope: Scope, place: float, count: int, random: Random) -> list[Hint]:
     """What `count` draws of `scope` are asked for; `place` in [0, 1) is where in each list they are taken from."""
     share = {name: round(part * count) for name, part in _SHARES.items()}
     return [
         *_taken(_rows(scope.ops), place, share["covering"]),
         *_taken(_corners(scope), place, share["corners"]),
-        *(mutated(wish, random) for wish in _taken(_layers(scope), place, share["layers"])),
+        *(mutated(hint, random) for hint in _taken(_layers(scope), place, share["layers"])),
         *(swarm(random) for _ in range(share["swarms"])),
     ]
 
 
-def _taken(found: Sequence[Wish], place: float, count: int) -> list[Wish]:
+def _taken(found: Sequence[Hint], place: float, count: int) -> list[Hint]:
     """`count` of them in a row, from `place` on."""
     start = int(place * len(found))
     return [found[(start + n) % len(found)] for n in range(min(count, len(found)))]
 
 
 @lru_cache(maxsize=16)
-def _rows(ops: tuple[str, ...]) -> tuple[Wish, ...]:
+def _rows(ops: tuple[str, ...]) -> tuple[Hint, ...]:
     """The rows of the covering array for these ops; of other features a scope grants what it has."""
     return tuple(row for row in rows() if row["op"] in ops)
 
 
 @lru_cache(maxsize=256)
-def _corners(scope: Scope) -> tuple[Wish, ...]:
-    return tuple(corner.wish for corner in corners() if corner.wish and _within(corner.wish, scope))
+def _corners(scope: Scope) -> tuple[Hint, ...]:
+    return tuple(corner.hint for corner in corners() if corner.hint and _within(corner.hint, scope))
 
 
 @lru_cache(maxsize=256)
-def _layers(scope: Scope) -> tuple[Wish, ...]:
-    return tuple(wish for wish in layers() if _within(wish, scope))
+def _layers(scope: Scope) -> tuple[Hint, ...]:
+    return tuple(hint for hint in layers() if _within(hint, scope))
 
 
-def _within(wish: Wish, scope: Scope) -> bool:
+def _within(hint: Hint, scope: Scope) -> bool:
     """Whether the features that a wish names are in a scope; numbers are as near as they can be."""
-    named = ((_FIELDS.get(name, name), value) for name, value in wish.items() if name not in NUMBERS and name != "scale")
+    named = ((_FIELDS.get(name, name), value) for name, value in hint.items() if name not in NUMBERS and name != "scale")
     return all(value in getattr(scope, field) for field, value in named)

@@ -11,7 +11,7 @@ from convlaws.problem.features import features
 from convlaws.problem.problem import Problem
 from convlaws.problem.spec import ConvSpec
 from convlaws.strategies.build import beyond_room
-from convlaws.strategies.hints import Wish
+from convlaws.strategies.hints import Hint
 from convlaws.strategies.tables import LONG, Kind
 
 AFFORDED = 60_000  # multiply-adds, and elements of x
@@ -19,23 +19,23 @@ _SHAPE = ("ndim", "grouping", "batch")
 
 
 @lru_cache(maxsize=1)
-def layers() -> tuple[Wish, ...]:
+def layers() -> tuple[Hint, ...]:
     """A wish for each different layer of each catalogue."""
     found = [_wish(problem) for name in names() for _, problem in catalogue(name) if _has_results(problem.spec)]
-    return tuple({repr(wish): wish for wish in found}.values())
+    return tuple({repr(hint): hint for hint in found}.values())
 
 
-def mutated(wish: Wish, random: Random) -> Wish:
-    """`wish` with one of its names left to chance."""
-    dropped = random.choice([name for name in wish if name != "scale"])
-    return {name: value for name, value in wish.items() if name != dropped}
+def mutated(hint: Hint, random: Random) -> Hint:
+    """`hint` with one of its names left to chance."""
+    dropped = random.choice([name for name in hint if name != "scale"])
+    return {name: value for name, value in hint.items() if name != dropped}
 
 
 def _has_results(spec: ConvSpec) -> bool:
     return 0 not in (*spec.extent, *spec.output)
 
 
-def _wish(problem: Problem) -> Wish:
+def _wish(problem: Problem) -> Hint:
     spec, found = problem.spec, features(problem)
     sizes = _Sizes(spec)
     while sizes.cost > AFFORDED and sizes.halve():
@@ -47,9 +47,9 @@ def _wish(problem: Problem) -> Wish:
         "scale": "layers",
         "images": sizes.images,
         "groups": sizes.groups,
-        "inward": sizes.inward,
-        "outward": sizes.outward,
-        "beyond": [_tailed(b, s) for b, s in zip(sizes.beyond, spec.stride, strict=True)],
+        "in_per_group": sizes.in_per_group,
+        "out_per_group": sizes.out_per_group,
+        "extra_extent": [_tailed(b, s) for b, s in zip(sizes.extra_extent, spec.stride, strict=True)],
         "kernel": list(spec.kernel),
         "stride": list(spec.stride),
         "dilation": list(spec.dilation),
@@ -58,9 +58,9 @@ def _wish(problem: Problem) -> Wish:
     }
 
 
-def _tailed(beyond: int, stride: int) -> int:
-    """The number of the table that is nearest to `beyond` and leaves the same tail."""
-    return min((n for n in LONG if n % stride == beyond % stride), key=lambda n: abs(n - beyond))
+def _tailed(extra_extent: int, stride: int) -> int:
+    """The number of the table that is nearest to `extra_extent` and leaves the same tail."""
+    return min((n for n in LONG if n % stride == extra_extent % stride), key=lambda n: abs(n - extra_extent))
 
 
 class _Sizes:
@@ -68,26 +68,26 @@ class _Sizes:
 
     def __init__(self, spec: ConvSpec):
         self.images, self.groups = spec.images, spec.groups
-        self.inward, self.outward = spec.in_channels // spec.groups, spec.out_channels // spec.groups
-        self.beyond = beyond_room(spec)
+        self.in_per_group, self.out_per_group = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+        self.extra_extent = beyond_room(spec)
         self._taps, self._stride = prod(spec.kernel), spec.stride
 
     @property
     def cost(self) -> int:
         """About as many multiply-adds, or elements of x where these are more."""
-        pairs = self.images * self.groups * self.inward
-        results = prod(b // s + 1 for b, s in zip(self.beyond, self._stride, strict=True))
-        return pairs * max(self.outward * self._taps * results, prod(b + 1 for b in self.beyond))
+        pairs = self.images * self.groups * self.in_per_group
+        results = prod(b // s + 1 for b, s in zip(self.extra_extent, self._stride, strict=True))
+        return pairs * max(self.out_per_group * self._taps * results, prod(b + 1 for b in self.extra_extent))
 
     def halve(self) -> bool:
         """Halve what is largest; False if all is at its least."""
-        largest = max(self.inward, self.outward, *self.beyond, self.groups, self.images)
+        largest = max(self.in_per_group, self.out_per_group, *self.extra_extent, self.groups, self.images)
         if largest <= 1:
             return False
-        if largest == max(self.inward, self.outward):
-            self.inward, self.outward = max(1, self.inward // 2), max(1, self.outward // 2)
-        elif largest in self.beyond:
-            self.beyond = [s * (b // s // 2) + b % s for b, s in zip(self.beyond, self._stride, strict=True)]
+        if largest == max(self.in_per_group, self.out_per_group):
+            self.in_per_group, self.out_per_group = max(1, self.in_per_group // 2), max(1, self.out_per_group // 2)
+        elif largest in self.extra_extent:
+            self.extra_extent = [s * (b // s // 2) + b % s for b, s in zip(self.extra_extent, self._stride, strict=True)]
         elif largest == self.groups:
             self.groups //= 2
         else:

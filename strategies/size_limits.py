@@ -8,7 +8,7 @@ from typing import NamedTuple
 from convlaws.problem.scope import macs_of_an_image, matrix_entries
 from convlaws.problem.spec import ConvSpec
 from convlaws.strategies.build import spec_of
-from convlaws.strategies.tables import Draft, Menu, Raw
+from convlaws.strategies.tables import Draft, Raw, Table
 
 OPERAND = 2**15  # elements of the largest array: the oracle then takes about a millisecond
 VAST = 2**17  # of the few that cross 2**16
@@ -35,7 +35,7 @@ class Limits(NamedTuple):
 
 # cut in this order: what only repeats first, what changes the code path of a method last
 _CUTS = (
-    ("beyond", "images", "inward", "outward", "groups"),
+    ("extra_extent", "images", "in_per_group", "out_per_group", "groups"),
     ("kernel", "dilation", "low", "high", "extra", "input_dilation"),
     ("stride",),
 )
@@ -49,7 +49,7 @@ def fitted(draft: Draft, raw: Raw, limits: Limits) -> ConvSpec:
     return spec
 
 
-def _cut(menu: Menu, raw: Raw) -> bool:
+def _cut(menu: Table, raw: Raw) -> bool:
     """Lower the largest number by one entry of its table; False if all are at their least."""
     for names in _CUTS:
         left = [(v, name, i) for name in names for i, v in enumerate(raw[name]) if v > menu[name][0]]

@@ -15,7 +15,7 @@ from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
 from convlaws.strategies.build import spec_of
-from convlaws.strategies.hints import Grant, Wish
+from convlaws.strategies.hints import Guided, Hint
 from convlaws.strategies.size_limits import VAST, Limits, fitted
 from convlaws.strategies.tables import SCALES, Draft, Kind, Pick, Shape, menu, raw_numbers
 
@@ -123,9 +123,9 @@ class Plan:
         words = {word: pick(word, table) for word, table in self._words.items()}
         return Problem(spec=self.spec(pick, bias), op=op, **words, seed=seed)
 
-    def granted(self, wish: Wish, random: Random) -> list[int]:
-        """The choices of a draw that grants `wish` as far as the scope goes, seed first, as `problems` draws them."""
-        pick = Grant(wish, random)
+    def choices_for(self, hint: Hint, random: Random) -> list[int]:
+        """The choices of a draw that grants `hint` as far as the scope goes, seed first, as `problems` draws them."""
+        pick = Guided(hint, random)
         seed = random.randrange(SEEDS)
         self.problem(pick, seed)
         return [seed, *pick.choices]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from convlaws.problem.scope import Scope
 
-Menu = dict[str, tuple[int, ...]]
+Table = dict[str, tuple[int, ...]]
 Raw = dict[str, list[int]]
 
 
@@ -44,16 +44,16 @@ class Draft(NamedTuple):
     shape: Shape
     kind: Kind
     bias: bool
-    menu: Menu
+    menu: Table
 
 
 # Ascending, so that a number shrinks to the first; an entry that stands twice is drawn twice as often.
 # The values are those at which real bugs began (block sizes and vector widths +-1, primes, even kernels).
-_SMALL: Menu = {
+_SMALL: Table = {
     "images": (2, 2, 3, 4, 5),
     "groups": (2, 2, 3, 4),
-    "inward": (1, 1, 2, 2, 3, 4, 5, 8),
-    "outward": (1, 1, 2, 2, 3, 4, 5, 8),
+    "in_per_group": (1, 1, 2, 2, 3, 4, 5, 8),
+    "out_per_group": (1, 1, 2, 2, 3, 4, 5, 8),
     "kernel": (1, 1, 2, 2, 3, 3, 3, 4, 5),
     "stride": (1, 2, 2, 2, 3, 3, 4, 5),
     "dilation": (1, 2, 2, 2, 3, 4),
@@ -63,8 +63,8 @@ _SMALL: Menu = {
     "input_dilation": (1, 2, 2, 2, 3, 4),
     "crop_low": (0, 1, 1, 1, 2, 3, 4, 5),
     "crop_high": (0, 0, 1, 1, 2, 3, 5),
-    "lack": (0, 0, 1, 1, 2, 3),
-    "beyond": (0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13),
+    "shortfall": (0, 0, 1, 1, 2, 3),
+    "extra_extent": (0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13),
 }
 _WIDE = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 22, 23, 24, 25, 26, 31, 32, 33, 34, 48, 63, 64, 65)
 # beyond b there are b + 1 results at stride 1
@@ -73,30 +73,30 @@ LONG = (
     *(127, 510, 511, 512, 513),
 )
 # each scale is large in one way only: all large at once would be cut down to all middling
-SCALES: dict[str, Menu] = {
+SCALES: dict[str, Table] = {
     "small": {},
-    "channels": {"inward": _WIDE, "outward": _WIDE, "groups": _WIDE[1:], "beyond": (0, 0, 1, 1, 2, 3, 4)},
-    "space": {"beyond": LONG, "inward": (1, 2, 3, 4), "outward": (1, 2, 3, 4)},
-    "images": {"images": (2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 34, 64, 65), "beyond": (0, 0, 1, 1, 2, 3, 4, 15, 32)},
+    "channels": {"in_per_group": _WIDE, "out_per_group": _WIDE, "groups": _WIDE[1:], "extra_extent": (0, 0, 1, 1, 2, 3, 4)},
+    "space": {"extra_extent": LONG, "in_per_group": (1, 2, 3, 4), "out_per_group": (1, 2, 3, 4)},
+    "images": {"images": (2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 34, 64, 65), "extra_extent": (0, 0, 1, 1, 2, 3, 4, 15, 32)},
     "kernel": {
         "kernel": (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 16, 17, 31, 63, 64, 65, 127, 128, 129),
         "low": (0, 1, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 16, 17, 18),
-        "beyond": (0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15),
-        "inward": (1, 1, 2),
-        "outward": (1, 1, 2),
+        "extra_extent": (0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15),
+        "in_per_group": (1, 1, 2),
+        "out_per_group": (1, 1, 2),
     },
     "vast": {
         "images": (2, 3, 1249, 1250, 1251, 1252, 65535, 65536, 65537, 65538),
-        "outward": (1, 2, 3, 65535, 65536, 65537, 65538),
-        "inward": (1, 1, 2),
+        "out_per_group": (1, 2, 3, 65535, 65536, 65537, 65538),
+        "in_per_group": (1, 1, 2),
         "kernel": (1, 1, 2, 3),
-        "beyond": (0, 0, 1, 1, 2),
+        "extra_extent": (0, 0, 1, 1, 2),
     },
     "layers": {
-        "inward": _WIDE,
-        "outward": _WIDE,
+        "in_per_group": _WIDE,
+        "out_per_group": _WIDE,
         "groups": _WIDE[1:],
-        "beyond": LONG,
+        "extra_extent": LONG,
         "kernel": (1, 2, 3, 3, 4, 5, 7),
         "dilation": (1, 2, 2, 2, 4, 8, 16, 32),
         "low": (0, 1, 1, 1, 2, 2, 3, 4, 8, 16, 32),
@@ -107,34 +107,34 @@ SCALES: dict[str, Menu] = {
 _COUNTS: dict[str, Callable[[Shape, Kind], int]] = {
     "images": lambda shape, kind: shape.batch == "many",
     "groups": lambda shape, kind: shape.grouping != "one",
-    "inward": lambda shape, kind: shape.grouping != "depthwise",
-    "outward": lambda shape, kind: 1,
+    "in_per_group": lambda shape, kind: shape.grouping != "depthwise",
+    "out_per_group": lambda shape, kind: 1,
     "kernel": lambda shape, kind: shape.ndim,
     "stride": lambda shape, kind: shape.ndim * kind.strided,
     "dilation": lambda shape, kind: shape.ndim * kind.dilated,
     "low": lambda shape, kind: shape.ndim * (kind.padding in ("even", "uneven")),
     "high": lambda shape, kind: shape.ndim * (kind.padding == "uneven"),
     "extra": lambda shape, kind: shape.ndim * kind.output_padding,
-    "beyond": lambda shape, kind: shape.ndim,
+    "extra_extent": lambda shape, kind: shape.ndim,
     "input_dilation": lambda shape, kind: shape.ndim * kind.input_dilated,
     "crop_low": lambda shape, kind: shape.ndim * (kind.padding == "negative"),
     "crop_high": lambda shape, kind: shape.ndim * (kind.padding == "negative"),
-    "lack": lambda shape, kind: shape.ndim * kind.empty,
+    "shortfall": lambda shape, kind: shape.ndim * kind.empty,
 }
 
 NUMBERS = frozenset(_COUNTS)
 
 
-def menu(scope: Scope, grouping: str, scale: str) -> Menu:
+def menu(scope: Scope, grouping: str, scale: str) -> Table:
     """The table of each number, cut to what `scope` allows."""
     found = _SMALL | SCALES[scale]
     for name in ("kernel", "stride", "dilation"):
         if getattr(scope, name):
             found[name] = tuple(sorted(getattr(scope, name)))
-    for name, most in zip(("inward", "outward"), scope.channels, strict=True):
+    for name, most in zip(("in_per_group", "out_per_group"), scope.channels, strict=True):
         found[name] = tuple(c for c in found[name] if c <= (most or c))
     if grouping == "some":  # one input channel a group would be depthwise; a scope without two refuses
-        found["inward"] = tuple(c for c in found["inward"] if c > 1) or (2,)
+        found["in_per_group"] = tuple(c for c in found["in_per_group"] if c > 1) or (2,)
     return found
 
 

@@ -174,7 +174,7 @@ class Case:
         plan = Plan([method], _laws([self.law]), self.scope, self.seed, None, self.examples)
         search = Search(plan, _shared(self.sandbox and crosses), ledger)
         found = search.run()
-        if search.interrupt.pressed:  # the search took it as its own end; it is meant for the whole test run
+        if search.interrupt.requested:  # the search took it as its own end; it is meant for the whole test run
             raise KeyboardInterrupt
         return [f for f in found if not f.known]
 

@@ -88,7 +88,7 @@ def _by_family(rows: list[Row]) -> list[tuple[str, list[Row]]]:
 def cell(findings: Sequence[Finding], to: str = "") -> Cell:
     """One cell of a matrix; findings of one (law, op) share their examples."""
     shown = worst(findings)
-    examples = {(f.method, f.law, f.op): f.examples for f in findings}
+    examples = {f.cell: f.examples for f in findings}
     errors = max((f.worst_ratio for f in findings if f.verdict is Verdict.KEPT), default=0.0)
     return Cell(shown, sum(examples.values()), ratio(errors) if shown.state == "kept" else "", to)
 

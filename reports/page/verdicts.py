@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from convlaws.records.finding import Finding
+from convlaws.records.finding import CellId, Finding, by_cell
 from convlaws.reports.sanitize import plain
 from convlaws.reports.states import FAILED, LOOKS, Look, is_mutant, state, worst
 
@@ -117,8 +117,5 @@ def changes(before: Sequence[Finding], now: Sequence[Finding]) -> Changes:
     return Changes(worse, better, others, sorted(first - last)[:MOST_CHANGES], sorted(last - first)[:MOST_CHANGES], more)
 
 
-def _states(findings: Sequence[Finding]) -> dict[tuple[str, str, str], Look]:
-    groups: dict[tuple[str, str, str], list[Finding]] = {}
-    for f in findings:
-        groups.setdefault((f.method, f.law, f.op), []).append(f)
-    return {key: worst(group) for key, group in groups.items()}
+def _states(findings: Sequence[Finding]) -> dict[CellId, Look]:
+    return {cell: worst(group) for cell, group in by_cell(findings).items()}

@@ -13,6 +13,7 @@ from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.schedule import OFTEN, Schedule
 from convlaws.campaign.stage_totals import Evidence
 from convlaws.campaign.stages import ENOUGH, Lane, lanes, sizes, stage
+from convlaws.records.finding import CellId
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +21,8 @@ def laid() -> list[Lane]:
     return lanes(plan())
 
 
-def asked(shards) -> list[tuple[str, str, str]]:
-    return [(law, method, s.op) for s in shards for law, methods in s.cells for method in methods]
+def asked(shards) -> list[CellId]:
+    return [CellId(method, law, s.op) for s in shards for law, methods in s.cells for method in methods]
 
 
 # --- the plan -----------------------------------------------------------------------------
@@ -63,7 +64,7 @@ def test_the_first_stage_asks_every_cell_once(laid):
     for lane in laid:
         first = asked(stage(plan(), lane, 0, Evidence()))
 
-        assert sorted(first) == sorted({key for job in lane.jobs for key in job.triples()})
+        assert sorted(first) == sorted({key for job in lane.jobs for key in job.ids()})
         assert len(first) == 5
 
 
@@ -97,16 +98,16 @@ def test_parts_of_a_budget_draw_from_other_seeds(laid):
 
 def seen(lane: Lane, examples: int = 40) -> Evidence:
     evidence = Evidence()
-    evidence.examples.update({key: examples for job in lane.jobs for key in job.triples()})
+    evidence.examples.update({key: examples for job in lane.jobs for key in job.ids()})
     return evidence
 
 
-KEY = ("homogeneous", "im2col", "fprop")
+KEY = CellId("im2col", "homogeneous", "fprop")
 
 
-def rounds(evidence: Evidence, lane: Lane, number: int = 1, **how) -> dict[tuple[str, str, str], int]:
+def rounds(evidence: Evidence, lane: Lane, number: int = 1, **how) -> dict[CellId, int]:
     shards = stage(plan(**how), lane, number, evidence)
-    return {key: asked(shards).count(key) for job in lane.jobs for key in job.triples()}
+    return {key: asked(shards).count(key) for job in lane.jobs for key in job.ids()}
 
 
 def test_a_cell_with_findings_gets_more_until_they_are_enough(laid):
@@ -125,12 +126,12 @@ def test_a_cell_with_findings_gets_more_until_they_are_enough(laid):
 def test_a_cell_that_is_behind_gets_more_and_one_that_is_exhausted_nothing(laid):
     evidence = seen(laid[0])
     evidence.examples[KEY] = 5
-    evidence.spent.add(("homogeneous", "im2col", "dgrad"))
+    evidence.spent.add(("im2col", "homogeneous", "dgrad"))
 
     got = rounds(evidence, laid[0])
 
     assert got[KEY] == 2
-    assert got["homogeneous", "im2col", "dgrad"] == 0
+    assert got["im2col", "homogeneous", "dgrad"] == 0
 
 
 def test_an_engine_that_changed_and_what_failed_before_get_more(laid):

@@ -19,7 +19,7 @@ from convlaws.known import Ledger
 from convlaws.laws import registry as laws
 from convlaws.problem.scope import Scope
 from convlaws.records.finding import LEAST, SCHEMA, Verdict
-from convlaws.sandbox.sandbox import Bare, Sandbox
+from convlaws.sandbox.sandbox import InProcess, Sandbox
 from convlaws.search.plan import Plan
 from convlaws.targets.registry import get
 
@@ -36,7 +36,7 @@ def test_a_shard_judges_no_problem_twice():
     drawn = []
     search = ShardSearch(
         Plan([get("im2col")], laws.find(["homogeneous"]), POINTS, 0, None, 300),
-        Bare(),
+        InProcess(),
         Ledger([]),
         lambda event: None,
         drawn.append,
@@ -52,7 +52,7 @@ def test_a_law_of_which_draws_tell_nothing_more_is_spent():
     whole = plan(methods=("im2col",), laws=("equals-the-definition",), narrowed={"ops": ("fprop",), "batch": ("empty",)})
     shard = shard_of("im2col", "equals-the-definition", 0)
 
-    record = judge(whole, shard, Bare(), Ledger([]), lambda event: None, lambda case: False)
+    record = judge(whole, shard, InProcess(), Ledger([]), lambda event: None, lambda case: False)
 
     assert record["complete"]
     assert record["spent"] == [["equals-the-definition", "im2col"]]

@@ -16,7 +16,7 @@ from convlaws.problem.fills import FILLS
 from convlaws.problem.problem import DTYPES, LAYOUTS, OPS, RESULT, Problem, shape_of
 from convlaws.problem.scope import FINITE
 from convlaws.records.finding import Verdict
-from convlaws.sandbox.sandbox import Bare
+from convlaws.sandbox.sandbox import InProcess
 from convlaws.targets.registry import _TABLE, get
 
 ENGINES = [row.name for row in _TABLE.values() if row.address.startswith((torch_cpu.__name__, scipy_signal.__name__))]
@@ -158,7 +158,7 @@ def test_a_transform_over_the_channels_has_the_error_of_the_largest_of_them():
     law = laws(["powers-of-two-cancel-in-a-channel"])  # scales the channels apart
     method = get("scipy-correlate-fft")
 
-    with Bare() as box:
+    with InProcess() as box:
         verdicts = [repeated(m, law, [problem], box)[0][1].verdict for m in (method, method.declares("fft"))]
 
     assert verdicts == [Verdict.KEPT, Verdict.BROKEN]

@@ -11,7 +11,7 @@ import numpy as np
 from convlaws.errors import SpecError
 from convlaws.laws.registry import Law
 from convlaws.methods.base import run
-from convlaws.oracle.claim import Approx, misfit
+from convlaws.oracle.claim import Approx, shape_error
 from convlaws.oracle.contracts import CONTRACTS, Interval, interval
 from convlaws.oracle.oracle import Answer, answer
 from convlaws.problem.layouts import place
@@ -102,7 +102,7 @@ class InProcess:
         stale = any(a.tobytes() != bits for a, bits in zip(self.last, kept, strict=True))
         self.last = [output]
         role = {"second_x": "x", "second_w": "w", "second_gy": "gy"}.get(op) or RESULT[op]
-        assert misfit(output, shape_of(spec, role), self.problem.dtype) is None
+        assert shape_error(output, shape_of(spec, role), self.problem.dtype) is None
         touched = tuple(r for r, b in buffers.items() if b.tobytes() != before[r])
         aliased = any(np.shares_memory(output, b) for b in buffers.values())
         return Reply(ending=Ending.ANSWERED, output=output.copy(), touched=touched, aliased=aliased, stale=stale)

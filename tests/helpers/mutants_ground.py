@@ -10,7 +10,7 @@ from functools import reduce
 
 import numpy as np
 
-from convlaws.mutants import TRIGGERS, Mistake, right
+from convlaws.mutants import TRIGGERS, Mutant, right
 from convlaws.problem.problem import OPS, Problem
 from convlaws.problem.scope import WHOLE, Scope
 from convlaws.targets.loading import find
@@ -95,7 +95,7 @@ FIELDS: dict[str, dict] = {
 }
 
 
-def narrowed(mistake: Mistake, *also: Scope) -> Scope:
+def narrowed(mistake: Mutant, *also: Scope) -> Scope:
     """Problems of the ops that a mutant gets wrong, with its triggers as far as FIELDS has them."""
     own = tuple(op for op in OPS if op in mistake.ops) or OPS  # a double backward is none of them
     scopes = [replace(WHOLE, ops=own), *(replace(WHOLE, **FIELDS.get(word, {})) for word in mistake.needs), *also]
@@ -105,7 +105,7 @@ def narrowed(mistake: Mistake, *also: Scope) -> Scope:
 
 
 # --- without a sandbox -------------------------------------------------------------------
-def applies(mistake: Mistake, problem: Problem) -> bool:
+def applies(mistake: Mutant, problem: Problem) -> bool:
     """Whether all triggers of a mutant hold."""
     triggers = (TRIGGERS[word].holds for word in mistake.needs)
     return problem.op in (mistake.ops or (problem.op,)) and all(
@@ -113,13 +113,13 @@ def applies(mistake: Mistake, problem: Problem) -> bool:
     )
 
 
-def given(mistake: Mistake, problem: Problem) -> np.ndarray:
+def given(mistake: Mutant, problem: Problem) -> np.ndarray:
     """What the mutant answers, its operands its own."""
     method = find(get(f"mutant-{mistake.name}").address)
     return method(problem.spec, problem.op, {role: a.copy() for role, a in problem.operands.items()}, {})
 
 
-def shows(mistake: Mistake, problem: Problem) -> bool:
+def shows(mistake: Mutant, problem: Problem) -> bool:
     """Whether the triggers hold and the answer is another one than the right one."""
     if not applies(mistake, problem):
         return False

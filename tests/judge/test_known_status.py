@@ -13,7 +13,7 @@ from commands import convlaws, records, refused
 
 from convlaws import known
 from convlaws.cli.app import cli
-from convlaws.judge.known_status import ROUNDS, State, gone, standing
+from convlaws.judge.known_status import ROUNDS, State, known_status, no_longer_failing
 from convlaws.known import Known, Ledger
 from convlaws.problem.problem import Problem
 from convlaws.records.finding import Finding, Verdict
@@ -47,7 +47,7 @@ def entry(*lines: str, **fields) -> Known:
         (entry(KEPT), State.FIXED, "", True),
         (entry(KEPT, package="numpy", versions=">=1"), State.FIXED, "none of its lines shows it in 3 fresh processes", True),
         (entry(KEPT, package="numpy", versions="<1"), State.FIXED, "is outside of its versions <1", False),
-        (entry(KEPT, package="numpy", versions=">=99"), State.UNSEEN, "is outside of its versions >=99", False),
+        (entry(KEPT, package="numpy", versions=">=99"), State.NOT_REPRODUCIBLE, "is outside of its versions >=99", False),
         (entry(SHOWN, package="numpy", versions="<1"), State.SHOWS, "is outside of its versions <1", True),
         (entry(KEPT, processor=("avx9000",)), State.ELSEWHERE, "the processor has no avx9000", False),
         (entry(SHOWN, processor=("avx9000",)), State.SHOWS, "", False),
@@ -58,7 +58,7 @@ def entry(*lines: str, **fields) -> Known:
     ],
 )
 def test_each_state_says_why(found, state, why, surprise, box):
-    stands = standing(found, box)
+    stands = known_status(found, box)
 
     assert (stands.state, stands.surprise) == (state, surprise)
     assert why in stands.why
@@ -68,7 +68,7 @@ def test_what_shows_in_some_rounds_is_flaky(scripted):
     scripted({"do": "flaky"})  # wrong in the first process that is ever asked
 
     with Sandbox() as own:
-        stands = standing(entry(KEPT, methods=("scripted",)), own)
+        stands = known_status(entry(KEPT, methods=("scripted",)), own)
 
     assert str(stands) == f"flaky 1/{ROUNDS}"
 
@@ -88,7 +88,7 @@ def test_what_depends_on_the_processor_shows_where_the_process_has_it(scripted, 
         monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", held)
 
     with Sandbox() as own:
-        stands = standing(entry(KEPT, methods=("scripted",), processor=("avx512_bf16",)), own)
+        stands = known_status(entry(KEPT, methods=("scripted",), processor=("avx512_bf16",)), own)
 
     assert (stands.state, stands.why, stands.surprise) == (state, why, False)
 
@@ -96,7 +96,7 @@ def test_what_depends_on_the_processor_shows_where_the_process_has_it(scripted, 
 def test_only_what_does_not_show_is_told_after_a_search(box):
     asked = [entry(SHOWN, id="there"), entry(KEPT, id="fixed"), entry(KEPT, id="nowhere", package="nowhere-at-all")]
 
-    absent, left = gone(asked, box)
+    absent, left = no_longer_failing(asked, box)
 
     assert ([s.entry.id for s in absent], left) == (["fixed"], [])
 
@@ -143,14 +143,14 @@ def test_the_same_version_is_fixed_only_where_the_processor_is_one_that_showed_i
     version = metadata.version("numpy")
     seen = ({"version": version, "cpu": "Other", "flags": flags},)
 
-    stands = standing(entry(KEPT, package="numpy", versions=">=1", seen=seen), box)
+    stands = known_status(entry(KEPT, package="numpy", versions=">=1", seen=seen), box)
 
     assert stands.state is state
     assert why.format(v=version) in stands.why
 
 
 def test_what_was_flaky_where_it_was_seen_is_not_fixed_by_three_passes(box):
-    assert standing(entry(KEPT, flaky="1/3"), box).state is State.UNSEEN
+    assert known_status(entry(KEPT, flaky="1/3"), box).state is State.NOT_REPRODUCIBLE
 
 
 # --- shares ---------------------------------------------------------------------------------

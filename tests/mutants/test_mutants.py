@@ -15,7 +15,7 @@ from mutants_ground import FIELDS, narrowed, shows
 from convlaws.campaign.run_shard import TRIES, TRIES_OF_A_HANG
 from convlaws.judge.case import Oracle, examine
 from convlaws.laws import registry as laws
-from convlaws.mutants import TRIGGERS, mistakes
+from convlaws.mutants import TRIGGERS, all_mutants
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.records.finding import Finding
@@ -28,7 +28,7 @@ from convlaws.targets.registry import get
 
 DEFINITION = "equals-the-definition"
 HASTY, PATIENT = 0.5, 20.0  # seconds for a call of what hangs, and of all others
-KNOWN = {mistake.name: mistake for mistake in mistakes()}
+KNOWN = {mistake.name: mistake for mistake in all_mutants()}
 # those that nothing special is expected of are alike to the machinery that finds them: a third of them is enough for a short run,
 # and `make mutants` hunts them all
 ALIKE = [name for name in KNOWN if not any(name in table for table in (SIGNATURES, OTHERS, LINES, COUNTS, LARGE))]

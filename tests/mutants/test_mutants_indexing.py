@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase
 from mutants_ground import applies, given, narrowed, shows
 
-from convlaws.mutants import mistakes
+from convlaws.mutants import all_mutants
 from convlaws.oracle.contracts import CONTRACTS, interval
 from convlaws.oracle.oracle import answer
 from convlaws.problem.problem import Problem
@@ -19,7 +19,7 @@ from convlaws.search.drawing import draw, quiet
 from convlaws.targets.registry import get
 
 FILES = ("axes", "beyond", "gradients", "groups", "indexing", "padding", "tails", "thresholds", "transposed")
-MINE = [m for m in mistakes() if get(f"mutant-{m.name}").address.split(":")[0].rpartition(".")[2] in FILES]
+MINE = [m for m in all_mutants() if get(f"mutant-{m.name}").address.split(":")[0].rpartition(".")[2] in FILES]
 DRAWN, TRIED = 60, 6000
 
 
@@ -63,7 +63,7 @@ def test_a_mutant_is_wrong_somewhere_within_its_triggers(mistake):
 @pytest.mark.parametrize("mistake", MINE, ids=lambda m: m.name)
 def test_a_mutant_names_a_public_report(mistake):
     assert re.fullmatch(r"[\w.-]+/[\w.-]+#[1-9]\d*|https://\S+", mistake.thread)
-    assert not mistake.like or mistake.like in {m.name for m in mistakes()} - {mistake.name}
+    assert not mistake.like or mistake.like in {m.name for m in all_mutants()} - {mistake.name}
 
 
 def test_the_library_holds_enough_of_different_kinds():

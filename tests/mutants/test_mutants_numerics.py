@@ -13,8 +13,8 @@ from mutants_ground import FIELDS
 
 from convlaws.engines.host import attribute
 from convlaws.judge.case import Oracle
-from convlaws.mutants import TRIGGERS, mistakes
-from convlaws.mutants.registry import STATE, Mistake
+from convlaws.mutants import TRIGGERS, all_mutants
+from convlaws.mutants.registry import STATE, Mutant
 from convlaws.oracle.claim import Claim, judge
 from convlaws.problem.layouts import place
 from convlaws.problem.problem import Problem
@@ -26,7 +26,7 @@ from convlaws.targets.registry import get, target_of
 
 ROOMS = ("behaviour", "layouts", "numerics", "ownership", "processes", "rounding", "second_order", "special_values")
 MINE = [
-    m for m in mistakes() if get(f"mutant-{m.name}").address.split(":")[0].rpartition(".")[2] in ROOMS and m.name != "chatters"
+    m for m in all_mutants() if get(f"mutant-{m.name}").address.split(":")[0].rpartition(".")[2] in ROOMS and m.name != "chatters"
 ]
 NUMBERED = re.compile(r"[\w.-]+/[\w.-]+#[1-9]\d*")
 ALWAYS = ("earlier-call", "same-sizes-before", "second-derivative")  # triggers that no single call can lack
@@ -56,7 +56,7 @@ BEFORE = {
 
 
 # --- one call, and what it did -------------------------------------------------------------
-def operands_of(mistake: Mistake, p: Problem) -> dict[str, np.ndarray]:
+def operands_of(mistake: Mutant, p: Problem) -> dict[str, np.ndarray]:
     """What the call reads; a double backward has both operands and two directions."""
     if not mistake.ops or mistake.ops[0] not in SECOND:
         return p.operands
@@ -64,7 +64,7 @@ def operands_of(mistake: Mistake, p: Problem) -> dict[str, np.ndarray]:
     return drawn | {"v": p.draw("x", tag="v"), "u": p.draw("w", tag="u")}
 
 
-def asked(mistake: Mistake, p: Problem) -> tuple[str, ...]:
+def asked(mistake: Mutant, p: Problem) -> tuple[str, ...]:
     """The ops of the call: those of a double backward are no ops of a problem."""
     return mistake.ops if mistake.ops and mistake.ops[0] in SECOND else (p.op,)
 
@@ -93,7 +93,7 @@ class Memory:
         return {role: b.tobytes() for role, b in self.buffers.items()}
 
 
-def symptoms(mistake: Mistake, p: Problem, oracle: Oracle) -> set[str]:
+def symptoms(mistake: Mutant, p: Problem, oracle: Oracle) -> set[str]:
     """What is wrong with calls on the numbers of a problem, two in a row and one after a call on others."""
     STATE.clear()
     code, found = attribute(get(f"mutant-{mistake.name}").address), set()
@@ -161,16 +161,16 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def has_all(mistake: Mistake, p: Problem) -> bool:
+def has_all(mistake: Mutant, p: Problem) -> bool:
     views = Memory(p, operands_of(mistake, p)).views
     return all(TRIGGERS[word].holds(p.spec, p.op, views) for word in mistake.needs)
 
 
-def holds(word: str, mistake: Mistake, p: Problem) -> bool:
+def holds(word: str, mistake: Mutant, p: Problem) -> bool:
     return TRIGGERS[word].holds(p.spec, p.op, Memory(p, operands_of(mistake, p)).views)
 
 
-def first(mistake: Mistake, words: tuple[str, ...], test: Callable[[Problem], object], count: int = 150) -> Problem | None:
+def first(mistake: Mutant, words: tuple[str, ...], test: Callable[[Problem], object], count: int = 150) -> Problem | None:
     """The first problem of its ops that passes the test, of `count` among which these triggers are likely."""
     if words == mistake.needs and mistake.name in LINES and test(Problem.parse(LINES[mistake.name])):
         return Problem.parse(LINES[mistake.name])
@@ -221,7 +221,7 @@ def test_a_mutant_ends_its_process_where_its_triggers_hold_and_only_there(box, o
 @pytest.mark.parametrize("mistake", MINE, ids=lambda m: m.name)
 def test_a_mutant_names_a_report_and_a_clone_its_original(mistake):
     assert NUMBERED.fullmatch(mistake.thread)
-    assert not mistake.like or mistake.like in {m.name for m in mistakes() if not m.like}
+    assert not mistake.like or mistake.like in {m.name for m in all_mutants() if not m.like}
 
 
 def test_what_a_process_is_left_with_is_what_it_had(oracle):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convlaws.oracle.claim import Approx, Claim, evidence_of, judge, misfit, ratios, unpacked
+from convlaws.oracle.claim import Approx, Claim, evidence_of, judge, ratios, shape_error, unpacked
 
 INF, NAN = np.inf, np.nan
 
@@ -86,7 +86,7 @@ def test_a_claim_of_another_shape_is_an_error_and_not_broadcast():
     ],
 )
 def test_an_output_has_exactly_its_shape_and_dtype(got, found):
-    assert misfit(got, (2, 3), "float32") == found
+    assert shape_error(got, (2, 3), "float32") == found
 
 
 def test_a_nan_in_one_of_two_results_is_a_mismatch():

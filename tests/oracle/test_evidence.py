@@ -12,7 +12,7 @@ from convlaws.oracle.claim import Claim
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.records.finding import Verdict
-from convlaws.sandbox.sandbox import Bare
+from convlaws.sandbox.sandbox import InProcess
 from convlaws.targets.registry import get
 
 PROBLEM = Problem.parse("n2c2k2_x5_r3 fprop float32 contiguous ones")
@@ -58,7 +58,7 @@ def other_numbers(p, ask):
     ],
 )
 def test_two_sides_that_are_one_are_no_evidence(claims, verdict):
-    outcome = examine(get("im2col"), Law("a-law", "A law.", claims, Scope()), PROBLEM, Bare(), Oracle())
+    outcome = examine(get("im2col"), Law("a-law", "A law.", claims, Scope()), PROBLEM, InProcess(), Oracle())
 
     assert str(outcome.verdict) == verdict
     assert outcome.message == ("both sides are the same" if verdict == "vacuous" else "")
@@ -70,7 +70,7 @@ def test_what_a_law_asks_for_beside_a_small_problem_is_small_enough_to_be_judged
     def vast(p, ask):
         return Claim.equal(ask(p.spec, p.op, p.operands), ask(replace(p.spec, in_channels=10**7), p.op, {}))
 
-    outcome = examine(get("im2col"), Law("vast", "vast", vast, Scope()), PROBLEM, Bare(), Oracle())
+    outcome = examine(get("im2col"), Law("vast", "vast", vast, Scope()), PROBLEM, InProcess(), Oracle())
 
     assert outcome.verdict is Verdict.REFUSED
     assert "beside this one: 360,000,000 multiply-adds are over the limit of 30,000,000" in outcome.message

@@ -8,7 +8,7 @@ import pytest
 
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import WHOLE, Scope
-from convlaws.records.coverage import AXES, Census, evident, places, values
+from convlaws.records.coverage import AXES, Coverage, evident, places, values
 from convlaws.records.finding import Verdict
 from convlaws.reports.page.coverage_pairs import ledger
 from convlaws.search.drawing import DRAWING, draw, quiet
@@ -32,7 +32,7 @@ def pairs_in(text):
 
 
 def counted(verdict=Verdict.KEPT, **methods):
-    census = Census()
+    census = Coverage()
     for method, problems in methods.items():
         for problem in problems:
             census.see(method, problem, verdict)
@@ -80,7 +80,7 @@ def test_a_problem_counts_as_drawn_and_by_how_it_ended(verdict, ways):
 
 
 def test_a_problem_that_ends_in_two_ways_counts_once_for_each():
-    census = Census()
+    census = Coverage()
     for verdict in (Verdict.KEPT, Verdict.VACUOUS, Verdict.KEPT):
         census.see("one", PROBLEMS[0], verdict)
     told = census.record()["one"]

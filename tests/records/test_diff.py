@@ -59,16 +59,16 @@ def test_a_new_mistake_beside_a_known_one_broke():
 @pytest.mark.parametrize("silent", [VACUOUS, REFUSED, finding(examples=5, **OTHER)])
 @pytest.mark.parametrize("other", [finding(), broken()])
 def test_a_side_that_says_nothing_neither_broke_nor_fixed(silent, other):
-    assert change([silent], [other]) is Change.UNSAID
-    assert change([other], [silent]) is Change.UNSAID
+    assert change([silent], [other]) is Change.INCONCLUSIVE
+    assert change([other], [silent]) is Change.INCONCLUSIVE
 
 
 def test_what_says_nothing_on_both_sides_is_no_difference():
-    assert change([VACUOUS], [VACUOUS]) is Change.SILENT
+    assert change([VACUOUS], [VACUOUS]) is Change.NOTHING_TO_SAY
 
 
 def test_a_flaky_failure_is_never_fixed():
-    assert change([broken(flaky="1/3")], [finding()]) is Change.UNSAID
+    assert change([broken(flaky="1/3")], [finding()]) is Change.INCONCLUSIVE
     assert change([finding()], [broken(flaky="1/3")]) is Change.BROKE
 
 
@@ -76,7 +76,7 @@ def test_few_examples_are_enough_where_both_runs_were_asked_the_same():
     few = {"examples": 1, "drawn": 1}
 
     assert change([broken(failed=1, **few)], [finding(**few)]) is Change.FIXED
-    assert change([broken(failed=1, **few)], [finding(**few, **OTHER)]) is Change.UNSAID
+    assert change([broken(failed=1, **few)], [finding(**few, **OTHER)]) is Change.INCONCLUSIVE
 
 
 def test_a_problem_that_is_refused_now_is_not_fixed():
@@ -89,7 +89,7 @@ def test_a_problem_that_is_refused_now_is_not_fixed():
 def test_rare_failures_on_other_problems_may_be_luck_and_frequent_ones_are_not():
     assert change([finding()], [broken(failed=3, **OTHER)]) is Change.SUSPECT
     assert change([finding()], [broken(failed=20, **OTHER)]) is Change.BROKE
-    assert change([broken(failed=3)], [finding(**OTHER)]) is Change.HOPED
+    assert change([broken(failed=3)], [finding(**OTHER)]) is Change.MAYBE_FIXED
     assert change([broken(failed=20)], [finding(**OTHER)]) is Change.FIXED
 
 

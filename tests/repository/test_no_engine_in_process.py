@@ -34,7 +34,7 @@ NAMES = "|".join(sorted(CONVOLUTIONS, key=len, reverse=True))
 OWNERS = rf"(?:{'|'.join(LIBRARIES)}|F|nn|functional|signal|lax|mx)"
 IMPORTED = rf"\bfrom (?:{'|'.join(LIBRARIES)})\b[\w.]* import [^\n]*\b(?:{NAMES})\b"
 IN_TEXT = re.compile(rf"\b{OWNERS}(?:\.\w+)*[.:](?:{NAMES})\b|{IMPORTED}")
-IN_PROCESS = {"Bare", "open_target", "open_row", "measured", "compute", "differentiable", "linear_operator"}
+IN_PROCESS = {"InProcess", "open_target", "open_row", "measured", "compute", "differentiable", "linear_operator"}
 ENGINES = {row.name for row in rows("engine", "compiled", absent=True)}
 
 

@@ -22,7 +22,7 @@ from findings_made import LINE, made, told, written
 
 from convlaws.records.finding import Verdict
 from convlaws.sandbox import interrupt
-from convlaws.sandbox.interrupt import Interrupted, deferred, descendants, hurry, overdue
+from convlaws.sandbox.interrupt import Interrupted, cut_off, deferred_sigint, descendants, overdue
 
 COMMAND = (sys.executable, "-m", "convlaws")
 SEED = int(os.environ.get("CONVLAWS_MOMENTS") or random.SystemRandom().randrange(10**6))
@@ -197,9 +197,9 @@ def test_a_second_ctrl_c_ends_at_once_and_says_where_the_findings_are(place):
 
 # --- in one process -------------------------------------------------------------------------
 def test_within_a_block_the_first_is_noted_and_the_second_is_raised():
-    with deferred() as wish:
+    with deferred_sigint() as wish:
         signal.raise_signal(signal.SIGINT)
-        noted = wish.pressed
+        noted = wish.requested
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
 
@@ -207,22 +207,22 @@ def test_within_a_block_the_first_is_noted_and_the_second_is_raised():
 
 
 def test_a_block_within_a_block_has_the_same_wish():
-    with deferred() as outer, deferred() as inner:
+    with deferred_sigint() as outer, deferred_sigint() as inner:
         signal.raise_signal(signal.SIGINT)
 
     assert inner is outer
-    assert outer.pressed
+    assert outer.requested
 
 
 def test_another_thread_may_hurry_the_call_in_flight():
-    with deferred() as wish:
+    with deferred_sigint() as wish:
         before = overdue()
-        thread = threading.Thread(target=hurry)
+        thread = threading.Thread(target=cut_off)
         thread.start()
         thread.join()
         after = overdue()
 
-    assert (before, after, wish.pressed) == (False, True, True)
+    assert (before, after, wish.requested) == (False, True, True)
     assert not overdue()
 
 
@@ -236,7 +236,7 @@ def test_a_call_is_cut_off_a_moment_after_ctrl_c(monkeypatch):
     problem = Problem.parse(LINE)
     request = Request(spec=problem.spec, op=problem.op, dtype=problem.dtype, operands=problem.operands)
 
-    with Sandbox() as box, deferred() as wish:
+    with Sandbox() as box, deferred_sigint() as wish:
         wish.press()
         with pytest.raises(Interrupted):
             box.call(target_of(get("im2col")), request)

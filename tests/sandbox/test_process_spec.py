@@ -19,7 +19,7 @@ from convlaws.sandbox.sandbox import Sandbox
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search
 from convlaws.targets.function import user_method
-from convlaws.targets.process_spec import WITH_TORCH, Home
+from convlaws.targets.process_spec import WITH_TORCH, ProcessSpec
 from convlaws.targets.registry import Package, get, target_of
 
 PROBLEM = Problem.parse("n1c1k1_x4_r2_s1_p0_d1_g1 fprop float64 contiguous integers seed=0")
@@ -52,7 +52,7 @@ def kernel(tmp_path):
     """A function of KERNELS as an engine in a home."""
     (tmp_path / "kernels.py").write_text(KERNELS)
 
-    def made(name: str, home: Home = WITH_TORCH):
+    def made(name: str, home: ProcessSpec = WITH_TORCH):
         return replace(user_method(f"{tmp_path}/kernels.py:{name}", "conv1d"), home=home)
 
     return made
@@ -72,7 +72,7 @@ def by_method(findings):
 
 
 def test_variables_of_a_home_are_seen_in_it_and_nowhere_else(kernel):
-    told = kernel("tells", Home(modules=TORCH, variables=(("CONVLAWS_TEST_HOME", "here"),)))
+    told = kernel("tells", ProcessSpec(modules=TORCH, variables=(("CONVLAWS_TEST_HOME", "here"),)))
 
     with Sandbox() as box:
         replies = [box.call(target_of(m), request()) for m in (told, kernel("plain"), told)]
@@ -81,7 +81,7 @@ def test_variables_of_a_home_are_seen_in_it_and_nowhere_else(kernel):
 
 
 def test_one_that_cannot_be_imported_fails_once_and_the_others_are_complete(kernel):
-    broken = kernel("tells", Home(modules=("no_such_library",)))
+    broken = kernel("tells", ProcessSpec(modules=("no_such_library",)))
 
     with Sandbox() as box:
         found = by_method(searched([broken, get("im2col")], box))
@@ -95,21 +95,21 @@ def test_one_that_cannot_be_imported_fails_once_and_the_others_are_complete(kern
 def test_one_that_dies_while_it_is_imported_is_said_to(kernel, tmp_path, monkeypatch):
     (tmp_path / "dies_at_import.py").write_text("import os\nos.kill(os.getpid(), 11)\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    broken = kernel("tells", Home(modules=("dies_at_import",)))
+    broken = kernel("tells", ProcessSpec(modules=("dies_at_import",)))
 
     with Sandbox() as box:
         reply = box.call(target_of(broken), request())
 
-    assert reply.ending is Ending.LOST
+    assert reply.ending is Ending.NOT_LOADED
     assert "SIGSEGV" in reply.message
 
 
 def test_one_that_is_killed_in_mid_run_loses_a_case_and_the_others_none(kernel):
-    victim = kernel("plain", Home(modules=TORCH))
+    victim = kernel("plain", ProcessSpec(modules=TORCH))
     with Sandbox() as box:
         box.call(target_of(victim), request())
         stop = threading.Event()
-        killer = threading.Thread(target=_kill_often, args=(box.household(target_of(victim)), stop))
+        killer = threading.Thread(target=_kill_often, args=(box.supervisor(target_of(victim)), stop))
         killer.start()
         try:
             found = by_method(searched([victim, get("im2col")], box))
@@ -123,18 +123,18 @@ def test_one_that_is_killed_in_mid_run_loses_a_case_and_the_others_none(kernel):
     assert box.deaths >= 1
 
 
-def _kill_often(household, stop: threading.Event) -> None:
+def _kill_often(supervisor, stop: threading.Event) -> None:
     """Kill its child now and then: three times, or until told to stop."""
     for _ in range(3):
         if stop.wait(0.03):
             return
-        child = household._kin.child
+        child = supervisor._processes.child
         if child is not None:
             os.kill(child.pid, signal.SIGKILL)
 
 
 def test_one_that_hangs_uses_up_its_own_time_and_no_one_elses(kernel):
-    sleeper = kernel("hangs", Home(modules=TORCH))
+    sleeper = kernel("hangs", ProcessSpec(modules=TORCH))
 
     with Sandbox(time_limit=0.3) as box:
         found = by_method(searched([sleeper, get("im2col")], box, budget=6.0))
@@ -156,7 +156,7 @@ def test_what_is_not_installed_is_refused_with_what_pip_should_get():
 
 
 def test_a_slow_engine_does_not_starve_the_others(kernel):
-    slow = kernel("slow", Home(modules=TORCH))
+    slow = kernel("slow", ProcessSpec(modules=TORCH))
 
     with Sandbox() as box:
         found = by_method(searched([slow, get("im2col")], box, budget=6.0))

@@ -14,7 +14,7 @@ from hosts_for_sandbox.asking import HOSTILE, LARGE, LINE, TRIVIAL, below, is_al
 
 from convlaws.errors import UsageError
 from convlaws.problem.request import Ending
-from convlaws.sandbox.sandbox import Bare, Sandbox
+from convlaws.sandbox.sandbox import InProcess, Sandbox
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
 
@@ -117,7 +117,7 @@ def test_a_zygote_that_is_killed_is_replaced():
         ("hosts_for_sandbox.absent", "absent: ModuleNotFoundError: No module named 'hosts_for_sandbox.absent'"),
     ],
 )
-@pytest.mark.parametrize("kind", [Sandbox, Bare])
+@pytest.mark.parametrize("kind", [Sandbox, InProcess])
 def test_a_host_that_cannot_be_loaded_is_a_usage_error_with_its_last_line(kind, host, says):
     with kind(host=host) as sandbox, pytest.raises(UsageError) as raised:
         sandbox.call({"do": "zeros"}, request())

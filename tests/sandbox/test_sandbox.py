@@ -10,7 +10,7 @@ from hosts_for_sandbox.asking import HOSTILE, TRIVIAL, is_alive, request, wait_u
 
 from convlaws.errors import UsageError
 from convlaws.problem.request import Ending
-from convlaws.sandbox.sandbox import Bare, Sandbox
+from convlaws.sandbox.sandbox import InProcess, Sandbox
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
 
@@ -39,8 +39,8 @@ ENDINGS = {
     "refusal": (Ending.REFUSED, "Narrower", "only two axes"),
     "last words": (Ending.DIED, "SIGSEGV", "the process died of SIGSEGV; its last output: about to fall \\x07"),
     "orphan": (Ending.DIED, "SIGSEGV", "the process died of SIGSEGV"),
-    "flood": (Ending.GREEDY, "output", "wrote "),
-    "endless flood": (Ending.GREEDY, "output", "wrote "),
+    "flood": (Ending.OVER_LIMIT, "output", "wrote "),
+    "endless flood": (Ending.OVER_LIMIT, "output", "wrote "),
     "close": (Ending.DIED, "protocol", "protocol: it closed its connection and went on"),
     "kill zygote": (Ending.DIED, "zygote", "the process and the zygote that made it died"),
     "forge garbage": (Ending.DIED, "protocol", "protocol: a message of"),
@@ -99,7 +99,7 @@ def test_a_method_that_eats_memory_is_killed_at_the_memory_limit():
         reply = sandbox.call({"do": "eat"}, request())
         after = sandbox.call({"do": "nothing"}, request())
 
-    assert (reply.ending, reply.signature) == (Ending.GREEDY, "memory")
+    assert (reply.ending, reply.signature) == (Ending.OVER_LIMIT, "memory")
     assert reply.message.endswith("MiB of memory are resident, the limit is 286")
     assert after.ending is Ending.ANSWERED
 
@@ -107,11 +107,11 @@ def test_a_method_that_eats_memory_is_killed_at_the_memory_limit():
 @pytest.mark.parametrize(
     ("deed", "ending", "signature"),
     [
-        ("error", Ending.LOST, "ValueError"),
-        ("sys.exit", Ending.LOST, "SystemExit"),
+        ("error", Ending.NOT_LOADED, "ValueError"),
+        ("sys.exit", Ending.NOT_LOADED, "SystemExit"),
         ("refusal", Ending.REFUSED, "Narrower"),
-        ("segfault", Ending.LOST, "SIGSEGV"),
-        ("os._exit", Ending.LOST, "exit 3"),
+        ("segfault", Ending.NOT_LOADED, "SIGSEGV"),
+        ("os._exit", Ending.NOT_LOADED, "exit 3"),
     ],
 )
 def test_opening_a_target_has_endings_too(hostile, deed, ending, signature):
@@ -128,14 +128,14 @@ def test_opening_a_target_that_hangs_ends_at_its_longer_limit(hostile, monkeypat
     reply = hostile.call({"do": "hang", "at": "open"}, request())
 
     hostile.time_limit = 20.0
-    assert (reply.ending, reply.message) == (Ending.LOST, "it cannot be opened: no answer within 0.6 s")
+    assert (reply.ending, reply.message) == (Ending.NOT_LOADED, "it cannot be opened: no answer within 0.6 s")
 
 
 def test_an_exception_names_the_line_of_the_code_that_raised_it():
     with Sandbox(host=TRIVIAL) as sandbox:
         reply = sandbox.call({"do": "copy b"}, request())
 
-    assert reply.ending is Ending.LOST
+    assert reply.ending is Ending.NOT_LOADED
     assert reply.message.startswith("KeyError: 'copy b'\n  ")
     assert reply.message.endswith(f'trivial.py:{line_of("TARGETS[target")} in open_target: return TARGETS[target["do"]]')
 
@@ -198,14 +198,14 @@ BARE = {"error", "sys.exit", "refusal", "unprintable", "long error"}
 
 @pytest.mark.parametrize("deed", sorted(BARE))
 def test_bare_has_the_replies_of_a_sandbox_for_what_is_no_crash(hostile, deed):
-    with Bare(host=HOSTILE) as bare:
+    with InProcess(host=HOSTILE) as bare:
         ours, theirs = (runner.call({"do": deed}, request()) for runner in (bare, hostile))
 
     assert (ours.ending, ours.signature, ours.message) == (theirs.ending, theirs.signature, theirs.message)
 
 
 def test_bare_lets_the_keyboard_through():
-    with Bare(host=HOSTILE) as bare, pytest.raises(KeyboardInterrupt):
+    with InProcess(host=HOSTILE) as bare, pytest.raises(KeyboardInterrupt):
         bare.call({"do": "interrupt"}, request())
 
 

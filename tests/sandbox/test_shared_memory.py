@@ -14,7 +14,7 @@ from convlaws.errors import UsageError
 from convlaws.problem.layouts import place
 from convlaws.problem.problem import DTYPES, LAYOUTS, Problem
 from convlaws.problem.request import Ending, Request
-from convlaws.sandbox.sandbox import Bare, Sandbox
+from convlaws.sandbox.sandbox import InProcess, Sandbox
 from convlaws.sandbox.shared_memory import Segment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
@@ -26,7 +26,7 @@ def trivial():
         yield sandbox
 
 
-@pytest.mark.parametrize("kind", [Sandbox, Bare])
+@pytest.mark.parametrize("kind", [Sandbox, InProcess])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("shift", [0, 1])
 def test_every_layout_arrives_with_its_values_strides_and_alignment(kind, layout, shift):
@@ -134,7 +134,7 @@ def test_an_output_over_its_room_is_an_error_of_the_method(trivial):
     assert (reply.ending, reply.message) == (Ending.RAISED, "the output has 8388608 bytes")
 
 
-@pytest.mark.parametrize("kind", [Sandbox, Bare])
+@pytest.mark.parametrize("kind", [Sandbox, InProcess])
 def test_arrays_over_the_segment_get_a_larger_one(kind):
     large = request(LARGE)
     with kind(host=TRIVIAL) as sandbox:

@@ -17,7 +17,7 @@ from convlaws.errors import UsageError
 from convlaws.laws import registry as laws
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
-from convlaws.sandbox.sandbox import Bare
+from convlaws.sandbox.sandbox import InProcess
 from convlaws.sandbox.settings import Setting
 from convlaws.search.observations import MOST_FILES, Rotating, plain, recording
 from convlaws.search.parallel import search
@@ -105,7 +105,8 @@ def test_a_run_draws_the_same_whether_it_is_observed_or_not(tmp_path):
     plan = Plan(find(["im2col", "mutant-wrong-dtype"]), laws.find(["homogeneous"]), Scope(ops=("fprop",)), seed=4)
 
     plain_run, observed = (
-        search(plan, Setting(sandbox=False, observations=folder), 1, lambda event: None, Bare()) for folder in (None, tmp_path)
+        search(plan, Setting(sandbox=False, observations=folder), 1, lambda event: None, InProcess())
+        for folder in (None, tmp_path)
     )
 
     assert [(f.id, f.examples, f.problem) for f in observed] == [(f.id, f.examples, f.problem) for f in plain_run]

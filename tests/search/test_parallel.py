@@ -9,7 +9,7 @@ import pytest
 
 from convlaws.laws import registry as laws
 from convlaws.records.finding import Verdict
-from convlaws.sandbox.sandbox import Bare
+from convlaws.sandbox.sandbox import InProcess
 from convlaws.sandbox.settings import Setting
 from convlaws.search.parallel import search
 from convlaws.search.plan import Plan
@@ -19,7 +19,7 @@ PLAN = Plan(find(["loop", "im2col"]), laws.find(["zero-input-gives-the-bias"]))
 
 
 def test_findings_stand_in_the_order_of_the_plan():
-    found = search(PLAN, Setting(sandbox=False), 2, lambda event: None, Bare())
+    found = search(PLAN, Setting(sandbox=False), 2, lambda event: None, InProcess())
 
     assert list(dict.fromkeys(f.method for f in found)) == ["loop", "im2col"]
     assert {f.verdict for f in found} == {Verdict.KEPT}
@@ -36,7 +36,7 @@ def test_a_worker_that_dies_leaves_what_it_had_found_and_the_others_go_on(sandbo
         lost.extend([event["lost"]] if "lost" in event else [])
 
     long = replace(PLAN, laws=laws.find(["equals-the-definition"]), examples=150)  # a job for each op: more is to come
-    found = search(long, Setting(sandbox=sandbox), 2, kill_the_first, Bare())
+    found = search(long, Setting(sandbox=sandbox), 2, kill_the_first, InProcess())
 
     assert killed
     assert lost == ["worker 0 died with exit code -9; the findings of loop end there"]

@@ -68,7 +68,7 @@ def test_every_method_law_and_op_has_a_record(box):
     found = Search(Plan(methods, chosen, examples=1), box).run()
 
     cells = {(m.name, law.name, op) for m in methods for law in chosen for op in law.scope.ops}
-    assert {(f.method, f.law, f.op) for f in found} == cells
+    assert {f.cell for f in found} == cells
 
 
 def test_scopes_that_do_not_meet_are_refused_in_words(box):

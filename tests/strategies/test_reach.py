@@ -19,14 +19,14 @@ from convlaws.problem.problem import Problem
 from convlaws.problem.scope import WHOLE, Scope
 from convlaws.records.coverage import AXES, NOTHING, evident, places, values
 from convlaws.records.finding import Verdict
-from convlaws.sandbox.sandbox import Bare, Sandbox
+from convlaws.sandbox.sandbox import InProcess, Sandbox
 from convlaws.search.drawing import DRAWING, draw, quiet
 from convlaws.search.feasible import admitted, impossible
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search
 from convlaws.strategies.corners import corners
 from convlaws.strategies.covering_array import rows
-from convlaws.strategies.mixture import wishes
+from convlaws.strategies.mixture import hints
 from convlaws.strategies.network_layers import layers
 from convlaws.strategies.specs import MAX_MACS, plan
 from convlaws.targets.registry import get
@@ -78,7 +78,7 @@ def test_each_pair_that_says_something_is_judged(seen):
 
 
 def test_each_value_is_judged_by_few_laws_already():
-    search = Recording(Plan([get("im2col")], laws.find(FEW), replace(WHOLE, macs=2_000)), Bare())
+    search = Recording(Plan([get("im2col")], laws.find(FEW), replace(WHOLE, macs=2_000)), InProcess())
     search.seen = {}
     search.run()
 
@@ -89,25 +89,25 @@ def test_each_value_is_judged_by_few_laws_already():
 
 
 # --- wishes ---------------------------------------------------------------------------
-def granted(scope, wish, seed=0):
+def choices_for(scope, hint, seed=0):
     """The problem that a draw with this wish gives."""
     found: list[Problem] = []
-    draw(scope, lambda p: bool(found.append(p)), seed, quiet(1, *DRAWING), wishes=[wish])
+    draw(scope, lambda p: bool(found.append(p)), seed, quiet(1, *DRAWING), hints=[hint])
     return found[0]
 
 
 def test_a_row_of_the_covering_array_is_granted_in_all_it_names():
     wrong = []
     for row in rows()[::7]:
-        found = features(granted(WHOLE, row))
+        found = features(choices_for(WHOLE, row))
         wrong += [(row, name) for name, value in row.items() if found[FIELDS.get(name, name)] != value]
 
     assert not wrong
 
 
-@pytest.mark.parametrize("corner", [c for c in corners() if c.wish], ids=lambda corner: corner.name)
+@pytest.mark.parametrize("corner", [c for c in corners() if c.hint], ids=lambda corner: corner.name)
 def test_a_corner_that_is_wished_for_is_reached_soon(corner):
-    assert any(corner.holds(granted(WHOLE, corner.wish, seed)) for seed in range(30))
+    assert any(corner.holds(choices_for(WHOLE, corner.hint, seed)) for seed in range(30))
 
 
 def test_three_values_that_go_together_stand_together_in_a_row():
@@ -125,7 +125,7 @@ def test_three_values_that_go_together_stand_together_in_a_row():
 def test_a_layer_of_a_network_keeps_its_kernel_stride_and_tail():
     seven = next(w for w in layers() if w["kernel"] == [7, 7] and w["stride"] == [2, 2] and w["grouping"] == "one")
 
-    found = granted(WHOLE, seven)
+    found = choices_for(WHOLE, seven)
 
     assert found.spec.kernel == (7, 7)
     assert found.spec.stride == (2, 2)
@@ -136,19 +136,19 @@ def test_a_layer_of_a_network_keeps_its_kernel_stride_and_tail():
 def test_what_is_wished_for_is_the_same_every_time():
     origin = Origin(Scope(ops=("wgrad",)), 5, 24, 0.3)
 
-    assert origin.wishes() == origin.wishes()
-    assert origin.wishes() != wishes(origin.scope, 0.8, 24, Random(5))
+    assert origin.hints() == origin.hints()
+    assert origin.hints() != hints(origin.scope, 0.8, 24, Random(5))
 
 
 def test_a_wish_shrinks_as_a_chance_does():
-    wish = next(row for row in rows() if row["strided"] and row["grouping"] == "some" and row["op"] == "dgrad")
+    hint = next(row for row in rows() if row["strided"] and row["grouping"] == "some" and row["op"] == "dgrad")
 
     found = draw(
         WHOLE,
         lambda p: p.op == "dgrad" and p.spec.groups > 1 and max(p.spec.stride) > 1,
         0,
         quiet(300, *DRAWING, Phase.shrink),
-        wishes=[wish],
+        hints=[hint],
     )
 
     assert str(found) == "n1c2k2_x1_r1_s2_p0_d1_g2 dgrad float32 contiguous integers seed=0"

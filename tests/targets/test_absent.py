@@ -11,7 +11,7 @@ import pytest
 from convlaws.errors import Refusal, UsageError
 from convlaws.laws import registry as laws
 from convlaws.records.finding import Verdict
-from convlaws.sandbox.sandbox import Bare
+from convlaws.sandbox.sandbox import InProcess
 from convlaws.sandbox.settings import Setting
 from convlaws.search.parallel import search
 from convlaws.search.plan import Plan
@@ -63,7 +63,7 @@ def ended(methods):
     """The findings of a search with ten minutes, and how much of them it took."""
     shares = [0.0]
     plan = Plan(methods, laws.find(LAWS), budget=600)
-    with Bare() as runner:
+    with InProcess() as runner:
         found = Search(plan, runner, notify=lambda event: shares.append(event.get("progress", 0.0))).run()
     return found, max(shares)
 
@@ -93,7 +93,7 @@ def test_a_search_of_what_refuses_everything_ends():
 def test_a_worker_that_has_nothing_to_do_ends_and_the_other_works():
     plan = Plan([get("im2col"), refusing()], laws.find(LAWS[:1]), budget=3.0)
 
-    found = search(plan, Setting(sandbox=False), 2, lambda event: None, Bare())
+    found = search(plan, Setting(sandbox=False), 2, lambda event: None, InProcess())
 
     assert {f.method for f in found} == {m.name for m in plan.methods}
     assert {f.verdict for f in found if f.method != "im2col"} == {Verdict.REFUSED}

@@ -15,7 +15,7 @@ from convlaws.errors import HarnessError, UsageError
 from convlaws.records.finding import Verdict
 from convlaws.targets.declaration import Declaration, declared_by, from_json
 from convlaws.targets.inspection import declared
-from convlaws.targets.resolve import Calling, admit, resolve
+from convlaws.targets.resolve import Calling, from_dict, resolve
 
 HEAD = "import convlaws\n"
 DECLARED = f"""{HEAD}
@@ -108,7 +108,7 @@ def test_a_method_crosses_into_another_process_with_what_it_declares(tmp_path):
     row = method(write(tmp_path, DECLARED))
     (tmp_path / "declared.py").unlink()  # nobody can ask again
 
-    other = admit(row.passport())
+    other = from_dict(row.to_dict())
 
     assert (other.scope, other.can, other.options) == (row.scope, row.can, row.options)
     assert [other.contract(None, "fprop", dtype) for dtype in ("float16", "float64")] == ["storage", "plain"]

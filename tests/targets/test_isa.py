@@ -11,7 +11,7 @@ import scripts
 from convlaws.errors import UnknownName
 from convlaws.targets import isa
 from convlaws.targets.registry import get
-from convlaws.targets.resolve import Calling, admit, resolve
+from convlaws.targets.resolve import Calling, from_dict, resolve
 
 AMX = scripts.FLAGS["AVX512_CORE_AMX"].split()
 
@@ -63,8 +63,8 @@ def test_a_row_at_a_level_has_a_process_of_its_own_and_crosses_into_another():
     assert (at.name, at.row, at.level) == ("torch-onednn%avx2", "torch-onednn", "avx2")
     assert at.home is not None
     assert dict(at.home.variables)["ONEDNN_MAX_CPU_ISA"] == "AVX2"
-    assert admit(at.passport()) == at
-    assert admit(row.passport()) == row
+    assert from_dict(at.to_dict()) == at
+    assert from_dict(row.to_dict()) == row
 
 
 def test_a_number_of_threads_is_a_level_of_a_library_that_takes_one():

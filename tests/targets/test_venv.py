@@ -17,7 +17,7 @@ from convlaws.sandbox.sandbox import Sandbox
 from convlaws.targets import venv
 from convlaws.targets.registry import Package, get, target_of
 from convlaws.targets.releases import Change, between, bisect
-from convlaws.targets.resolve import Calling, admit, resolve
+from convlaws.targets.resolve import Calling, from_dict, resolve
 from convlaws.targets.venv import Environment, versions
 
 SIX = Package(name="six", module="six")
@@ -112,7 +112,7 @@ def test_a_method_of_ours_has_no_versions():
 def test_a_version_crosses_into_another_process_by_its_passport():
     method = get("torch-native").at("2.12.0", "/somewhere/bin/python").declares("storage")
 
-    twin = admit(method.passport())
+    twin = from_dict(method.to_dict())
 
     assert (twin.name, twin.row, twin.home, twin.declared) == (method.name, "torch-native", method.home, "storage")
 
@@ -124,7 +124,7 @@ def test_an_interpreter_that_is_not_there_loses_its_engine_only():
     with Sandbox() as box:
         reply = box.call(target_of(method), request)
 
-    assert reply.ending is Ending.LOST
+    assert reply.ending is Ending.NOT_LOADED
     assert "/no/such/python cannot be started" in reply.message
 
 

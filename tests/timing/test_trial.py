@@ -17,7 +17,7 @@ from convlaws.oracle.oracle import answer
 from convlaws.problem.cost import flops, traffic
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
-from convlaws.problem.subproblem import part_of
+from convlaws.problem.subproblem import subproblem
 from convlaws.records.finding import Verdict
 from convlaws.sandbox.sandbox import Sandbox
 from convlaws.strategies import problems
@@ -69,7 +69,7 @@ def test_the_rates_of_this_machine_are_rates():
 # --- the part that is judged -----------------------------------------------------------
 @given(problems(ORDINARY), st.integers(1, 3000))
 def test_a_part_has_the_values_of_the_whole(problem, afforded):
-    part = part_of(problem, afforded)
+    part = subproblem(problem, afforded)
 
     whole, found = (answer(p.spec, problem.op, p.operands) for p in (problem, part))
     assert np.array_equal(found.n, whole.n[part.index])
@@ -81,7 +81,7 @@ def test_a_part_has_the_values_of_the_whole(problem, afforded):
 def test_a_part_holds_the_last_channel_where_tails_are():
     problem = Problem.parse("n1c4k37_x6x6_r3x3")
 
-    part = part_of(problem, 5000)
+    part = subproblem(problem, 5000)
 
     assert 0 < part.share < 0.3
     assert 36 in part.index[1]

@@ -1,4 +1,4 @@
-"""Crew on a Dask cluster: each of its threads has a worker process like those of this machine, and results stream back.
+"""Pool on a Dask cluster: each of its threads has a worker process like those of this machine, and results stream back.
 
 The process stands between the code under test and Dask: what dies there is told as a death, with its case. A Dask
 worker that dies itself takes the process with it, and the scheduler gives its shard to another.
@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from convlaws.campaign.plan import CampaignPlan
-from convlaws.campaign.pool import CALLS, OPENING, STILLBORN
+from convlaws.campaign.pool import CALLS, FAILED_STARTS, OPENING
 from convlaws.campaign.shard import Shard
 from convlaws.campaign.worker_process import Post, Worker, death
 from convlaws.errors import UsageError
@@ -65,7 +65,7 @@ def _mine(plan: CampaignPlan) -> tuple[Worker, bool]:
 def _forget(worker: Worker) -> None:
     worker.kill()
     with suppress(OSError, ValueError):
-        worker.bury()
+        worker.reap()
     _all.remove(worker)
     _here.worker = None
 
@@ -181,8 +181,8 @@ class Cluster:
         who, told = future.result()
         number = self.numbers.setdefault(who, len(self.numbers))
         self.stillborn = self.stillborn + 1 if any(record.get("stillborn") for record in told) else 0
-        if self.stillborn >= STILLBORN:
-            raise UsageError(f"{STILLBORN} workers in a row could not begin on the Dask cluster")
+        if self.stillborn >= FAILED_STARTS:
+            raise UsageError(f"{FAILED_STARTS} workers in a row could not begin on the Dask cluster")
         yield from ((number, record) for record in told)
 
     def stop(self, *, now: bool = False) -> None:

@@ -19,7 +19,7 @@ from convlaws.campaign.stages import Lane
 from convlaws.campaign.totals import Totals
 from convlaws.laws import registry as laws
 from convlaws.records.coverage import AXES
-from convlaws.records.finding import SCHEMA, Finding, Key, Verdict, digest, summary_line, too_few
+from convlaws.records.finding import SCHEMA, CellId, Finding, Verdict, digest, summary_line, too_few
 from convlaws.records.merge import Run
 from convlaws.records.runs import Shard, split
 from convlaws.records.tallies import counts, shares
@@ -79,25 +79,25 @@ def _summary(plan: CampaignPlan, state: State, totals: Totals, mine: list[Findin
     }
 
 
-def _keys(laid: list[Lane]) -> list[Key]:
+def _keys(laid: list[Lane]) -> list[CellId]:
     """Every (method, law, op), methods first, as `check` sorts them."""
-    keys = [(method, law, op) for lane in laid for job in lane.jobs for law, method, op in job.triples()]
-    keys += [(f.method, f.law, f.op) for lane in laid for f in lane.refused]
+    keys = [cell for lane in laid for job in lane.jobs for cell in job.ids()]
+    keys += [f.cell for lane in laid for f in lane.refused]
     methods = {m: n for n, m in enumerate(m for lane in laid for m in lane.methods)}
-    return sorted(dict.fromkeys(keys), key=lambda key: methods[key[0]])
+    return sorted(dict.fromkeys(keys), key=lambda cell: methods[cell.method])
 
 
-def _completed(laid: list[Lane], found: list[Finding], order: dict[Key, int]) -> list[Finding]:
+def _completed(laid: list[Lane], found: list[Finding], order: dict[CellId, int]) -> list[Finding]:
     """With those that were refused altogether, and those that nobody came to."""
-    there = {(f.method, f.law, f.op) for f in found}
+    there = {f.cell for f in found}
     table = {law.name: law for law in laws.laws()}
-    missing = [f for lane in laid for f in lane.refused if (f.method, f.law, f.op) not in there]
-    for law, method, op in (key for lane in laid for job in lane.jobs for key in job.triples()):
-        if (method, law, op) not in there:
-            nobody = Finding(method=method, law=law, op=op, verdict=Verdict.VACUOUS, message=too_few(0, {}))
-            says, family, specific = table[law].says, table[law].family, table[law].specific
-            missing.append(replace(nobody, says=says, family=family, specific=specific))
-    return sorted([*found, *missing], key=lambda f: order[f.method, f.law, f.op])
+    missing = [f for lane in laid for f in lane.refused if f.cell not in there]
+    for cell in (cell for lane in laid for job in lane.jobs for cell in job.ids()):
+        if cell not in there:
+            unjudged = Finding(**cell._asdict(), verdict=Verdict.VACUOUS, message=too_few(0, {}))
+            law = table[cell.law]
+            missing.append(replace(unjudged, says=law.says, family=law.family, specific=law.specific))
+    return sorted([*found, *missing], key=lambda f: order[f.cell])
 
 
 def write(folder: Path, done: Run) -> None:

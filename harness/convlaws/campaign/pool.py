@@ -1,4 +1,4 @@
-"""Crew: the workers of a campaign on this machine, each a process that is replaced when it ends."""
+"""Pool: the workers of a campaign on this machine, each a process that is replaced when it ends."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from convlaws.campaign.shard import Shard
 from convlaws.campaign.worker_process import Post, Worker, death
 from convlaws.errors import UsageError
 
-STILLBORN = 3  # workers in a row that end before they have said anything
+FAILED_STARTS = 3  # workers in a row that end before they have said anything
 OPENING = 300.0  # seconds that an engine may take to be imported, on top of what its calls may take
 CALLS = 30  # that one case may make, each as long as the time limit
 
 
-class Crew(Protocol):
+class Pool(Protocol):
     """Who judges shards: processes here, or on other machines."""
 
     size: int
@@ -66,7 +66,7 @@ class Local:
         self.patience = OPENING + CALLS * plan.time_limit
         self.selector = selectors.DefaultSelector()
         self.workers: dict[int, Worker] = {}
-        self.stopping, self.stillborn = False, 0
+        self.stopping, self.failed_starts = False, 0
 
     def _start(self) -> Worker:
         number = next(n for n in range(self.size) if n not in self.workers)
@@ -108,12 +108,12 @@ class Local:
         self.selector.unregister(worker.out)
         del self.workers[number]
         shard, at = worker.shard, worker.at
-        how = worker.bury()
+        how = worker.reap()
         if shard:
             yield number, death(shard, at, how, number)
-        self.stillborn = 0 if worker.answered else self.stillborn + 1
-        if self.stillborn >= STILLBORN:
-            raise UsageError(f"{STILLBORN} workers in a row could not begin; the last one {how}")
+        self.failed_starts = 0 if worker.answered else self.failed_starts + 1
+        if self.failed_starts >= FAILED_STARTS:
+            raise UsageError(f"{FAILED_STARTS} workers in a row could not begin; the last one {how}")
 
     def stop(self, *, now: bool = False) -> None:
         """Have all finish their case, or cut it off now; who has none ends at once."""
@@ -125,6 +125,6 @@ class Local:
         """End all."""
         for worker in self.workers.values():
             worker.kill()
-            worker.bury()
+            worker.reap()
         self.workers.clear()
         self.selector.close()

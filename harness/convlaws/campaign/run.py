@@ -1,4 +1,4 @@
-"""A campaign under way: gives shards to its crew, writes what comes back, and knows when to end."""
+"""A campaign under way: gives shards to its pool, writes what comes back, and knows when to end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from convlaws.campaign.memory import resident
 from convlaws.campaign.plan import CampaignPlan
-from convlaws.campaign.pool import Crew
+from convlaws.campaign.pool import Pool
 from convlaws.campaign.records import MAIN, Records, read
 from convlaws.campaign.schedule import Schedule
 from convlaws.campaign.shard import expanded
@@ -100,33 +100,33 @@ class Campaign:
         self.judged = 0  # in this session
         self.kinds = sum(1 for _ in state.totals.new())
         self.share_before = state.schedule.share()
-        self.crew: Crew | None = None
+        self.pool: Pool | None = None
 
     @property
     def elapsed(self) -> float:
         """Seconds that it has been at work, in all sessions."""
         return self.before + time.monotonic() - self.started
 
-    def run(self, crew: Crew, interrupt: Interrupt, budget: float | None) -> None:
+    def run(self, pool: Pool, interrupt: Interrupt, budget: float | None) -> None:
         """Until the end; what is in flight then is cut off after its case (by Ctrl-C, in it), and written."""
-        self.crew, stopping, hurried = crew, False, False
+        self.pool, stopping, hurried = pool, False, False
         self._session(over=False)
         while not interrupt.waited(LAST):
-            if not hurried and (interrupt.pressed or (not stopping and budget is not None and self.elapsed >= budget)):
-                stopping, hurried = True, interrupt.pressed
-                crew.stop(now=hurried)
-            while not stopping and crew.wants() and (shard := self.schedule.next()):
-                crew.give(shard)
-            if not crew.running():
+            if not hurried and (interrupt.requested or (not stopping and budget is not None and self.elapsed >= budget)):
+                stopping, hurried = True, interrupt.requested
+                pool.stop(now=hurried)
+            while not stopping and pool.wants() and (shard := self.schedule.next()):
+                pool.give(shard)
+            if not pool.running():
                 break
-            for worker, record in crew.hear(GLANCE):
+            for worker, record in pool.hear(GLANCE):
                 self._take(worker, record)
             self.notify(self)
-        self._session(over=not interrupt.pressed)
+        self._session(over=not interrupt.requested)
 
     def _session(self, *, over: bool) -> None:
-        assert self.crew is not None
-        told = {"kind": "session", "elapsed": round(self.elapsed, 2), "workers": self.crew.size, "over": over}
+        assert self.pool is not None
+        told = {"kind": "session", "elapsed": round(self.elapsed, 2), "workers": self.pool.size, "over": over}
         self.records.append(MAIN, told, sync=True)
 
     def _take(self, worker: int, record: dict[str, Any]) -> None:

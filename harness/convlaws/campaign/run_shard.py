@@ -17,8 +17,8 @@ from convlaws.laws import registry as laws
 from convlaws.laws.registry import Law
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import WHOLE
-from convlaws.records.coverage import Census
-from convlaws.records.finding import SCHEMA, Finding
+from convlaws.records.coverage import Coverage
+from convlaws.records.finding import SCHEMA, CellId, Finding
 from convlaws.sandbox.interrupt import Interrupted
 from convlaws.sandbox.runner import Runner
 from convlaws.search.plan import Plan
@@ -51,7 +51,7 @@ class ShardSearch(Search):
     """A search that no clock changes, and that judges no problem of a (method, law) twice."""
 
     def __init__(self, plan: Plan, runner: Runner, ledger: Ledger, notify: Callable[[dict], None], beat: Beat, quiet: set[Pair]):
-        super().__init__(plan, runner, ledger, notify, patient=True)
+        super().__init__(plan, runner, ledger, notify, ignore_second=True)
         self.shrinker = Shrinker(self, allowance=float("inf"), tries=TRIES, tries_of_a_hang=TRIES_OF_A_HANG)
         self.beat, self.quiet = beat, quiet
         self.met: set[tuple[str, str, Problem]] = set()
@@ -126,35 +126,35 @@ def _given(
     plan: CampaignPlan, shard: Shard, runner: Runner, ledger: Ledger, notify: Callable[[dict], None], beat: Beat
 ) -> dict[str, Any]:
     """Lines that failed once: each by its method and its law, after the lines that it needs."""
-    cells: dict[tuple[str, str, str], Cell] = {}
-    court, census, complete = Judge(runner), Census(), True
+    cells: dict[CellId, Cell] = {}
+    judge, coverage, complete = Judge(runner), Coverage(), True
     methods = {m.name: m for m in plan.resolved()}
     try:
         for name, law_name, lines in shard.lines:
-            if beat(court.count + 1):
+            if beat(judge.count + 1):
                 raise Interrupted
             method, law = methods[name], laws.find([law_name])[0]
             *before, last = map(Problem.parse, lines)
             if before:
                 runner.refresh()
             if why_not(method, law, last) is None:
-                cell = cells.setdefault((name, law_name, last.op), Cell(method, law, last.op, WHOLE, each=True))
-                _replayed(court, cell, before, last, ledger, census)
+                cell = cells.setdefault(CellId(name, law_name, last.op), Cell(method, law, last.op, WHOLE, each=True))
+                _replayed(judge, cell, before, last, ledger, coverage)
                 if bad := [f for f in cell.findings(least=1) if f.verdict.bad and not f.known]:
                     notify({"failures": bad})
     except Interrupted:
         complete = False
     findings = [f for cell in cells.values() for f in cell.findings(least=1)]
-    found = {"complete": complete, "lost": "", "judged": court.count, "cells": [compact(f) for f in findings]}
-    return {**found, "spent": [], "coverage": census.record()}
+    found = {"complete": complete, "lost": "", "judged": judge.count, "cells": [compact(f) for f in findings]}
+    return {**found, "spent": [], "coverage": coverage.record()}
 
 
-def _replayed(court: Judge, cell: Cell, before: list[Problem], last: Problem, ledger: Ledger, census: Census) -> None:
+def _replayed(judge: Judge, cell: Cell, before: list[Problem], last: Problem, ledger: Ledger, coverage: Coverage) -> None:
     method: Method = cell.method
     for problem in before:
-        court(method, cell.law, problem)
-    outcome = court(method, cell.law, last)
-    known = court.explained(ledger, method, cell.law, last, outcome) if outcome.verdict.bad else ""
-    census.see(method.name, last, outcome.verdict)
+        judge(method, cell.law, problem)
+    outcome = judge(method, cell.law, last)
+    known = judge.explained(ledger, method, cell.law, last, outcome) if outcome.verdict.bad else ""
+    coverage.see(method.name, last, outcome.verdict)
     if failure := cell.add(last, outcome, known):
         failure.shrunk, failure.history = True, [str(p) for p in before]

@@ -1,4 +1,4 @@
-"""What the records of a lane tell its next stage: how far each (law, method, op) is, and what pays."""
+"""What the records of a lane tell its next stage: how far each (method, law, op) is, and what pays."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from statistics import median
 from typing import Any
 
 from convlaws.judge.cell import UNSHRUNK
-
-Key = tuple[str, str, str]  # (law, method, op)
+from convlaws.records.finding import CellId
 
 
 def is_small(cell: Mapping[str, Any]) -> bool:
     """Whether a compact finding is a new failure that was made small."""
     return cell["verdict"] in ("broken", "crashed", "hung") and not cell.get("known") and UNSHRUNK not in cell.get("message", "")
+
+
+def _id(cell: Mapping[str, Any]) -> CellId:
+    return CellId(cell["method"], cell["law"], cell["op"])
 
 
 @dataclass
@@ -26,19 +29,19 @@ class Evidence:
     has the pairs of features that each method has met, one bit each, and `grew` how many of them the latest stage added.
     """
 
-    examples: Counter[Key] = field(default_factory=Counter)
-    small: Counter[Key] = field(default_factory=Counter)
-    spent: set[Key] = field(default_factory=set)
+    examples: Counter[CellId] = field(default_factory=Counter)
+    small: Counter[CellId] = field(default_factory=Counter)
+    spent: set[CellId] = field(default_factory=set)
     pairs: dict[str, int] = field(default_factory=dict)
     grew: dict[str, int] = field(default_factory=dict)
 
     def see(self, record: Mapping[str, Any]) -> None:
         """Take note of the record of a whole shard."""
         op = record["op"]
-        once = {(cell["law"], cell["method"], cell["op"]): cell.get("examples", 0) for cell in record["cells"]}
+        once = {_id(cell): cell.get("examples", 0) for cell in record["cells"]}
         self.examples.update(once)
-        self.small.update((cell["law"], cell["method"], cell["op"]) for cell in record["cells"] if is_small(cell))
-        self.spent |= {(law, method, op) for law, method in record["spent"]}
+        self.small.update(_id(cell) for cell in record["cells"] if is_small(cell))
+        self.spent |= {CellId(method, law, op) for law, method in record["spent"]}
         for method, told in record["coverage"].items():
             self.pairs[method] = self.pairs.get(method, 0) | int(told["pairs"], 16)
 

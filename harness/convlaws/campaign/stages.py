@@ -13,9 +13,9 @@ from itertools import product
 
 from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.shard import Shard
-from convlaws.campaign.stage_totals import Evidence, Key
+from convlaws.campaign.stage_totals import Evidence
 from convlaws.problem.problem import OPS
-from convlaws.records.finding import LEAST, Finding, name_parts
+from convlaws.records.finding import LEAST, CellId, Finding, name_parts
 from convlaws.search.search import LAWS_A_JOB
 from convlaws.targets.registry import Method
 
@@ -36,9 +36,9 @@ class Job:
     op: str
     cells: tuple[tuple[str, tuple[str, ...]], ...]
 
-    def triples(self) -> Iterator[Key]:
-        """Its (law, method, op)."""
-        return ((law, method, self.op) for law, methods in self.cells for method in methods)
+    def ids(self) -> Iterator[CellId]:
+        """Its (method, law, op)."""
+        return (CellId(method, law, self.op) for law, methods in self.cells for method in methods)
 
 
 @dataclass
@@ -118,7 +118,7 @@ def _counted(plan: CampaignPlan, lane: Lane, number: int, evidence: Evidence) ->
     for job in lane.jobs:
         mine = [r for r in range(len(counts)) if (job.number + r) % parts == part - 1]
         for r in mine[1:] if number else mine[:1]:
-            levels = {key: int(key not in evidence.spent) for key in job.triples()}
+            levels = {key: int(key not in evidence.spent) for key in job.ids()}
             found.append((r, _shard(plan, lane, job, levels, number, f"- {r}", counts[r])))
     return [shard for _, shard in sorted(found, key=lambda pair: pair[0]) if shard]
 
@@ -128,20 +128,20 @@ def _weighed(plan: CampaignPlan, lane: Lane, number: int, evidence: Evidence) ->
     """A stage has a round for each share of its neediest cell, and twice as many as the stage before it."""
     growth = 2 ** min(number - 1, DOUBLINGS) if number else 1
     few = evidence.few()
-    shares = {key: _shares(plan, key, number, evidence, few) for job in lane.jobs for key in job.triples()}
+    shares = {key: _shares(plan, key, number, evidence, few) for job in lane.jobs for key in job.ids()}
     part, parts = plan.part
     found = []
     for turn in range(growth * max(shares.values(), default=0)):
         for job in lane.jobs:
-            levels = {key: int(shares[key] * growth > turn) for key in job.triples()}
+            levels = {key: int(shares[key] * growth > turn) for key in job.ids()}
             salt = f"{number} {turn * parts + part - 1}"
             found.append(_shard(plan, lane, job, levels, number, salt, LATER if number else FLOOR, evidence))
     return [shard for shard in found if shard]
 
 
-def _shares(plan: CampaignPlan, key: Key, number: int, evidence: Evidence, few: float) -> int:
+def _shares(plan: CampaignPlan, key: CellId, number: int, evidence: Evidence, few: float) -> int:
     """How many shares of a stage a cell gets: its floor first, then more where it pays."""
-    law, method, _ = key
+    method, law, _ = key
     if number == 0:
         return 1
     if key in evidence.spent:
@@ -154,16 +154,16 @@ def _shard(
     plan: CampaignPlan,
     lane: Lane,
     job: Job,
-    levels: dict[Key, int],
+    levels: dict[CellId, int],
     number: int,
     salt: str,
     examples: int,
     evidence: Evidence | None = None,
 ) -> Shard | None:
     """The shard of a job with the cells that have a share in it; None if none has."""
-    cells = tuple((law, tuple(m for m in methods if levels[law, m, job.op])) for law, methods in job.cells)
+    cells = tuple((law, tuple(m for m in methods if levels[CellId(m, law, job.op)])) for law, methods in job.cells)
     cells = tuple((law, methods) for law, methods in cells if methods)
-    quiet = tuple((k[0], k[1]) for k in job.triples() if evidence and levels[k] and evidence.small[k] >= ENOUGH)
+    quiet = tuple((k.law, k.method) for k in job.ids() if evidence and levels[k] and evidence.small[k] >= ENOUGH)
     engine = name_parts(lane.name)[0]  # two versions or levels of an engine are asked the same
     seed = zlib.crc32(f"{plan.seed} {engine} {salt}".encode())
     if not cells:

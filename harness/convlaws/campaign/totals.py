@@ -16,7 +16,7 @@ from convlaws.errors import LineError, SpecError
 from convlaws.judge.cell import UNSHRUNK
 from convlaws.problem.features import features, said
 from convlaws.problem.problem import Problem
-from convlaws.records.finding import LEAST, Finding, Key, Verdict, by_cell, counted, too_few
+from convlaws.records.finding import LEAST, CellId, Finding, Verdict, by_cell, counted, too_few
 from convlaws.records.merge import tallies_of
 
 Sort = tuple[str, ...]
@@ -108,12 +108,12 @@ class Totals:
     of attempts that were cut off, and count only if no whole shard shows them.
     """
 
-    cells: dict[tuple[str, Key], Total] = field(default_factory=dict)
+    cells: dict[tuple[str, CellId], Total] = field(default_factory=dict)
     coverage: dict[str, dict[str, Any]] = field(default_factory=dict)
     judged: int = 0
     shards: int = 0
     seconds: float = 0.0
-    failures: dict[tuple[str, Key, str], Finding] = field(default_factory=dict)
+    failures: dict[tuple[str, CellId, str], Finding] = field(default_factory=dict)
 
     def add(self, record: Mapping[str, Any], header: Mapping[str, Any]) -> list[Finding]:
         """Take in the record of a shard; returns the failures that are to be kept from now on."""
@@ -138,14 +138,14 @@ class Totals:
         """Take in failures of an attempt that may never come to its end."""
         place = header["environment"]["id"]
         for f in findings:
-            key = (place, (f.method, f.law, f.op), f.signature)
+            key = (place, f.cell, f.signature)
             self.failures[key] = min(self.failures.get(key, f), f, key=_size)
 
     def places(self) -> list[str]:
         """The ids of the environments in which anything was judged."""
         return list(dict.fromkeys([place for place, _ in self.cells] + [place for place, _, _ in self.failures]))
 
-    def findings(self, place: str, order: Mapping[Key, int]) -> list[Finding]:
+    def findings(self, place: str, order: Mapping[CellId, int]) -> list[Finding]:
         """All that was found in one environment, in the given order of the (method, law, op)."""
         by_key = {key: total.findings() for (where, key), total in self.cells.items() if where == place}
         for (where, key, signature), f in self.failures.items():

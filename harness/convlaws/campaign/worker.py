@@ -33,7 +33,7 @@ from convlaws.errors import HarnessError
 from convlaws.laws import registry as laws
 from convlaws.records import environment
 from convlaws.records.finding import SCHEMA, dump
-from convlaws.sandbox.interrupt import Interrupted, deferred, hurry
+from convlaws.sandbox.interrupt import Interrupted, cut_off, deferred_sigint
 from convlaws.sandbox.settings import running
 from convlaws.search.observations import recording
 from convlaws.targets.registry import ON_GPU
@@ -58,7 +58,7 @@ class Line:
             if message["do"] == "stop":
                 self.stopping = True
                 if message["now"]:
-                    hurry()
+                    cut_off()
             self.asked.put(message)
         os._exit(ENDED)  # nobody is left to tell anything
 
@@ -91,7 +91,7 @@ def _header(plan: CampaignPlan, number: int) -> dict[str, Any]:
 
 def main() -> None:
     """Judge until there is nothing more to do."""
-    with deferred():
+    with deferred_sigint():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is to be done then is for the campaign to say
         with suppress(Interrupted):  # it is told when there is nothing to tell
             _work(Line())

@@ -123,7 +123,7 @@ class Worker:
                 self.shard = None
         return records, over
 
-    def bury(self) -> str:
+    def reap(self) -> str:
         """How it ended, in words; it is killed if it has not."""
         assert self.process.stdin is not None
         try:
@@ -134,13 +134,13 @@ class Worker:
         with suppress(OSError):
             self.process.stdin.close()
         self.out.close()
-        said = self._last_words()
+        said = self._last_output()
         os.close(self._log)
         self._page.close()
         how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
         return f"{how}{f': {said}' if said else ''}"
 
-    def _last_words(self) -> str:
+    def _last_output(self) -> str:
         size = os.fstat(self._log).st_size
         text = os.pread(self._log, WORDS, max(0, size - WORDS)).decode(errors="replace").strip()
         return "".join(c if c.isprintable() else " " for c in text.splitlines()[-1]) if text else ""

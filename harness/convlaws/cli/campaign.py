@@ -20,7 +20,7 @@ from convlaws.campaign.lane_cache import NAME as LANES
 from convlaws.campaign.lane_cache import laid_out
 from convlaws.campaign.lane_cache import text_of as text_of_lanes
 from convlaws.campaign.plan import NAME, CampaignPlan, read_plan
-from convlaws.campaign.pool import Crew, Local
+from convlaws.campaign.pool import Local, Pool
 from convlaws.campaign.records import DiskError, Records
 from convlaws.campaign.run import Campaign, State, load
 from convlaws.campaign.shared_lines import Shared
@@ -35,7 +35,7 @@ from convlaws.records.finding import Finding, counted
 from convlaws.records.merge import Run
 from convlaws.records.tallies import shares
 from convlaws.reports import console
-from convlaws.sandbox.interrupt import INTERRUPTED, Interrupt, deferred, keeping
+from convlaws.sandbox.interrupt import INTERRUPTED, Interrupt, deferred_sigint, keeping
 
 # what may be said anew when a campaign goes on: how long, by whom; not what is judged
 ANEW = {"resume", "budget", "workers", "dask", "database", "plan", "observations"}
@@ -103,7 +103,7 @@ def _show(plan: CampaignPlan) -> None:
 
     laid = lanes(plan)
     shards = [shard for lane in laid for shard in stage(plan, lane, 0, Evidence())]
-    cells = {lane.name: sum(len(list(job.triples())) for job in lane.jobs) for lane in laid}
+    cells = {lane.name: sum(len(list(job.ids())) for job in lane.jobs) for lane in laid}
     click.echo(json.dumps({
         **plan.to_record(),
         "lanes": [{"lane": x.name, "methods": x.methods, "jobs": len(x.jobs), "cells": cells[x.name], "refused": len(x.refused)}
@@ -122,13 +122,13 @@ def _go(plan: CampaignPlan, folder: Path, shared: Shared | None, o: dict[str, An
             replaced(folder / LANES, text_of_lanes(plan, laid))
         state = load(folder, plan, laid)
         budget = _budget(plan, state, o)
-        with closing(_crew(plan, o, folder)) as crew, progress(budget, shared) as show:
+        with closing(_pool(plan, o, folder)) as pool, progress(budget, shared) as show:
             campaign = Campaign(state, records, show, partial(_found, folder, state, shared))
-            campaign.run(crew, interrupt, budget)
-        done = results(plan, laid, state, campaign.elapsed, interrupted=interrupt.pressed)
+            campaign.run(pool, interrupt, budget)
+        done = results(plan, laid, state, campaign.elapsed, interrupted=interrupt.requested)
         write(folder, done)
         code = _conclude(done, state, interrupt)
-    if interrupt.pressed:
+    if interrupt.requested:
         click.echo(f"convlaws: interrupted; go on with: convlaws campaign --resume {folder}", err=True)
     if shared:
         shared.save(map(kept, state.totals.new()))  # those of earlier sessions too: it may have been away then
@@ -152,7 +152,7 @@ def _budget(plan: CampaignPlan, state: State, o: dict[str, Any]) -> float | None
     return plan.budget
 
 
-def _crew(plan: CampaignPlan, o: dict[str, Any], folder: Path) -> Crew:
+def _pool(plan: CampaignPlan, o: dict[str, Any], folder: Path) -> Pool:
     observations = str((folder / "observations").resolve()) if o["observations"] else ""
     if o["dask"]:
         from convlaws.campaign.dask_pool import Cluster
@@ -171,7 +171,7 @@ def _found(folder: Path, state: State, shared: Shared | None, news: list[Finding
 @contextmanager
 def _ended_politely() -> Iterator[Interrupt]:
     """Within, Ctrl-C and SIGTERM, by which clusters take machines back, only note themselves."""
-    with deferred() as interrupt:
+    with deferred_sigint() as interrupt:
         before = signal.signal(signal.SIGTERM, interrupt.press)
         try:
             yield interrupt
@@ -204,4 +204,4 @@ def _conclude(done: Run, state: State, interrupt: Interrupt) -> int:
     click.echo(f"\n{console.verdict_line(findings, judged, seconds)}")
     if state.lost:
         raise HarnessError("; ".join(state.lost))
-    return INTERRUPTED if interrupt.pressed else exit_code(findings)
+    return INTERRUPTED if interrupt.requested else exit_code(findings)

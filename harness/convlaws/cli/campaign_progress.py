@@ -43,7 +43,7 @@ def share(campaign: Campaign, budget: float | None) -> float:
 def sentence(campaign: Campaign, budget: float | None) -> str:
     """Cases, rate, findings and what is left."""
     here = time.monotonic() - campaign.began
-    cases = campaign.judged + (campaign.crew.cases() if campaign.crew else 0)
+    cases = campaign.judged + (campaign.pool.cases() if campaign.pool else 0)
     part = share(campaign, budget)
     # of a session that went on with an earlier one, only what it did itself tells how fast it is
     began = campaign.before / budget if budget else campaign.share_before

@@ -20,10 +20,10 @@ from convlaws.cli.options import calling, isa, known_as, narrowing
 from convlaws.cli.outputs import Appended, Outputs, Render
 from convlaws.cli.progress import progress
 from convlaws.cli.report import page
-from convlaws.cli.run_summary import Account, Counted
+from convlaws.cli.run_summary import Counted, RunSummary
 from convlaws.cli.settings import warn
 from convlaws.errors import HarnessError, UsageError
-from convlaws.judge.known_status import Standing, gone
+from convlaws.judge.known_status import KnownStatus, no_longer_failing
 from convlaws.laws import registry as laws
 from convlaws.problem.files import read_problems
 from convlaws.problem.problem import Problem
@@ -35,7 +35,7 @@ from convlaws.records.merge import Run
 from convlaws.records.tallies import shares
 from convlaws.reports import console
 from convlaws.reports.junit import junit
-from convlaws.sandbox.interrupt import INTERRUPTED, deferred
+from convlaws.sandbox.interrupt import INTERRUPTED, deferred_sigint
 from convlaws.sandbox.runner import Runner
 from convlaws.sandbox.settings import Setting, running
 from convlaws.search.given import given
@@ -126,16 +126,16 @@ def run(targets: tuple[str, ...], **o) -> int:
     plan = _plan(targets, o)
     workers = o["workers"] or min(os.cpu_count() or 1, 8)
     problems, judged = _problems(o), Counted()
-    account = Account(plan, workers, problems or [], judged)
+    account = RunSummary(plan, workers, problems or [], judged)
     setting = _setting(o)
     summary = Appended(o["summary"]) if o["summary"] else None
     outputs = Outputs(_wanted(account, o))
-    with deferred() as interrupt:  # from the first case until all is written
+    with deferred_sigint() as interrupt:  # from the first case until all is written
         with _kept(outputs), running(setting) as runner:
             findings = _search(plan, setting, workers, problems, judged, outputs, runner)
             absent = [] if judged.interrupted else _gone(plan, problems, setting, runner, findings)
             account.levels = _levels(plan, runner, judged.interrupted)
-        judged.interrupted |= interrupt.pressed
+        judged.interrupted |= interrupt.requested
         account.close(absent)
         if judged.interrupted and not judged.total:
             click.echo(f"convlaws: interrupted, before anything was judged{outputs.abandon()}", err=True)
@@ -144,12 +144,12 @@ def run(targets: tuple[str, ...], **o) -> int:
         _tell(findings, account, outputs, summary, show)
     if judged.lost:
         raise UsageError("; ".join(judged.lost))
-    stopped = judged.interrupted or interrupt.pressed
+    stopped = judged.interrupted or interrupt.requested
     return INTERRUPTED if stopped else exit_code(findings, plan.methods, o["fail_on"], absent)
 
 
 def _tell(
-    findings: list[Finding], account: Account, outputs: Outputs, summary: Appended | None, show: Callable[[], None]
+    findings: list[Finding], account: RunSummary, outputs: Outputs, summary: Appended | None, show: Callable[[], None]
 ) -> None:
     """Print the findings, and write the files."""
     try:
@@ -187,7 +187,7 @@ def _setting(o: dict) -> Setting:
     return replace(settings.setting(o), observations=o["observations"])
 
 
-def _wanted(account: Account, o: dict) -> dict[Path, Render]:
+def _wanted(account: RunSummary, o: dict) -> dict[Path, Render]:
     """Which file is made how."""
     renders: dict[str, Render] = {
         "json_path": account.lines,
@@ -225,20 +225,20 @@ def _levels(plan: Plan, runner: Runner, interrupted: bool) -> list[AtLevel]:
     """What rows that were held to ISA levels give there, bit by bit."""
     if interrupted or not any(m.level for m in plan.methods):
         return []
-    with deferred() as interrupt:
-        return levels(plan.methods, plan.scope, runner, plan.seed, stop=lambda: interrupt.pressed)
+    with deferred_sigint() as interrupt:
+        return levels(plan.methods, plan.scope, runner, plan.seed, stop=lambda: interrupt.requested)
 
 
 def _gone(
     plan: Plan, problems: list[Problem] | None, setting: Setting, runner: Runner, findings: list[Finding]
-) -> list[Standing]:
+) -> list[KnownStatus]:
     """The known findings about what the plan asks that do not show here; what explained a failure of the run does."""
     shown = {name for f in findings for name in f.explained}
     about = [k for k in known.ledger_of(setting).entries if k.id not in shown and _asked(k, plan, problems)]
     asked = [k for k in about if setting.sandbox or not k.avoid]  # what is avoided may end this very process
     until = time.monotonic() + max(AGAIN_LEAST, AGAIN * plan.budget) if plan.budget else float("inf")
     try:
-        absent, left = gone(asked, runner, plan.methods, until)
+        absent, left = no_longer_failing(asked, runner, plan.methods, until)
     except (Exception, KeyboardInterrupt) as error:  # what was found must not be lost for the sake of a footnote
         click.echo(f"convlaws: the known findings could not be repeated: {type(error).__name__}: {error}", err=True)
         return []
@@ -269,7 +269,7 @@ def _plan(targets: tuple[str, ...], o: dict) -> Plan:
 
 
 def _print(
-    findings: list[Finding], absent: list[Standing], account: Account, plan: Plan, o: dict[str, Any], most: int | None
+    findings: list[Finding], absent: list[KnownStatus], account: RunSummary, plan: Plan, o: dict[str, Any], most: int | None
 ) -> None:
     click.echo(console.table(findings))
     click.echo()
@@ -297,13 +297,13 @@ def _where(o: dict[str, Any]) -> console.Where:
     )
 
 
-def _take_out(standing: Standing) -> str:
-    return f"; take it out of {standing.entry.file}" if repaired(standing) else ""
+def _take_out(known_status: KnownStatus) -> str:
+    return f"; take it out of {known_status.entry.file}" if repaired(known_status) else ""
 
 
-def repaired(standing: Standing) -> bool:
+def repaired(known_status: KnownStatus) -> bool:
     """Whether an entry of the user's own files is about a failure that is not there any more."""
-    return bool(standing.entry.file) and standing.surprise
+    return bool(known_status.entry.file) and known_status.surprise
 
 
 # which failures end a run with 1, by the word of --fail-on
@@ -315,7 +315,7 @@ _COUNTS: dict[str, Callable[[str], bool]] = {
 
 
 def exit_code(
-    findings: list[Finding], methods: Iterable[Method] = (), fail_on: str = "new", absent: Iterable[Standing] = ()
+    findings: list[Finding], methods: Iterable[Method] = (), fail_on: str = "new", absent: Iterable[KnownStatus] = ()
 ) -> int:
     """1 a failure that is not known (`fail_on` says whose count) or a known one of the user's that is repaired;
     0 something was verified; 5 nothing was."""

@@ -13,8 +13,8 @@ from convlaws.cli import settings
 from convlaws.cli.options import calling
 from convlaws.judge.recheck import rechecked
 from convlaws.records import environment
-from convlaws.records.diff import Cell, Change, Difference, Side, apart, differences, tally
-from convlaws.records.finding import counted
+from convlaws.records.diff import Change, Difference, Side, apart, differences, tally
+from convlaws.records.finding import CellId, counted
 from convlaws.records.run_file import RunFile, read_run, unlike
 from convlaws.reports import console
 from convlaws.sandbox.settings import running
@@ -26,15 +26,15 @@ _LISTED = {
     Change.BROKE: "broke",
     Change.SUSPECT: "perhaps broke (kept before, but on other problems: repeat the line with the old version)",
     Change.FIXED: "fixed",
-    Change.HOPED: "perhaps fixed (kept now, but on other problems: --recheck runs the old line)",
+    Change.MAYBE_FIXED: "perhaps fixed (kept now, but on other problems: --recheck runs the old line)",
     Change.OTHERWISE: "fails otherwise than before",
     Change.MOVED: "worst error over slack moved",
-    Change.UNSAID: "cannot say",
+    Change.INCONCLUSIVE: "cannot say",
     Change.GONE: "no longer tried",
     Change.ADDED: "newly tried",
 }
-_IN_FULL = (Change.BROKE, Change.SUSPECT, Change.FIXED, Change.HOPED)
-_QUIET = (Change.SAME, Change.SILENT)
+_IN_FULL = (Change.BROKE, Change.SUSPECT, Change.FIXED, Change.MAYBE_FIXED)
+_QUIET = (Change.SAME, Change.NOTHING_TO_SAY)
 
 
 @click.command()
@@ -132,14 +132,14 @@ def _before_and_after(d: Difference) -> str:
 
 def _in_lines(found: Sequence[Difference]) -> str:
     """A line for what changed alike in one method: the reason, then the laws and ops."""
-    groups: dict[tuple[str, str], list[Cell]] = {}
+    groups: dict[tuple[str, str], list[CellId]] = {}
     for d in found:
         said = d.note if d.change is Change.MOVED else _before_and_after(d)
         groups.setdefault((d.cell[0], said), []).append(d.cell)
     return "\n".join(f"  {method}  {_cells(cells)}: {said}" for (method, said), cells in groups.items())
 
 
-def _cells(cells: Sequence[Cell]) -> str:
+def _cells(cells: Sequence[CellId]) -> str:
     first = ", ".join(f"{law} ({op})" for _, law, op in cells[:2])
     return first if len(cells) <= 2 else f"{first} and {len(cells) - 2} more"
 

@@ -14,12 +14,12 @@ from convlaws import known
 from convlaws.cli import known_add
 from convlaws.cli.options import FILE, isa
 from convlaws.errors import UnknownName
-from convlaws.judge.known_status import KINDS, Standing, standing
+from convlaws.judge.known_status import KINDS, KnownStatus, known_status
 from convlaws.known import Known
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.records.finding import counted
-from convlaws.sandbox.interrupt import deferred
+from convlaws.sandbox.interrupt import deferred_sigint
 from convlaws.sandbox.settings import Setting, running
 from convlaws.search.drawing import draw, quiet
 from convlaws.targets.registry import Method, rows
@@ -64,11 +64,11 @@ def run(ids: tuple[str, ...], *, check: bool, as_json: bool, files: tuple[Path, 
         click.echo(json.dumps([_record(k) for k in entries], indent=1) if as_json else "\n\n".join(map(_text, entries)))
         return 0
     found = []
-    with running(Setting()) as runner, deferred() as interrupt:
+    with running(Setting()) as runner, deferred_sigint() as interrupt:
         for entry in entries:
-            if interrupt.pressed:
+            if interrupt.requested:
                 return INTERRUPTED
-            found.append(standing(entry, runner, methods=_at_levels(entry, levels)))
+            found.append(known_status(entry, runner, methods=_at_levels(entry, levels)))
             if not as_json:
                 click.echo(_stands(found[-1]))
     if as_json:
@@ -146,12 +146,12 @@ def _text(entry: Known) -> str:
     )
 
 
-def _stands(found: Standing) -> str:
+def _stands(found: KnownStatus) -> str:
     lines = [f"  {times}/{found.rounds}  {line}" for line, times in found.lines.items()]
     return "\n".join([f"{found.entry.id}  {found}", *lines])
 
 
-def _standing_record(found: Standing) -> dict:
+def _standing_record(found: KnownStatus) -> dict:
     fields = {"id": found.entry.id, "state": str(found.state), "why": found.why, "rounds": found.rounds}
     return {**fields, "lines": found.lines, "surprise": found.surprise}
 

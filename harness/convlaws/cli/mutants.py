@@ -14,7 +14,7 @@ import click
 from convlaws.cli.report import write
 from convlaws.cli.settings import warn
 from convlaws.errors import UnknownName, UsageError
-from convlaws.mutants.registry import Mistake
+from convlaws.mutants.registry import Mutant
 from convlaws.mutation import opinfo
 from convlaws.mutation.jobs import QUICK, Budgets, chores, everybody
 from convlaws.mutation.pool import work
@@ -69,7 +69,7 @@ def run(
     return _say(sight, whole=not patterns and not quick)
 
 
-def _chosen(patterns: Sequence[str]) -> list[Mistake]:
+def _chosen(patterns: Sequence[str]) -> list[Mutant]:
     """The mutants that names or globs select; all, if none is given."""
     every = everybody()
     for pattern in patterns:

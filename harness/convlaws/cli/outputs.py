@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from convlaws.errors import UsageError
-from convlaws.records.finding import Finding, Key, by_cell
+from convlaws.records.finding import CellId, Finding, by_cell
 from convlaws.reports.markdown import LIMIT, ROOM, markdown
 from convlaws.sandbox.interrupt import keep, release
 
@@ -120,7 +120,7 @@ class Outputs:
         except UsageError:
             self.forget()
             raise
-        self._cells: dict[Key, list[Finding]] = {}
+        self._cells: dict[CellId, list[Finding]] = {}
         self._news, self._over, self._lock = threading.Event(), threading.Event(), threading.Lock()
         self._scribe = threading.Thread(target=self._keep_writing, daemon=True)
         self._scribe.start()

@@ -8,8 +8,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from convlaws.judge.known_status import Standing
-from convlaws.mutants.registry import mistakes
+from convlaws.judge.known_status import KnownStatus
+from convlaws.mutants.registry import all_mutants
 from convlaws.problem.problem import Problem
 from convlaws.records import environment
 from convlaws.records.at_level import AtLevel
@@ -26,12 +26,12 @@ class Counted:
     def __init__(self):
         self.by_worker: dict[int, int] = {}
         self.interrupted = False
-        self.census: dict[str, dict] = {}
+        self.coverage: dict[str, dict] = {}
         self.lost: list[str] = []  # whose findings ended with their worker, in words
 
     def see(self, event: dict) -> None:
         """Take note of a progress event."""
-        self.census |= event.get("census", {})
+        self.coverage |= event.get("census", {})
         self.interrupted |= event.get("interrupted", False)
         self.lost += [event["lost"]] if "lost" in event else []
         if "judged" in event:
@@ -43,7 +43,7 @@ class Counted:
         return sum(self.by_worker.values())
 
 
-class Account:
+class RunSummary:
     """A run's own record, from its start on."""
 
     def __init__(self, plan: Plan, workers: int, problems: list[Problem], judged: Counted):
@@ -55,11 +55,11 @@ class Account:
         self.run = run_id(plan, workers, problems, self.environment["id"])
         self.seed, self.judged = plan.seed, judged
         self.mutants = _mutants(plan)
-        self.absent: list[Standing] = []
+        self.absent: list[KnownStatus] = []
         self.levels: list[AtLevel] = []
         self.ended: float | None = None
 
-    def close(self, absent: list[Standing]) -> None:
+    def close(self, absent: list[KnownStatus]) -> None:
         """The search is over; `absent` are the known findings that do not show here."""
         self.absent, self.ended = absent, time.monotonic()
 
@@ -82,7 +82,7 @@ class Account:
             "interrupted": self.judged.interrupted,
             "lost": self.judged.lost,
             "unfinished": not done,
-            "coverage": {"axes": AXES, "methods": self.judged.census},
+            "coverage": {"axes": AXES, "methods": self.judged.coverage},
             **({"levels": {level.method: level.record() for level in self.levels}} if self.levels else {}),
             **({"mutants": self.mutants} if self.mutants else {}),
             **counts(findings),
@@ -99,7 +99,7 @@ class Account:
 def _mutants(plan: Plan) -> dict[str, dict]:
     """What each mutant of the plan is."""
     names = {m.name for m in plan.methods if m.kind == "mutant"}
-    chosen = (m for m in mistakes() if f"mutant-{m.name}" in names)
+    chosen = (m for m in all_mutants() if f"mutant-{m.name}" in names)
     return {
         f"mutant-{m.name}": {"defect": m.defect, "difficulty": m.difficulty, "thread": m.thread, "says": m.says} for m in chosen
     }
@@ -113,7 +113,7 @@ def run_id(plan: Plan, workers: int, problems: list[Problem], environment: str) 
     workers and the order of the methods are part of it.
     """
     named = {
-        "targets": [_named(method.passport()) for method in plan.methods],
+        "targets": [_named(method.to_dict()) for method in plan.methods],
         "laws": [law.name for law in plan.laws],
         "scope": asdict(plan.scope),
         "seed": plan.seed,
@@ -124,8 +124,8 @@ def run_id(plan: Plan, workers: int, problems: list[Problem], environment: str) 
     return digest(json.dumps(named, sort_keys=True, default=str))
 
 
-def _named(passport: dict[str, str]) -> dict[str, str]:
-    """A passport, with what is in the file of a user's function: another content is another function."""
-    file = Path(passport.get("function", "").rpartition(":")[0])
+def _named(record: dict[str, str]) -> dict[str, str]:
+    """A serialised method, with what is in the file of a user's function: another content is another function."""
+    file = Path(record.get("function", "").rpartition(":")[0])
     content = digest(file.read_bytes().decode("latin-1")) if file.suffix == ".py" and file.is_file() else ""
-    return {**passport, "content": content}
+    return {**record, "content": content}

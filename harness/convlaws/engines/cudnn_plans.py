@@ -18,7 +18,7 @@ import numpy as np
 from convlaws.engines import kernel_log
 from convlaws.engines.cudnn_graph import Graph, Notes, handle, result_form
 from convlaws.engines.device_memory import Guarded, Operands
-from convlaws.engines.fatal_errors import ending_if_spent
+from convlaws.engines.fatal_errors import exit_on_fatal
 from convlaws.engines.tensors import to_array, to_tensor
 from convlaws.engines.torch_cuda import DEVICE, HALF, alive, no_device
 from convlaws.errors import Refusal
@@ -127,7 +127,7 @@ def plan(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) ->
     """The k-th plan of a class, on guarded memory of the device, with output and workspace poisoned."""
     if reason := no_cudnn():
         raise Refusal(reason)
-    with ending_if_spent(alive):
+    with exit_on_fatal(alive):
         return _run(spec, op, arrays, CLASSES[options["class"]], options["number"])
 
 

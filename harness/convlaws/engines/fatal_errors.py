@@ -17,7 +17,7 @@ SAID = 280  # bytes: the sandbox keeps a little more of what a child says last
 
 
 @contextmanager
-def ending_if_spent(alive: Callable[[], object]) -> Iterator[None]:
+def exit_on_fatal(alive: Callable[[], object]) -> Iterator[None]:
     """Let exceptions pass; but where `alive` fails after one, say it on stderr and end the process with SPENT."""
     try:
         yield

@@ -20,11 +20,11 @@ import numpy as np
 from convlaws.engines import kernel_log
 from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import Method, Package, always, register
 
 PACKAGE = Package(name="iree-base-compiler", module="iree.compiler", beside=("iree-base-runtime=={version}",))
-HOME = Home(modules=("iree.compiler", "iree.runtime"))
+HOME = ProcessSpec(modules=("iree.compiler", "iree.runtime"))
 KEPT = 64  # compiled modules of a child
 MOST = 1 << 16  # bytes of the compiler's reasons
 OPS = {1: "conv_1d_ncw_fcw", 2: "conv_2d_nchw_fchw", 3: "conv_3d_ncdhw_fcdhw"}

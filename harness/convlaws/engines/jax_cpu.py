@@ -23,14 +23,14 @@ from convlaws.problem.problem import OPS, ROLES, shape_of
 from convlaws.problem.request import SECOND
 from convlaws.problem.scope import WIDE, Scope
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import ContractRule, Method, Package, register
 
 Arrays = Mapping[str, np.ndarray]
 PACKAGE = Package(name="jax", module="jax", switches=("xla",))
 # importing jax starts no backend and no thread of its own, so its children may fork (tried: they compile and compute)
 CPU = (("JAX_PLATFORMS", "cpu"), ("JAX_ENABLE_X64", "1"))
-HOME = Home(modules=("jax",), variables=CPU)
+HOME = ProcessSpec(modules=("jax",), variables=CPU)
 # the loops around a convolution (transpositions, sums) without LLVM's optimisation: an eighth of the time to compile.
 # The convolution is the same routine of Eigen or YNNPACK; only those that XLA writes itself are slower
 QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
@@ -195,7 +195,9 @@ def _with_bias(spec: ConvSpec, op: str, dtype: str) -> str:
     return "storage" if dtype in ("float16", "bfloat16") and op in ("fprop", "bgrad") else _flushing(spec, op, dtype)
 
 
-def _row(name: str, says: str, code: str, scope: Scope, *, contract: ContractRule = _flushing, home: Home = HOME, **options):
+def _row(
+    name: str, says: str, code: str, scope: Scope, *, contract: ContractRule = _flushing, home: ProcessSpec = HOME, **options
+):
     register(
         Method(
             name=name,

@@ -19,13 +19,13 @@ from convlaws.problem.problem import OPS, ROLES, shape_of
 from convlaws.problem.request import SECOND
 from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import ContractRule, Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
 PACKAGE = Package(name="mlx", module="mlx", beside=("mlx[cpu]", "ml_dtypes"))
 # its matrix products are OpenBLAS's, whose threads would not live through a fork
-HOME = Home(modules=("mlx.core", "mlx.nn"), variables=(("OPENBLAS_NUM_THREADS", "1"),))
+HOME = ProcessSpec(modules=("mlx.core", "mlx.nn"), variables=(("OPENBLAS_NUM_THREADS", "1"),))
 UNSUPPORTED = ("got unsupported data type", "Can only handle groups != 1 in 1D or 2D convolutions")
 KERNELS = ("w", "u")  # operands that are kernels
 Forward = Callable[..., Any]

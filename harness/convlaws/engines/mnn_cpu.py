@@ -13,7 +13,7 @@ import numpy as np
 
 from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
@@ -53,7 +53,7 @@ def _row(name: str, says: str, **fields: Any) -> None:
             scope=scope,
             contract=always("plain"),
             kind="engine",
-            home=Home(modules=("MNN",)),
+            home=ProcessSpec(modules=("MNN",)),
             package=PACKAGE,
         )
     )

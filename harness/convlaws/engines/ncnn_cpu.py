@@ -18,11 +18,11 @@ from convlaws.errors import Refusal
 from convlaws.problem.fills import FILLS
 from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
-HOME = Home(modules=("ncnn",))
+HOME = ProcessSpec(modules=("ncnn",))
 PACKAGE = Package(name="ncnn", module="ncnn", beside=("ml_dtypes",))  # which is how bfloat16 arrives
 MAGIC = 7767517  # the first line of a description of a network
 RAW = bytes(4)  # the mark before float32 weights

@@ -11,7 +11,7 @@ from convlaws.engines.onnx_models import PADDINGS, model
 from convlaws.errors import Refusal
 from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import Method, Package, always, register
 
 SCOPE = Scope(
@@ -49,7 +49,7 @@ register(
         contract=always("plain"),
         kind="engine",
         can=frozenset({"mirrors"}),
-        home=Home(modules=("onnx", "onnx.reference")),
+        home=ProcessSpec(modules=("onnx", "onnx.reference")),
         package=Package(name="onnx", module="onnx", pins=(("<1.17", "numpy<2"),)),
     )
 )

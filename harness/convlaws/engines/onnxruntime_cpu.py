@@ -22,7 +22,7 @@ from convlaws.engines.onnx_models import PADDINGS, model
 from convlaws.errors import Refusal
 from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
@@ -122,7 +122,7 @@ def _kernels(profile: str) -> str:
 
 
 # --- the rows ---------------------------------------------------------------------------
-HOME = Home(modules=("onnxruntime",), variables=(("ORT_DISABLE_TELEMETRY", "1"),))
+HOME = ProcessSpec(modules=("onnxruntime",), variables=(("ORT_DISABLE_TELEMETRY", "1"),))
 PACKAGE = Package(name="onnxruntime", module="onnxruntime", pins=(("<1.19", "numpy<2"),))
 
 

@@ -18,7 +18,7 @@ from convlaws.engines.onnx_models import PADDINGS, model
 from convlaws.errors import Refusal
 from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import ContractRule, Method, Package, always, register
 
 # what it asserts of valid requests that it does not do: output_padding from the stride on, weights that are inputs
@@ -81,8 +81,8 @@ READY = {"forward": _ready}
 
 # --- the rows ---------------------------------------------------------------------------
 PACKAGE = Package(name="opencv-python-headless", module="cv2", pins=(("<4.10", "numpy<2"),))
-HOME = Home(modules=("cv2",))
-CLASSIC = Home(modules=("cv2",), variables=(("OPENCV_FORCE_DNN_ENGINE", "1"),))
+HOME = ProcessSpec(modules=("cv2",))
+CLASSIC = ProcessSpec(modules=("cv2",), variables=(("OPENCV_FORCE_DNN_ENGINE", "1"),))
 
 PLAIN = always("plain")
 
@@ -97,7 +97,7 @@ def _row(
     says: str,
     scope: Scope = SCOPE,
     *,
-    home: Home = HOME,
+    home: ProcessSpec = HOME,
     contract: ContractRule = PLAIN,
     winograd: bool = True,
     fed: bool = False,

@@ -20,7 +20,7 @@ from convlaws.engines.onnx_models import AUTO_PAD, PADDINGS
 from convlaws.problem.formats import FORMATS
 from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
@@ -154,7 +154,7 @@ def _primitives(compiled: Any) -> str:
 
 # --- the rows -----------------------------------------------------------------------------
 # only the word "true" switches its telemetry off: it asks whether it runs on a build server
-HOME = Home(modules=("openvino",), variables=(("CI", "true"),))
+HOME = ProcessSpec(modules=("openvino",), variables=(("CI", "true"),))
 PACKAGE = Package(name="openvino", module="openvino", pins=(("<2024.4", "numpy<2"),), switches=("onednn",))
 
 

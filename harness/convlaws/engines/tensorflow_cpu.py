@@ -19,7 +19,7 @@ from convlaws.problem.problem import OPS, ROLES, shape_of
 from convlaws.problem.request import SECOND
 from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
@@ -28,7 +28,7 @@ PACKAGE = Package(name="tensorflow-cpu", module="tensorflow", switches=("onednn"
 # two threads: work is shared out, and on every machine among as many
 QUIET = (("TF_CPP_MIN_LOG_LEVEL", "3"), ("TF_NUM_INTRAOP_THREADS", "2"), ("TF_NUM_INTEROP_THREADS", "1"))
 # its threads start with its first op, not with its import, so its children may fork (tried: they compute)
-HOME = Home(modules=("tensorflow",), variables=(*QUIET, ("TF_ENABLE_ONEDNN_OPTS", "1")))
+HOME = ProcessSpec(modules=("tensorflow",), variables=(*QUIET, ("TF_ENABLE_ONEDNN_OPTS", "1")))
 EIGEN = replace(HOME, variables=(*QUIET, ("TF_ENABLE_ONEDNN_OPTS", "0")))
 UNSUPPORTED = (
     "Current CPU implementations do not yet support dilation rates larger than 1",
@@ -144,7 +144,7 @@ def answered(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]
 
 
 # --- the rows ----------------------------------------------------------------------------
-def _row(name: str, says: str, scope: Scope, *, graph: bool = False, home: Home = HOME):
+def _row(name: str, says: str, scope: Scope, *, graph: bool = False, home: ProcessSpec = HOME):
     register(
         Method(
             name=name,

@@ -16,11 +16,11 @@ from convlaws.engines.tensors import derived, to_array, to_tensor
 from convlaws.engines.torch_cpu import FORWARD, TORCH, Arrays, functional_forward
 from convlaws.errors import Refusal
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import Method, always, register
 
 # compile in the child itself: a pool of processes would outlive a crash
-HOME = Home(modules=("torch",), variables=(("TORCHINDUCTOR_COMPILE_THREADS", "1"),))
+HOME = ProcessSpec(modules=("torch",), variables=(("TORCHINDUCTOR_COMPILE_THREADS", "1"),))
 VARIANTS = 64  # compilations of one spec: for its ops, dtypes and layouts
 _LAST: list[ConvSpec] = []  # the spec that dynamo's caches are about
 

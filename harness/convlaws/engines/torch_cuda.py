@@ -14,7 +14,7 @@ import numpy as np
 
 from convlaws.engines import kernel_log
 from convlaws.engines.device_memory import Operands
-from convlaws.engines.fatal_errors import ending_if_spent
+from convlaws.engines.fatal_errors import exit_on_fatal
 from convlaws.engines.tensors import derived, to_array, to_tensor
 from convlaws.engines.torch_cpu import CHANNELS_LAST, FORWARD, MODULE, TRANSPOSED, functional_forward, module_forward
 from convlaws.errors import Refusal
@@ -73,7 +73,7 @@ def module(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) 
 def _answered(forward, spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
     if reason := no_device():
         raise Refusal(reason)
-    with ending_if_spent(alive):
+    with exit_on_fatal(alive):
         return on_device(forward, spec, op, arrays, options, DEVICE)
 
 

@@ -15,11 +15,11 @@ import numpy as np
 from convlaws.engines import kernel_log
 from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import Method, Package, always, register
 
 PACKAGE = Package(name="apache-tvm", module="tvm")
-HOME = Home(modules=("tvm", "tvm.topi"))
+HOME = ProcessSpec(modules=("tvm", "tvm.topi"))
 KEPT = 64  # compiled functions of a child
 NAMES = {1: "conv1d_ncw", 2: "conv2d_nchw", 3: "conv3d_ncdhw"}
 

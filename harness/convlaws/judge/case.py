@@ -15,7 +15,7 @@ import numpy as np
 
 from convlaws.errors import HarnessError, UsageError
 from convlaws.laws.registry import Law
-from convlaws.oracle.claim import Approx, Claim, Mismatch, evidence_of, judge, misfit, ratios
+from convlaws.oracle.claim import Approx, Claim, Mismatch, evidence_of, judge, ratios, shape_error
 from convlaws.oracle.contracts import CONTRACTS, Interval, interval
 from convlaws.oracle.oracle import Answer, answer, floats
 from convlaws.problem.formats import FORMATS
@@ -24,7 +24,7 @@ from convlaws.problem.request import BILINEAR, SECOND, Call, Ending, Reply, Requ
 from convlaws.problem.scope import DEARER, ability
 from convlaws.problem.spec import ConvSpec
 from convlaws.records.finding import Verdict
-from convlaws.sandbox.runner import Runner, live
+from convlaws.sandbox.runner import Runner, uncached
 from convlaws.targets.registry import Method, get, target_of
 
 Operands = Mapping[str, np.ndarray]
@@ -33,7 +33,7 @@ _SECOND_SHAPE = dict(zip(SECOND, ("x", "w", "y"), strict=True))
 ENDED = {  # how a call may end beside an answer, as a verdict
     Ending.RAISED: Verdict.CRASHED,
     Ending.DIED: Verdict.CRASHED,
-    Ending.GREEDY: Verdict.CRASHED,
+    Ending.OVER_LIMIT: Verdict.CRASHED,
     Ending.HUNG: Verdict.HUNG,
     Ending.REFUSED: Verdict.REFUSED,
 }
@@ -127,14 +127,14 @@ class Asking:
         request = self._request(spec, op, operands, **how)
         reply = self.runner.call(target_of(self.method), request)
         self.ran = reply.ran or self.ran
-        if reply.ending is Ending.LOST:
+        if reply.ending is Ending.NOT_LOADED:
             said = reply.message.partition("\n")[0].removeprefix("UsageError: ")  # what follows is where in our code
             name = self.method.name
             raise UsageError(said if said.startswith(name) else f"{name}: {said}")
         if reply.ending is not Ending.ANSWERED:
             raise _EndedError(Outcome(ENDED[reply.ending], reply.message, reply.signature))
         result = _SECOND_SHAPE.get(op) or RESULT[op]
-        if wrong := misfit(reply.output, shape_of(spec, result), request.dtype):
+        if wrong := shape_error(reply.output, shape_of(spec, result), request.dtype):
             kind, sentence = wrong
             raise _EndedError(Outcome(Verdict.BROKEN, sentence, kind))
         return reply
@@ -182,8 +182,8 @@ def examine(method: Method, law: Law, problem: Problem, runner: Runner, oracle: 
     reason = refusal(method, law, problem)
     if reason:
         return Outcome(Verdict.REFUSED, reason)
-    asking = Asking(method, problem, live(runner) if law.fresh else runner, oracle, peers)
-    asking.note = runner is live(runner)  # a single case, not one of a search's thousands
+    asking = Asking(method, problem, uncached(runner) if law.fresh else runner, oracle, peers)
+    asking.note = runner is uncached(runner)  # a single case, not one of a search's thousands
     try:
         found = law.claims(problem, asking)
         outcome = _judged(found if isinstance(found, list) else [found])

@@ -17,8 +17,8 @@ from convlaws.problem.features import features
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.records.finding import LEAST, Finding, Verdict, counted, too_few
-from convlaws.strategies.hints import Wish
-from convlaws.strategies.mixture import wishes
+from convlaws.strategies.hints import Hint
+from convlaws.strategies.mixture import hints
 from convlaws.targets.registry import Method
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
@@ -26,7 +26,7 @@ OWN = 0.25  # of its examples that must be drawn from its own scope; drawing cos
 TABLES = ("vacuous", "refused", "explained", "avoided", "ran", "holds")  # that go into a finding as they are
 KERNELS = 12  # names of kernels that a cell remembers
 UNSHRUNK = "\n  not shrunk: there was no time left"  # ends the message of a failure as it was drawn
-HOPELESS = 5  # refusals, without an example, after which a cell is left alone
+EXHAUSTED_AFTER = 5  # refusals, without an example, after which a cell is left alone
 _LOWEST = {"ratios": -20, "terms": 0}
 
 
@@ -46,9 +46,9 @@ class Origin:
     count: int
     place: float
 
-    def wishes(self) -> list[Wish]:
+    def hints(self) -> list[Hint]:
         """What some of the draws are asked for."""
-        return wishes(self.scope, self.place, self.count, Random(self.seed))
+        return hints(self.scope, self.place, self.count, Random(self.seed))
 
 
 @dataclass
@@ -118,14 +118,14 @@ class Cell:
         return f"{self.law.name} ({self.op})"
 
     @property
-    def hopeless(self) -> bool:
+    def exhausted(self) -> bool:
         """Whether it was refused so often, and judged never, that more draws would tell nothing."""
-        return not self.examples and sum(self.refused.values()) >= HOPELESS
+        return not self.examples and sum(self.refused.values()) >= EXHAUSTED_AFTER
 
     @property
     def wants(self) -> bool:
         """Whether another example would serve it."""
-        return self.lacks > 0 and not self.hopeless
+        return self.lacks > 0 and not self.exhausted
 
     @property
     def lacks(self) -> float:

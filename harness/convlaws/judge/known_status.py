@@ -28,12 +28,12 @@ class State(enum.StrEnum):
     FLAKY = "flaky"  # in some of the rounds
     FIXED = "fixed"  # none of its lines shows it, where it could
     ELSEWHERE = "not on this processor"  # nor could it: another processor shows it with this version
-    UNSEEN = "not seen here"  # nor need it: it is flaky, or the version is older than it
+    NOT_REPRODUCIBLE = "not seen here"  # nor need it: it is flaky, or the version is older than it
     CANNOT = "cannot run here"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class KnownStatus:
     """How a known finding stands here. `lines`: in how many of the `rounds` each line showed it; `why` in words."""
 
     entry: Known
@@ -58,14 +58,14 @@ class _NowhereError(Exception):
     """A line that nothing here can run; the message says why."""
 
 
-def standing(entry: Known, runner: Runner, rounds: int = ROUNDS, methods: Iterable[Method] = ()) -> Standing:
+def known_status(entry: Known, runner: Runner, rounds: int = ROUNDS, methods: Iterable[Method] = ()) -> KnownStatus:
     """Run each line of `entry` in `rounds` fresh processes, by the methods and laws that it names.
 
     Outside of its versions it is run all the same: a finding that is there has another range then. `methods` are
     asked before the rows of the table: rows at an ISA level, functions of a user.
     """
     if entry.package and not installed(entry.package):
-        return Standing(entry=entry, state=State.CANNOT, why=f"{entry.package} is not installed")
+        return KnownStatus(entry=entry, state=State.CANNOT, why=f"{entry.package} is not installed")
     asked = _named(entry, methods)
     lines: dict[str, int] = {}
     reasons = ["it has no lines"] if not entry.lines else []
@@ -75,11 +75,13 @@ def standing(entry: Known, runner: Runner, rounds: int = ROUNDS, methods: Iterab
         except (_NowhereError, HarnessError) as error:
             reasons.append(str(error))
     if not lines:
-        return Standing(entry=entry, state=State.CANNOT, why=reasons[0])
+        return KnownStatus(entry=entry, state=State.CANNOT, why=reasons[0])
     state, why = _state(entry, max(lines.values()), rounds, [method for method, _ in asked])
     seen = sum(map(bool, lines.values()))
     some = [f"{seen} of its {len(entry.lines)} lines"] * (0 < seen < len(entry.lines))
-    return Standing(entry=entry, state=state, rounds=rounds, lines=lines, why="; ".join([*some, *filter(None, [why]), *reasons]))
+    return KnownStatus(
+        entry=entry, state=state, rounds=rounds, lines=lines, why="; ".join([*some, *filter(None, [why]), *reasons])
+    )
 
 
 def _state(entry: Known, times: int, rounds: int, methods: list[Method]) -> tuple[State, str]:
@@ -89,11 +91,11 @@ def _state(entry: Known, times: int, rounds: int, methods: list[Method]) -> tupl
     if times:
         return (State.SHOWS if times == rounds else State.FLAKY), outside
     if outside:
-        return (State.UNSEEN if is_older(entry.package, entry.versions) else State.FIXED), outside
+        return (State.NOT_REPRODUCIBLE if is_older(entry.package, entry.versions) else State.FIXED), outside
     if reason := _hidden(entry, methods) or _elsewhere(entry, methods):
         return State.ELSEWHERE, reason
     if entry.flaky:
-        return State.UNSEEN, f"where it was seen, it showed in {entry.flaky} fresh processes"
+        return State.NOT_REPRODUCIBLE, f"where it was seen, it showed in {entry.flaky} fresh processes"
     return State.FIXED, f"with {version}, none of its lines shows it in {rounds} fresh processes" if version else ""
 
 
@@ -144,12 +146,12 @@ def _named(entry: Known, methods: Iterable[Method]) -> list[tuple[Method, Law]]:
     return [(m, w) for m in named.values() for w in laws() if entry.names(m.name, w.name)]
 
 
-GONE = (State.FIXED, State.UNSEEN, State.ELSEWHERE)  # the states of an entry none of whose lines shows here
+NOT_SHOWN = (State.FIXED, State.NOT_REPRODUCIBLE, State.ELSEWHERE)  # the states of an entry none of whose lines shows here
 
 
-def gone(
+def no_longer_failing(
     entries: Iterable[Known], runner: Runner, methods: Iterable[Method] = (), until: float = float("inf")
-) -> tuple[list[Standing], list[Known]]:
+) -> tuple[list[KnownStatus], list[Known]]:
     """Of those entries the ones that could run and do not show, and those that there was no time for.
 
     What none of `methods` can show on this processor is left out. The user's own come first, as a repaired one is a failure;
@@ -160,7 +162,7 @@ def gone(
         if time.monotonic() > until and not entry.file:
             left.append(entry)
             continue
-        found = standing(entry, runner, 1, methods)
-        if found.state in GONE and (found := standing(entry, runner, methods=methods)).state in GONE:
+        found = known_status(entry, runner, 1, methods)
+        if found.state in NOT_SHOWN and (found := known_status(entry, runner, methods=methods)).state in NOT_SHOWN:
             absent.append(found)
     return absent, left

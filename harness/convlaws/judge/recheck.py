@@ -40,11 +40,11 @@ def _rechecked(d: Difference, calling: Calling, runner: Runner, alike: bool) -> 
 
 def _sure(change: Change, times: int, alike: bool) -> Change:
     """What a change is once the old line has failed so many times of ROUNDS."""
-    if change not in (Change.FIXED, Change.HOPED):
+    if change not in (Change.FIXED, Change.MAYBE_FIXED):
         return change
     if not times:
         return Change.FIXED if alike else change
-    return Change.STILL if times == ROUNDS else Change.UNSAID
+    return Change.STILL if times == ROUNDS else Change.INCONCLUSIVE
 
 
 def _noted(d: Difference, note: str) -> Difference:

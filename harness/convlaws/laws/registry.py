@@ -83,7 +83,7 @@ class Law:
         return self.claims.__module__.rpartition(".")[2]
 
 
-_ROOMS = (
+_MODULES = (
     "convlaws.laws.special",
     "convlaws.laws.agreement",
     "convlaws.laws.algebra",
@@ -94,7 +94,7 @@ _ROOMS = (
     "convlaws.laws.composition",
     "convlaws.laws.repetition",
 )
-_PLACES = {room: place for place, room in enumerate(_ROOMS)}
+_ORDER = {module: place for place, module in enumerate(_MODULES)}
 _TABLE: dict[str, Law] = {}
 
 
@@ -122,9 +122,9 @@ def law(
 
 def laws() -> list[Law]:
     """Every law, room by room, those of others last: not as they were imported, or a seed would depend on it."""
-    for room in _ROOMS:
-        import_module(room)
-    return sorted(_TABLE.values(), key=lambda law: _PLACES.get(law.claims.__module__, len(_ROOMS)))
+    for module in _MODULES:
+        import_module(module)
+    return sorted(_TABLE.values(), key=lambda law: _ORDER.get(law.claims.__module__, len(_MODULES)))
 
 
 def find(patterns: Iterable[str]) -> list[Law]:

@@ -29,14 +29,15 @@ from convlaws.mutants import (
     thresholds,
     transposed,
 )
-from convlaws.mutants.registry import DEFECTS, Mistake, mistakes, mutant, right
+from convlaws.mutants.registry import DEFECTS, Mutant, all_mutants, mutant, right
 from convlaws.mutants.triggers import TRIGGERS, Trigger
 
 __all__ = [
     "DEFECTS",
     "TRIGGERS",
-    "Mistake",
+    "Mutant",
     "Trigger",
+    "all_mutants",
     "axes",
     "behaviour",
     "beyond",
@@ -46,7 +47,6 @@ __all__ = [
     "healthy_layouts",
     "indexing",
     "layouts",
-    "mistakes",
     "mutant",
     "numerics",
     "orders",

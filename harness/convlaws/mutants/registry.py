@@ -15,7 +15,7 @@ from convlaws.mutants.triggers import TRIGGERS
 from convlaws.problem.request import BILINEAR, SECOND
 from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
-from convlaws.targets.process_spec import WITH_NUMPY, WITH_TORCH, Home
+from convlaws.targets.process_spec import WITH_NUMPY, WITH_TORCH, ProcessSpec
 from convlaws.targets.registry import Method, always, register
 
 Arrays = Mapping[str, np.ndarray]
@@ -27,7 +27,7 @@ EASY, MEDIUM = 2, 4  # the largest weight that is called so
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mistake:
+class Mutant:
     """What a mutant does wrong, and when.
 
     `ops` are those that it gets wrong, `needs` the triggers (words of TRIGGERS) that must all hold; `thread` is a
@@ -55,10 +55,10 @@ class Mistake:
         return "easy" if self.weight <= EASY else "medium" if self.weight <= MEDIUM else "hard"
 
 
-_MISTAKES: dict[str, Mistake] = {}
+_MISTAKES: dict[str, Mutant] = {}
 
 
-def mistakes() -> list[Mistake]:
+def all_mutants() -> list[Mutant]:
     """All mistakes, in the order of their registration."""
     return list(_MISTAKES.values())
 
@@ -88,7 +88,7 @@ def mutant(
     like: str = "",
     scope: Scope = SMALL,
     can: tuple[str, ...] = (),
-    home: Home | None = None,
+    home: ProcessSpec | None = None,
 ):
     """Register a function as a mutant that is wrong in `ops` (all, if none are named) where all of `needs` hold.
 
@@ -107,7 +107,7 @@ def mutant(
     def add(function: Callable) -> Wrong:
         row = _row("mutant", function, scope, can, home or (WITH_TORCH if "threads" in can else WITH_NUMPY))
         name = row.name.removeprefix("mutant-")
-        _MISTAKES[name] = Mistake(name=name, says=row.says, ops=ops, defect=defect, needs=needs, thread=thread, like=like)
+        _MISTAKES[name] = Mutant(name=name, says=row.says, ops=ops, defect=defect, needs=needs, thread=thread, like=like)
         return _adapter(function, applies)
 
     return add
@@ -128,7 +128,7 @@ def healthy(scope: Scope = SMALL):
     return add
 
 
-def _row(kind: str, function: Callable, scope: Scope, can: tuple[str, ...], home: Home) -> Method:
+def _row(kind: str, function: Callable, scope: Scope, can: tuple[str, ...], home: ProcessSpec) -> Method:
     name = f"{kind}-{function.__name__.replace('_', '-')}"
     says = (function.__doc__ or "").strip().splitlines()[0]
     address = f"{function.__module__}:{function.__name__}"

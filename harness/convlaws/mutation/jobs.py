@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 from convlaws.laws.registry import laws
-from convlaws.mutants.registry import Mistake, mistakes
+from convlaws.mutants.registry import Mutant, all_mutants
 from convlaws.mutation import opinfo, uniform
 from convlaws.mutation.baseline import ask
 from convlaws.mutation.hunt import hunt
@@ -118,12 +118,12 @@ def baselines() -> dict[str, Callable]:
     return {name: ask for name, ask in BASELINES.items() if name != "opinfo" or not opinfo.absent()}
 
 
-def state_of(mistake: Mistake) -> str:
+def state_of(mistake: Mutant) -> str:
     """Stands for what a mutant says of itself."""
     return digest(json.dumps(asdict(mistake), sort_keys=True))
 
 
-def chores(chosen: list[Mistake], budgets: Budgets, *, compared: bool) -> list[Chore]:
+def chores(chosen: list[Mutant], budgets: Budgets, *, compared: bool) -> list[Chore]:
     """All that is to be done, the longest first; `compared`: with the baselines, and the right methods."""
     found = [_group(some, budgets) for some in _groups(chosen)]
     for mistake in chosen:
@@ -132,7 +132,7 @@ def chores(chosen: list[Mistake], budgets: Budgets, *, compared: bool) -> list[C
     return found + (_compared(chosen, budgets) if compared else [])
 
 
-def _compared(chosen: list[Mistake], budgets: Budgets) -> list[Chore]:
+def _compared(chosen: list[Mutant], budgets: Budgets) -> list[Chore]:
     """The baselines on a sample of the mutants that count, and on all right methods."""
     right = [Chore("healthy", (row.name,), 1, budgets.healthy) for row in rows("healthy", "method") if not row.absent]
     sample = [m for m in chosen if not m.like][::COMPARED]
@@ -141,19 +141,19 @@ def _compared(chosen: list[Mistake], budgets: Budgets) -> list[Chore]:
     ]
 
 
-def _group(some: list[Mistake], budgets: Budgets) -> Chore:
+def _group(some: list[Mutant], budgets: Budgets) -> Chore:
     state = digest(" ".join(map(state_of, some)))
     return Chore("kills", tuple(m.name for m in some), 1, budgets.laws * len(some), state)
 
 
-def _groups(chosen: list[Mistake]) -> list[list[Mistake]]:
+def _groups(chosen: list[Mutant]) -> list[list[Mutant]]:
     """Those that share a search; those that may hurt others alone."""
     social = [m for m in chosen if m.defect not in SOLITARY]
     together = [social[start : start + GROUP] for start in range(0, len(social), GROUP)]
     return together + [[m] for m in chosen if m.defect in SOLITARY]
 
 
-def everybody() -> list[Mistake]:
+def everybody() -> list[Mutant]:
     """All mistakes that are registered."""
     rows("mutant")
-    return mistakes()
+    return all_mutants()

@@ -86,7 +86,7 @@ class _Worker:
 
 
 @contextmanager
-def _crew(count: int, compared: bool) -> Iterator[list[_Worker]]:
+def _pool(count: int, compared: bool) -> Iterator[list[_Worker]]:
     """So many workers; they end with the block, however it ends."""
     context, cores = mp.get_context("spawn"), sorted(os.sched_getaffinity(0))
     workers: list[_Worker] = []
@@ -130,9 +130,9 @@ def work(chores: Iterable[Chore], path: Path, workers: int, *, compared: bool, t
     left = [chore for chore in chores if chore.key not in done]
     if not left:
         return
-    with path.open("a", encoding="utf-8") as file, _crew(min(workers, len(left)), compared) as crew:
+    with path.open("a", encoding="utf-8") as file, _pool(min(workers, len(left)), compared) as pool:
         try:
-            for number, (chore, records) in enumerate(_answers(crew, left), 1):
+            for number, (chore, records) in enumerate(_answers(pool, left), 1):
                 file.write(json.dumps({"chore": chore.key, "records": records}) + "\n")
                 file.flush()
                 tell(f"{number}/{len(left)} {chore.kind} {chore.names[0]}{' and others' * (len(chore.names) > 1)}")

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from convlaws.laws.registry import laws
-from convlaws.mutants.registry import Mistake
+from convlaws.mutants.registry import Mutant
 from convlaws.mutants.survivors import INNOCENT, REASONS
 from convlaws.mutation.jobs import Budgets, Chore, Record, state_of
 from convlaws.mutation.pool import lines
@@ -17,7 +17,7 @@ from convlaws.records import environment
 SCHEMA = 1
 
 
-def records(path: Path, chores: Sequence[Chore], chosen: Sequence[Mistake], budgets: Budgets) -> list[Record]:
+def records(path: Path, chores: Sequence[Chore], chosen: Sequence[Mutant], budgets: Budgets) -> list[Record]:
     """The records of these chores, after one each for the run, for every law and every mutant."""
     keys = {chore.key for chore in chores}
     facts = environment.facts()
@@ -31,7 +31,7 @@ def records(path: Path, chores: Sequence[Chore], chosen: Sequence[Mistake], budg
     )
 
 
-def _mutant(mistake: Mistake) -> Record:
+def _mutant(mistake: Mutant) -> Record:
     about = {name: value for name, value in asdict(mistake).items() if name != "name"}
     innocent, reason = INNOCENT.get(mistake.name, ""), REASONS.get(mistake.name, "")
     more = {"difficulty": mistake.difficulty, "weight": mistake.weight, "state": state_of(mistake)}

@@ -180,7 +180,7 @@ def _kind(c: Claim, wrong: np.ndarray) -> str:
     return "inf" if np.isinf(values).any() else "value"
 
 
-def misfit(got: np.ndarray, shape: tuple[int, ...], dtype: str) -> tuple[str, str] | None:
+def shape_error(got: np.ndarray, shape: tuple[int, ...], dtype: str) -> tuple[str, str] | None:
     """(kind, sentence) if an output has not exactly this shape and dtype: broadcasting is no agreement."""
     if tuple(got.shape) != tuple(shape):
         return "shape", f"the output's shape is {tuple(got.shape)}, it should be {tuple(shape)}"

@@ -53,8 +53,8 @@ class Ending(enum.StrEnum):
     RAISED = "raised"  # any other exception, or sys.exit
     DIED = "died"  # a signal ended the process
     HUNG = "hung"  # the time limit passed
-    GREEDY = "greedy"  # the memory limit passed
-    LOST = "lost"  # the method could not be loaded at all
+    OVER_LIMIT = "greedy"  # the memory limit passed
+    NOT_LOADED = "lost"  # the method could not be loaded at all
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

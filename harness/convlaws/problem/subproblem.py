@@ -15,7 +15,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Subproblem:
     """`spec` and `operands` of the part; `index` cuts its result out of the whole one; `share` is its part of it.
 
     A channel of a result depends on no other, so what a contract says of the part holds for those channels of
@@ -28,14 +28,14 @@ class Part:
     share: float
 
 
-def part_of(problem: Problem, afforded: int = AFFORDED) -> Part:
+def subproblem(problem: Problem, afforded: int = AFFORDED) -> Subproblem:
     """As many channels as the oracle can afford, chosen by the problem's seed; all of them if that is possible.
 
     At least one channel of one group, however dear that is.
     """
     spec, op = problem.spec, problem.op
     if op == "bgrad" or spec.macs <= afforded:
-        return Part(spec, problem.operands, (...,), 1.0)
+        return Subproblem(spec, problem.operands, (...,), 1.0)
     within, across = spec.out_channels // spec.groups, spec.in_channels // spec.groups
     within, across = (across, within) if op == "dgrad" else (within, across)
     count = max(1, afforded * within * spec.groups // spec.macs)  # channels of the result
@@ -45,7 +45,7 @@ def part_of(problem: Problem, afforded: int = AFFORDED) -> Part:
     inner[-1], groups[-1] = within - 1, spec.groups - 1  # the last one always: kernels go wrong in their tails
     cut = _Cut(spec, op == "dgrad", groups, inner)
     operands = {role: cut.of(role, a) for role, a in problem.operands.items()}
-    return Part(cut.spec, operands, cut.index(op), len(groups) * len(inner) / (within * spec.groups))
+    return Subproblem(cut.spec, operands, cut.index(op), len(groups) * len(inner) / (within * spec.groups))
 
 
 @dataclass(frozen=True, eq=False)

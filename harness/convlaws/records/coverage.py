@@ -1,4 +1,4 @@
-"""Census: which values of the discrete axes, and which pairs of them, problems had, and how they ended."""
+"""Coverage: which values of the discrete axes, and which pairs of them, problems had, and how they ended."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Tally:
         return {"problems": self.problems, "values": by, "pairs": f"{self.pairs:x}"}
 
 
-class Census:
+class Coverage:
     """For each method: the problems that it was put to, and how they ended.
 
     A problem counts once for each way in which it ended: judged under one law, it may be vacuous under another.

@@ -15,9 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 
-from convlaws.records.finding import LEAST, Finding, Verdict, counted, name_parts
+from convlaws.records.finding import LEAST, CellId, Finding, Verdict, counted, name_parts
 
-Cell = tuple[str, str, str]  # method as it is paired, law, op
 FACTOR = 2.0  # by which a worst ratio has to differ, if both sides judged the same problems
 LUCK = 1e-6  # a table has some 4,000 (method, law, op), so luck alone shows up in one of 250 comparisons
 
@@ -28,13 +27,13 @@ class Change(enum.StrEnum):
     BROKE = "broke"  # kept, now fails; or failed in known ways only, now in another
     FIXED = "fixed"  # failed, now kept
     SUSPECT = "perhaps broke"  # the same on other problems: luck could do it
-    HOPED = "perhaps fixed"
+    MAYBE_FIXED = "perhaps fixed"
     OTHERWISE = "fails otherwise"  # failed, now fails on the same problems with another signature
     STILL = "still fails"
     MOVED = "ratio moved"  # kept on the same problems, the worst error over slack is another
     SAME = "kept"
-    UNSAID = "cannot say"  # vacuous, refused, too few examples or flaky on one side
-    SILENT = "says nothing"  # the same on both sides
+    INCONCLUSIVE = "cannot say"  # vacuous, refused, too few examples or flaky on one side
+    NOTHING_TO_SAY = "says nothing"  # the same on both sides
     GONE = "no longer tried"
     ADDED = "newly tried"
 
@@ -82,7 +81,7 @@ class Side:
 class Difference:
     """How one (method, law, op) differs. A side is None where it was not tried."""
 
-    cell: Cell
+    cell: CellId
     change: Change
     old: Side | None
     new: Side | None
@@ -91,7 +90,7 @@ class Difference:
     @property
     def shown(self) -> Finding | None:
         """The failure to look at: the new one, for what is fixed the old one; one that is not known before one that is."""
-        side = self.old if self.change in (Change.FIXED, Change.HOPED) else self.new
+        side = self.old if self.change in (Change.FIXED, Change.MAYBE_FIXED) else self.new
         return min(side.bad, key=lambda f: bool(f.known), default=None) if side else None
 
 
@@ -122,14 +121,14 @@ def differences(old: Sequence[Finding], new: Sequence[Finding]) -> list[Differen
     return [_difference(cell, before.get(cell), after.get(cell)) for cell in dict.fromkeys([*after, *before])]
 
 
-def _cells(findings: Iterable[Finding], named: Mapping[str, str]) -> dict[Cell, Side]:
-    cells: dict[Cell, list[Finding]] = {}
+def _cells(findings: Iterable[Finding], named: Mapping[str, str]) -> dict[CellId, Side]:
+    cells: dict[CellId, list[Finding]] = {}
     for f in findings:
-        cells.setdefault((named.get(f.method, f.method), f.law, f.op), []).append(f)
+        cells.setdefault(f.cell._replace(method=named.get(f.method, f.method)), []).append(f)
     return {cell: Side(tuple(found)) for cell, found in cells.items()}
 
 
-def _difference(cell: Cell, old: Side | None, new: Side | None) -> Difference:
+def _difference(cell: CellId, old: Side | None, new: Side | None) -> Difference:
     change, note = _change(old, new)
     return Difference(cell=cell, change=change, old=old, new=new, note=note)
 
@@ -147,9 +146,9 @@ def _change(old: Side | None, new: Side | None) -> tuple[Change, str]:
     if kept[0] and new.bad:
         return (Change.BROKE if same or luck(new.first, old.first) < LUCK else Change.SUSPECT), ""
     if kept[1] and old.bad and old.steady:
-        return (Change.FIXED if same or luck(old.first, new.first) < LUCK else Change.HOPED), ""
+        return (Change.FIXED if same or luck(old.first, new.first) < LUCK else Change.MAYBE_FIXED), ""
     silent = not (any(kept) or old.bad or new.bad) and old.first.verdict is new.first.verdict
-    return (Change.SILENT if silent else Change.UNSAID), ""
+    return (Change.NOTHING_TO_SAY if silent else Change.INCONCLUSIVE), ""
 
 
 def _both_fail(old: Side, new: Side, same: bool) -> Change:

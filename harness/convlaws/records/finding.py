@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from convlaws.errors import SchemaError
 
@@ -34,6 +34,14 @@ class Verdict(enum.StrEnum):
     def bad(self) -> bool:
         """Whether this is a failure of the method."""
         return self in (Verdict.BROKEN, Verdict.CRASHED, Verdict.HUNG)
+
+
+class CellId(NamedTuple):
+    """What a verdict is about: a method, a law and an op, by their names."""
+
+    method: str
+    law: str
+    op: str
 
 
 @dataclass(kw_only=True)
@@ -93,6 +101,11 @@ class Finding:
     holds: dict[str, list[str]] = field(default_factory=dict)
     run: str = ""
     environment: str = ""
+
+    @property
+    def cell(self) -> CellId:
+        """Which (method, law, op) it is about."""
+        return CellId(self.method, self.law, self.op)
 
     @property
     def verified(self) -> bool:
@@ -163,14 +176,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-Key = tuple[str, str, str]
-
-
-def by_cell(findings: Iterable[Finding]) -> dict[Key, list[Finding]]:
+def by_cell(findings: Iterable[Finding]) -> dict[CellId, list[Finding]]:
     """The findings of each (method, law, op)."""
-    cells: dict[Key, list[Finding]] = {}
+    cells: dict[CellId, list[Finding]] = {}
     for f in findings:
-        cells.setdefault((f.method, f.law, f.op), []).append(f)
+        cells.setdefault(f.cell, []).append(f)
     return cells
 
 

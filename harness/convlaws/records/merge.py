@@ -22,7 +22,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from convlaws.records.finding import LEAST, Finding, Key, Verdict, too_few
+from convlaws.records.finding import LEAST, CellId, Finding, Verdict, too_few
 from convlaws.records.runs import Place, shards
 
 
@@ -78,7 +78,7 @@ def merged(paths: Iterable[Place]) -> Run:
         SchemaError: a line is no record; the message has FILE:LINE.
     """
     found, notes = shards(paths)
-    cells: dict[tuple[str, Key], list[list[Finding]]] = {}
+    cells: dict[tuple[str, CellId], list[list[Finding]]] = {}
     for shard in found:
         for key, records in shard.cells.items():
             cells.setdefault((records[0].environment, key), []).append(records)

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from convlaws.errors import SchemaError, UsageError
-from convlaws.records.finding import Finding, Key, by_cell, digest, dump, load
+from convlaws.records.finding import CellId, Finding, by_cell, digest, dump, load
 
 Place = str | PathLike[str]
 KILLED = "a run was ended before it was done; what it had found until then is here"
@@ -20,10 +20,10 @@ class Shard:
 
     run: str
     environment: str = ""
-    cells: dict[Key, list[Finding]] = field(default_factory=dict)
+    cells: dict[CellId, list[Finding]] = field(default_factory=dict)
     summary: dict | None = None
 
-    def take(self, key: Key, records: list[Finding]) -> None:
+    def take(self, key: CellId, records: list[Finding]) -> None:
         """Records of a cell, which may be here already: from a copy, or from the same run when it was not as far."""
         kinds: dict[tuple, list[Finding]] = {}
         for f in [*self.cells.get(key, []), *records]:

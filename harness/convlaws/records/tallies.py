@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from convlaws.records.finding import Finding, Verdict
-
-Cell = tuple[str, str, str]
+from convlaws.records.finding import CellId, Finding, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +32,9 @@ class Share:
         return {**asdict(self), "share": round(self.share, 6)}
 
 
-def cells_of(findings: Iterable[Finding]) -> dict[Cell, Finding]:
+def cells_of(findings: Iterable[Finding]) -> dict[CellId, Finding]:
     """One finding of each (method, law, op): several of the same one repeat its tallies."""
-    return {(f.method, f.law, f.op): f for f in findings}
+    return {f.cell: f for f in findings}
 
 
 def shares(findings: Sequence[Finding]) -> list[Share]:

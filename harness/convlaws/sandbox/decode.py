@@ -7,20 +7,20 @@ from typing import Any
 
 from convlaws.problem.request import Ending, Reply
 from convlaws.sandbox.processes import printable
-from convlaws.sandbox.shared_memory import Canvas, Plan, Segment
+from convlaws.sandbox.shared_memory import MemoryLayout, Segment, Snapshot
 from convlaws.sandbox.worker import ProtocolError
 
-FAILURES = {e.value: e for e in (Ending.REFUSED, Ending.RAISED, Ending.LOST)}
+FAILURES = {e.value: e for e in (Ending.REFUSED, Ending.RAISED, Ending.NOT_LOADED)}
 MESSAGE, SIGNATURE = 4000, 200  # characters that are kept
 
 
-def reply_from(message: dict[str, Any], plan: Plan, segment: Segment, sketch: Canvas) -> Reply:
+def reply_from(message: dict[str, Any], plan: MemoryLayout, segment: Segment, snapshot: Snapshot) -> Reply:
     """The reply that a message and the memory tell of.
 
     Raises:
         ProtocolError: the message is none of a worker's.
     """
-    touched = segment.touched(plan, sketch)
+    touched = segment.touched(plan, snapshot)
     said = message.get("ending")
     if said == Ending.ANSWERED:
         output = segment.output(plan, message.get("shape"), message.get("dtype"))

@@ -12,11 +12,11 @@ from convlaws.errors import UsageError
 from convlaws.problem.request import Reply, Request
 from convlaws.sandbox.decode import reply_from
 from convlaws.sandbox.interrupt import Interrupted, overdue
-from convlaws.sandbox.shared_memory import Segment, plan_of
+from convlaws.sandbox.shared_memory import Segment, layout_of
 from convlaws.sandbox.worker import Worker
 
 
-class Bare:
+class InProcess:
     """Calls methods without a sandbox: an exception is a reply, a crash is a crash, and no limit is kept.
 
     `time_limit` and `deaths` are there so that it may stand in for a Sandbox.
@@ -28,7 +28,7 @@ class Bare:
         self._worker: Worker | None = None
         self._segment: Segment | None = None
 
-    def __enter__(self) -> Bare:
+    def __enter__(self) -> InProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,17 +53,17 @@ class Bare:
         if overdue():
             raise Interrupted
         began = time.perf_counter()
-        plan, worker = plan_of(request), self._ready()
+        plan, worker = layout_of(request), self._ready()
         if self._segment is None or not self._segment.fits(plan):
             self._segment = Segment(plan.size, shared=False)
             worker.attach(self._segment.map)
-        sketch = self._segment.write(plan, request)
+        snapshot = self._segment.write(plan, request)
         how = {"threads": request.threads, "note": request.note, "measure": request.measure}
         asked = {"target": json.dumps(target, sort_keys=True), **how}
         message = worker.answer({**asked, **json.loads(f"{{{plan.words}}}")}, lambda: None)
         if message.get("signature") == "KeyboardInterrupt":
             raise KeyboardInterrupt
-        reply = reply_from(message, plan, self._segment, sketch)
+        reply = reply_from(message, plan, self._segment, snapshot)
         return replace(reply, seconds=time.perf_counter() - began)
 
     def _ready(self) -> Worker:

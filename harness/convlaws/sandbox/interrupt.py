@@ -1,11 +1,11 @@
-"""Ctrl-C: what was found is kept, and the end comes within three seconds, whatever is in flight.
+"""SIGINT (Ctrl-C): a command keeps its findings and ends within three seconds, whatever call is in flight.
 
-Within `deferred()` it is a wish at first: who works there sees it, stops, and tells what was found. A call in the sandbox that
-goes on for another moment is cut off (see `overdue`). A second Ctrl-C ends all at once; so does the first one elsewhere.
+Within `deferred_sigint()` the first one is only noted: the loop sees it, stops, and reports its findings. A call in the sandbox
+that takes longer is cut off (see `overdue`). A second Ctrl-C ends all at once; so does the first one elsewhere.
 
 In a notebook or a test, "at once" is Python's KeyboardInterrupt. A command is guarded instead (see `guard`): it raises nothing,
 because of what is raised in a callback of an import or of the garbage collector Python prints a traceback, and goes on. The
-process is left from where it is, as it is also if the wish is not granted in time.
+process is left from where it is, as is also done if it does not stop in time.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ class Interrupt:
     """Whether Ctrl-C was pressed, and when."""
 
     def __init__(self) -> None:
-        self.pressed, self.since = False, inf
+        self.requested, self.since = False, inf
 
     def press(self, *_: object) -> None:
         """Note it; a signal handler."""
         self.since = min(self.since, time.monotonic())
-        self.pressed = True
+        self.requested = True
 
     def waited(self, seconds: float) -> bool:
         """Whether it was pressed longer ago than that."""
         return time.monotonic() - self.since > seconds
 
 
-def hurry() -> None:
+def cut_off() -> None:
     """Press for the block that the main thread is in, and cut off the call in flight; for another thread."""
     for interrupt in _open:
-        interrupt.pressed, interrupt.since = True, -inf
+        interrupt.requested, interrupt.since = True, -inf
 
 
 def overdue() -> bool:
@@ -68,11 +68,11 @@ def overdue() -> bool:
 
 
 @contextmanager
-def deferred(*, patient: bool = False) -> Iterator[Interrupt]:
-    """Within, SIGINT only notes itself; a second one raises KeyboardInterrupt (or leaves a guarded process), unless `patient`.
+def deferred_sigint(*, ignore_second: bool = False) -> Iterator[Interrupt]:
+    """Within, SIGINT is only noted; a second one raises KeyboardInterrupt, or ends a guarded process, unless `ignore_second`.
 
     An exception in the middle of a message between processes would leave half of it in the pipe. A block within another has the
-    same wish. Only the main thread of a process has signals: elsewhere nothing changes.
+    same flag. Only the main thread of a process has signals: elsewhere nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield Interrupt()
@@ -83,7 +83,7 @@ def deferred(*, patient: bool = False) -> Iterator[Interrupt]:
     interrupt = Interrupt()
 
     def handle(*_: object) -> None:
-        if interrupt.pressed and not patient:
+        if interrupt.requested and not ignore_second:
             raise KeyboardInterrupt
         interrupt.press()
 
@@ -177,7 +177,7 @@ def _adopt_orphans() -> None:
 def _pressed(*_: object) -> None:
     if not _is_guarded():
         raise KeyboardInterrupt
-    if _open and not _open[0].pressed:
+    if _open and not _open[0].requested:
         _open[0].press()
     else:
         leave()

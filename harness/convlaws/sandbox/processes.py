@@ -1,4 +1,4 @@
-"""The parent's handles: on the zygote, which forks and buries, and on one child."""
+"""Parent-side handles of the fork server (the zygote) and of one child process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from convlaws.sandbox.shared_memory import Segment
 from convlaws.sandbox.worker import Link, ProtocolError
 
 SCRIPT = Path(__file__).with_name("zygote.py")
-PATIENCE = 10.0  # seconds for the zygote to fork or bury (measured: 1 to 50 ms)
+PATIENCE = 10.0  # seconds for the zygote to fork or reap (measured: 1 to 50 ms)
 START = 300.0  # seconds for it to import its libraries (measured: 2.4 s for torch, warm)
 GLANCE = 0.1  # seconds between two looks at whether it is still wanted
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -47,7 +47,7 @@ class HomeLost(Exception):
 
 
 @dataclass(frozen=True)
-class Death:
+class Exit:
     """How a child ended: `name` is "SIGSEGV" or "exit 3"; `killed` says that it was by us."""
 
     name: str
@@ -55,20 +55,20 @@ class Death:
 
     @property
     def sentence(self) -> str:
-        """The death in words."""
+        """How it ended, in words."""
         if self.name.startswith("exit"):
             return f"the process ended with exit status {self.name[5:]}"
         return f"the process died of {self.name}"
 
 
-def death_of(code: int, *, killed: bool) -> Death:
-    """The death that an exit code (negative: a signal) tells of."""
+def exit_of(code: int, *, killed: bool) -> Exit:
+    """The exit that an exit code (negative: a signal) tells of."""
     if code >= 0:
-        return Death(f"exit {code}", killed)
+        return Exit(f"exit {code}", killed)
     try:
-        return Death(signal.Signals(-code).name, killed)
+        return Exit(signal.Signals(-code).name, killed)
     except ValueError:
-        return Death(f"signal {-code}", killed)
+        return Exit(f"signal {-code}", killed)
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -125,7 +125,7 @@ class Child:
             self.segment = None
 
 
-class Nursery:
+class ForkServer:
     """A running zygote for one home (see `convlaws.targets.process_spec`; empty: the host chooses what it imports).
 
     Raises:
@@ -171,7 +171,7 @@ class Nursery:
             self._await()
             self.link.sock.settimeout(PATIENCE)
         except (EOFError, OSError, ProtocolError) as error:
-            said = self._last_words(error)
+            said = self._last_output(error)
             self.close()
             if self.home:
                 raise HomeLost(f"it cannot be imported: {said}") from None
@@ -198,13 +198,13 @@ class Nursery:
                 if time.monotonic() > until:
                     raise
 
-    def _last_words(self, error: Exception) -> str:
+    def _last_output(self, error: Exception) -> str:
         """How the zygote ended: the last line that it wrote, else the signal, else what went wrong on the line to it."""
         written = os.pread(self._log, LOG, max(0, os.fstat(self._log).st_size - LOG)).decode(errors="replace").strip()
         with suppress(subprocess.TimeoutExpired):
             code = self.process.wait(GRACE)
             if code < 0:
-                return death_of(code, killed=False).sentence
+                return exit_of(code, killed=False).sentence
         return printable((written.splitlines() or [repr(error)])[-1])
 
     def _ask(self, message: dict[str, Any], fds: tuple[int, ...] = ()) -> dict[str, Any]:
@@ -216,7 +216,7 @@ class Nursery:
 
     def fork(self) -> Child:
         """A fresh child."""
-        import fcntl  # not at the top: `Bare` works on systems without it
+        import fcntl  # not at the top: `InProcess` works on systems without it
 
         ours, theirs = socket.socketpair()
         log = os.memfd_create("convlaws-log", os.MFD_CLOEXEC)
@@ -233,10 +233,10 @@ class Nursery:
                 raise ZygoteGone(repr(error)) from error
             raise
 
-    def bury(self, child: Child, grace: float = 0.0) -> Death:
+    def reap(self, child: Child, grace: float = 0.0) -> Exit:
         """How the child ended; it is killed if it has not within `grace` seconds."""
-        found = self._ask({"do": "bury", "pid": child.pid, "grace": grace})
-        return death_of(found["code"], killed=found["killed"])
+        found = self._ask({"do": "reap", "pid": child.pid, "grace": grace})
+        return exit_of(found["code"], killed=found["killed"])
 
     def close(self) -> None:
         """End the zygote; its children end with it."""
@@ -246,3 +246,32 @@ class Nursery:
         if self.owner == os.getpid():  # a fork of the owner has copies of the descriptors, no more
             self.process.kill()
             self.process.wait()
+
+
+class Processes:
+    """The processes of one supervisor, none of which may outlive it: its fork server and its child."""
+
+    def __init__(self) -> None:
+        self.fork_server: ForkServer | None = None
+        self.child: Child | None = None
+
+    def drop(self) -> None:
+        """Kill the child."""
+        if not self.child or not self.fork_server:
+            return
+        try:
+            self.fork_server.reap(self.child)
+        except ZygoteGone:
+            self.close()
+        else:
+            self.child.close()
+            self.child = None
+
+    def close(self) -> None:
+        """End child and zygote."""
+        child, self.child = self.child, None
+        fork_server, self.fork_server = self.fork_server, None
+        if fork_server:
+            fork_server.close()
+        if child:
+            child.close()

@@ -22,7 +22,7 @@ class Runner(Protocol):
     def close(self) -> None: ...
 
 
-class Remembering:
+class CachingRunner:
     """Asks `runner` once for each (target, request); the very same arrays make the same request.
 
     Only arrays that nobody can change are told apart by identity. What is about repetition
@@ -72,6 +72,6 @@ def _name(target: Mapping[str, Any]) -> tuple[str, str, tuple]:
     return target.get("row") or target.get("function", ""), home.get("python", ""), tuple(home.get("variables", {}).items())
 
 
-def live(runner: Runner) -> Runner:
+def uncached(runner: Runner) -> Runner:
     """The runner beneath, which runs every call."""
-    return runner.runner if isinstance(runner, Remembering) else runner
+    return runner.runner if isinstance(runner, CachingRunner) else runner

@@ -9,10 +9,10 @@ from typing import Any
 
 from convlaws.errors import UsageError
 from convlaws.problem.request import Reply, Request
-from convlaws.sandbox.in_process import Bare
-from convlaws.sandbox.supervisor import Household, Limits
+from convlaws.sandbox.in_process import InProcess
+from convlaws.sandbox.supervisor import Limits, Supervisor
 
-__all__ = ["Bare", "Sandbox"]
+__all__ = ["InProcess", "Sandbox"]
 
 
 class Sandbox:
@@ -31,7 +31,7 @@ class Sandbox:
         if sys.platform != "linux":
             raise UsageError(f"the sandbox needs Linux, this is {sys.platform}; use --no-sandbox")
         self.host, self.limits = host, Limits(time_limit, memory_limit)
-        self._households: dict[str, Household] = {}
+        self._supervisors: dict[str, Supervisor] = {}
 
     def __enter__(self) -> Sandbox:
         return self
@@ -51,17 +51,17 @@ class Sandbox:
     @property
     def deaths(self) -> int:
         """The children that ended in a call."""
-        return sum(h.deaths for h in self._households.values())
+        return sum(h.deaths for h in self._supervisors.values())
 
     def refresh(self) -> None:
         """Kill the children: the next call gets a fresh one."""
-        for household in self._households.values():
-            household.refresh()
+        for supervisor in self._supervisors.values():
+            supervisor.refresh()
 
     def close(self) -> None:
         """End the children and the zygotes; a later call starts others."""
-        for household in self._households.values():
-            household.close()
+        for supervisor in self._supervisors.values():
+            supervisor.close()
 
     def call(self, target: Mapping[str, object], request: Request) -> Reply:
         """How `target` answers; never raises for what it does.
@@ -69,12 +69,12 @@ class Sandbox:
         Raises:
             UsageError: the request's arrays are not what the request says.
         """
-        return self.household(target).call(target, request)
+        return self.supervisor(target).call(target, request)
 
-    def household(self, target: Mapping[str, object]) -> Household:
-        """The household that `target` lives in."""
+    def supervisor(self, target: Mapping[str, object]) -> Supervisor:
+        """The supervisor of the process spec that `target` names."""
         home: Any = target.get("home") or {}
         key = json.dumps(home, sort_keys=True) if home else ""
-        if key not in self._households:
-            self._households[key] = Household(self.host, home, self.limits)
-        return self._households[key]
+        if key not in self._supervisors:
+            self._supervisors[key] = Supervisor(self.host, home, self.limits)
+        return self._supervisors[key]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from convlaws.sandbox.sandbox import Bare, Sandbox
+from convlaws.sandbox.sandbox import InProcess, Sandbox
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +24,15 @@ class Setting:
     known: tuple[Path, ...] = ()
     own_ledger: bool = True
 
-    def runner(self) -> Sandbox | Bare:
+    def runner(self) -> Sandbox | InProcess:
         """A runner with these limits."""
         if not self.sandbox:
-            return Bare()
+            return InProcess()
         return Sandbox(time_limit=self.time_limit, memory_limit=self.memory_limit)
 
 
 @contextmanager
-def running(setting: Setting) -> Iterator[Sandbox | Bare]:
+def running(setting: Setting) -> Iterator[Sandbox | InProcess]:
     """A runner that is closed afterwards."""
     runner = setting.runner()
     try:

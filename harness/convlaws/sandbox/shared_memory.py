@@ -56,7 +56,7 @@ class Slot:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class MemoryLayout:
     """All that a request's sizes determine; `words` is its part of the message.
 
     Bytes [0, inputs) hold the operands with their guards, [inputs, inputs + room) the output,
@@ -76,14 +76,14 @@ class Plan:
         return self.inputs + self.room
 
 
-def plan_of(request: Request) -> Plan:
+def layout_of(request: Request) -> MemoryLayout:
     """The plan for a request; those of the same sizes share it."""
     shapes = tuple((role, a.shape) for role, a in request.operands.items())
     return _plan(request.spec, request.op, request.dtype, (request.layout, request.shift), shapes)
 
 
 @lru_cache(maxsize=512)
-def _plan(spec: ConvSpec, op: str, dtype: str, lies: tuple[str, int], shapes: tuple) -> Plan:
+def _plan(spec: ConvSpec, op: str, dtype: str, lies: tuple[str, int], shapes: tuple) -> MemoryLayout:
     itemsize = FORMATS[dtype].dtype.itemsize
     slots, start = [], 0
     for role, shape in shapes:
@@ -95,24 +95,24 @@ def _plan(spec: ConvSpec, op: str, dtype: str, lies: tuple[str, int], shapes: tu
     room = _lines(4 * expected + SPARE)
     arrays = {slot.role: slot.where for slot in slots}
     said = {"spec": str(spec), "op": op, "dtype": dtype, "arrays": arrays, "output": (start, room)}
-    return Plan(tuple(slots), dtype, start, expected, room, json.dumps(said, separators=(",", ":"))[1:-1])
+    return MemoryLayout(tuple(slots), dtype, start, expected, room, json.dumps(said, separators=(",", ":"))[1:-1])
 
 
 def _lines(size: int) -> int:
     return -(-size // LINE) * LINE
 
 
-class Canvas:
+class Snapshot:
     """A private copy of the input bytes of a plan: written here first, compared with afterwards."""
 
-    def __init__(self, plan: Plan, guard: str):
+    def __init__(self, plan: MemoryLayout, guard: str):
         native = FORMATS[plan.dtype].dtype
         self.native = native
         self.whole = np.full(plan.inputs // native.itemsize, GUARDS[guard], native).view(np.uint64)
         raw = self.whole.view(HALF.get(plan.dtype, plan.dtype))
         self.views = {s.role: np.ndarray(s.where[1], raw.dtype, raw, s.where[0], s.where[2]) for s in plan.slots}
 
-    def draw(self, plan: Plan, operands: Mapping[str, np.ndarray]) -> None:
+    def draw(self, plan: MemoryLayout, operands: Mapping[str, np.ndarray]) -> None:
         """Write the operands where the plan has them."""
         for slot in plan.slots:
             operand, view = operands[slot.role], self.views[slot.role]
@@ -132,13 +132,13 @@ class Canvas:
 
 
 @lru_cache(maxsize=128)
-def _kept_canvas(plan: Plan, guard: str) -> Canvas:
-    return Canvas(plan, guard)
+def _kept_canvas(plan: MemoryLayout, guard: str) -> Snapshot:
+    return Snapshot(plan, guard)
 
 
-def canvas(plan: Plan, guard: str) -> Canvas:
-    """A canvas filled with the guard: a used one, if there is one for this plan and it is small."""
-    return (_kept_canvas if plan.inputs <= SMALL else Canvas)(plan, guard)
+def blank(plan: MemoryLayout, guard: str) -> Snapshot:
+    """A snapshot filled with the guard: a used one, if there is one for this layout and it is small."""
+    return (_kept_canvas if plan.inputs <= SMALL else Snapshot)(plan, guard)
 
 
 class Segment:
@@ -148,15 +148,15 @@ class Segment:
         self.size = max(LEAST, 1 << (size - 1).bit_length())
         self.fd = os.memfd_create("convlaws", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING) if shared else -1
         if shared:
-            import fcntl  # not at the top: `Bare` works on systems without it
+            import fcntl  # not at the top: `InProcess` works on systems without it
 
             os.ftruncate(self.fd, self.size)
             fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         self.map = mmap.mmap(self.fd, self.size)
         self.bytes = np.frombuffer(self.map, np.uint8)
-        self._there: tuple[Plan, str, tuple[np.ndarray, ...], Canvas] | None = None  # what is written and intact
+        self._there: tuple[MemoryLayout, str, tuple[np.ndarray, ...], Snapshot] | None = None  # what is written and intact
 
-    def fits(self, plan: Plan) -> bool:
+    def fits(self, plan: MemoryLayout) -> bool:
         """Whether the plan has room here and does not waste a large segment."""
         return plan.size <= self.size and (self.size <= LARGE or 8 * plan.size >= self.size)
 
@@ -166,35 +166,35 @@ class Segment:
             os.close(self.fd)
             self.fd = -1
 
-    def write(self, plan: Plan, request: Request) -> Canvas:
-        """Lay out the operands and poison the output; the canvas says what was written."""
-        sketch = self._same(plan, request)
-        if sketch is None:
-            sketch = canvas(plan, request.guard)
-            sketch.draw(plan, request.operands)
-            self.bytes[: plan.inputs] = sketch.whole.view(np.uint8)
-            self._there = (plan, request.guard, tuple(request.operands.values()), sketch)
+    def write(self, plan: MemoryLayout, request: Request) -> Snapshot:
+        """Lay out the operands and poison the output; the snapshot says what was written."""
+        snapshot = self._same(plan, request)
+        if snapshot is None:
+            snapshot = blank(plan, request.guard)
+            snapshot.draw(plan, request.operands)
+            self.bytes[: plan.inputs] = snapshot.whole.view(np.uint8)
+            self._there = (plan, request.guard, tuple(request.operands.values()), snapshot)
         self.bytes[plan.inputs : plan.inputs + plan.expected] = 0xFF
-        return sketch
+        return snapshot
 
-    def _same(self, plan: Plan, request: Request) -> Canvas | None:
-        """The canvas of the last call, if these very arrays are still there; only arrays that nobody can have changed."""
+    def _same(self, plan: MemoryLayout, request: Request) -> Snapshot | None:
+        """The snapshot of the last call, if these very arrays are still there; only arrays that nobody can have changed."""
         if self._there is None or self._there[0] is not plan or self._there[1] != request.guard:
             return None
         pairs = zip(self._there[2], request.operands.values(), strict=True)
         return self._there[3] if all(a is b and not a.flags.writeable for a, b in pairs) else None
 
-    def touched(self, plan: Plan, sketch: Canvas) -> tuple[str, ...]:
+    def touched(self, plan: MemoryLayout, snapshot: Snapshot) -> tuple[str, ...]:
         """The operands whose buffers, guards included, are not what was written."""
         now = self.bytes[: plan.inputs].view(np.uint64)
-        if (now == sketch.whole).all():
+        if (now == snapshot.whole).all():
             return ()
         self._there = None
         ends = [s.start // 8 for s in plan.slots[1:]] + [plan.inputs // 8]
         spans = zip(plan.slots, ends, strict=True)
-        return tuple(s.role for s, end in spans if (now[s.start // 8 : end] != sketch.whole[s.start // 8 : end]).any())
+        return tuple(s.role for s, end in spans if (now[s.start // 8 : end] != snapshot.whole[s.start // 8 : end]).any())
 
-    def output(self, plan: Plan, shape: object, tag: object) -> np.ndarray:
+    def output(self, plan: MemoryLayout, shape: object, tag: object) -> np.ndarray:
         """A private copy of the output that the child says is there.
 
         Raises:

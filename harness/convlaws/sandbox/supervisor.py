@@ -1,4 +1,4 @@
-"""Household: one home, its zygote and its child."""
+"""Supervisor of one process spec: its fork server, its child, and how each call ended."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from convlaws.errors import UsageError
 from convlaws.problem.request import Ending, Reply, Request
 from convlaws.sandbox.decode import reply_from
 from convlaws.sandbox.interrupt import Interrupted, overdue
-from convlaws.sandbox.kin import Kin
-from convlaws.sandbox.processes import Child, HomeLost, Nursery, ZygoteGone
-from convlaws.sandbox.shared_memory import Canvas, Plan, Segment, plan_of
+from convlaws.sandbox.processes import Child, ForkServer, HomeLost, Processes, ZygoteGone
+from convlaws.sandbox.shared_memory import MemoryLayout, Segment, Snapshot, layout_of
 from convlaws.sandbox.worker import ProtocolError
 
 OPENING = 30.0  # seconds beyond the time limit for the call that opens a target: it may import torch extensions
@@ -35,8 +34,8 @@ class Limits:
     memory: int = 4 << 30
 
 
-class Household:
-    """Runs the methods of one home in a child process, and fresh ones after each death.
+class Supervisor:
+    """Runs the methods of one process spec in a child, and in a fresh one after each exit.
 
     `deaths` counts the children that ended in a call. `lost` says why its zygote cannot be
     started, once that was tried. Not for several threads at once.
@@ -46,16 +45,16 @@ class Household:
         self.host, self.home, self.limits = host, home, limits
         self.deaths, self.lost = 0, ""
         self._calls, self._opening = 0, False
-        self._kin = Kin()
-        self._end = weakref.finalize(self, self._kin.close)
+        self._processes = Processes()
+        self._end = weakref.finalize(self, self._processes.close)
 
     def refresh(self) -> None:
         """Kill the child: the next call gets a fresh one."""
-        self._kin.drop()
+        self._processes.drop()
 
     def close(self) -> None:
         """End the child and the zygote; a later call starts others."""
-        self._kin.close()
+        self._processes.close()
 
     def call(self, target: Mapping[str, object], request: Request) -> Reply:
         """How `target` answers; never raises for what it does.
@@ -66,70 +65,70 @@ class Household:
         began = time.perf_counter()
         key = json.dumps(target, sort_keys=True)
         if self.lost:
-            return Reply(ending=Ending.LOST, message=self.lost, signature="home")
+            return Reply(ending=Ending.NOT_LOADED, message=self.lost, signature="home")
         try:
-            reply = self._call(key, plan_of(request), request)
+            reply = self._call(key, layout_of(request), request)
         except HomeLost as error:
             self.lost = str(error)
-            return Reply(ending=Ending.LOST, message=self.lost, signature="home")
+            return Reply(ending=Ending.NOT_LOADED, message=self.lost, signature="home")
         except BaseException:  # Ctrl-C in the middle of a call: its answer must not be taken for the next one's
-            self._kin.drop()
+            self._processes.drop()
             raise
         return replace(reply, seconds=time.perf_counter() - began)
 
-    def _call(self, key: str, plan: Plan, request: Request) -> Reply:
-        if self._kin.nursery and self._kin.nursery.owner != os.getpid():
-            self._kin.close()  # this process is a fork: the child belongs to the one that it was forked from
+    def _call(self, key: str, plan: MemoryLayout, request: Request) -> Reply:
+        if self._processes.fork_server and self._processes.fork_server.owner != os.getpid():
+            self._processes.close()  # this process is a fork: the child belongs to the one that it was forked from
         self._opening = False
         if overdue():  # of many quick calls none is ever waited for
             raise Interrupted
-        if died := self._died_meanwhile(key):
+        if died := self._exited_meanwhile(key):
             return died
         child = self._ready()
         self._calls += 1
         try:
-            sketch = self._send(child, key, plan, request)
+            snapshot = self._send(child, key, plan, request)
             message = self._await(child, key)
             if isinstance(message, Reply):
                 return message
             assert child.segment is not None
-            return reply_from(message, plan, child.segment, sketch)
+            return reply_from(message, plan, child.segment, snapshot)
         except ProtocolError as error:
-            return self._lose(Ending.DIED, f"protocol: {error}", "protocol")
+            return self._end_child(Ending.DIED, f"protocol: {error}", "protocol")
         except (EOFError, ConnectionError):
-            return self._mourn()
+            return self._child_exited()
 
     def _ready(self) -> Child:
         """A child that waits for a request: the one there is, or a fresh one."""
-        kin = self._kin
-        if kin.child and self._calls % CHECKED == 0 and (kin.child.resident() or 0) > self.limits.memory:
-            kin.drop()  # it has grown over many calls, no single one is to blame
+        processes = self._processes
+        if processes.child and self._calls % CHECKED == 0 and (processes.child.resident() or 0) > self.limits.memory:
+            processes.drop()  # it has grown over many calls, no single one is to blame
         for _ in range(TRIES):
-            if kin.child:
-                return kin.child
-            kin.nursery = kin.nursery or Nursery(self.host, self.home)
+            if processes.child:
+                return processes.child
+            processes.fork_server = processes.fork_server or ForkServer(self.host, self.home)
             try:
-                kin.child = kin.nursery.fork()
+                processes.child = processes.fork_server.fork()
             except ZygoteGone:
-                kin.close()
-        if kin.child:
-            return kin.child
+                processes.close()
+        if processes.child:
+            return processes.child
         raise UsageError(f"the sandbox's zygote for {self.host} ended {TRIES} times when it should fork")
 
-    def _send(self, child: Child, key: str, plan: Plan, request: Request) -> Canvas:
+    def _send(self, child: Child, key: str, plan: MemoryLayout, request: Request) -> Snapshot:
         fresh = child.segment is None or not child.segment.fits(plan)
         if fresh:
             child.segment = Segment(plan.size)
         segment = child.segment
         assert segment is not None
-        sketch = segment.write(plan, request)
+        snapshot = segment.write(plan, request)
         child.hush()
         size = segment.size if fresh else 0
         how = f'"threads":{request.threads},"note":{json.dumps(request.note)},"measure":{json.dumps(request.measure)}'
         head = f'{{"id":{self._calls},"segment":{size},{how},"target":{json.dumps(key)},'
         child.link.send(head + plan.words + "}", (segment.fd,) if fresh else ())
         segment.drop_fd()
-        return sketch
+        return snapshot
 
     def _await(self, child: Child, key: str) -> dict | Reply:
         """The child's message, or the reply that says how it was killed."""
@@ -155,7 +154,7 @@ class Household:
         if message.get("id") != self._calls or child.link.pending:
             raise ProtocolError("bytes that answer no request")
         if child.written() > OUTPUT_LIMIT:
-            return self._greedy_for_output(child)
+            return self._over_output_limit(child)
         child.last = key
         return message
 
@@ -169,27 +168,27 @@ class Household:
             raise Interrupted
         resident = child.resident()
         if resident is None:
-            return None if child.spoke() else self._mourn()
+            return None if child.spoke() else self._child_exited()
         if resident > self.limits.memory:
             message = f"{resident >> 20} MiB of memory are resident, the limit is {self.limits.memory >> 20}"
-            return self._lose(Ending.GREEDY, message, "memory")
+            return self._end_child(Ending.OVER_LIMIT, message, "memory")
         if child.written() > OUTPUT_LIMIT:
-            return self._greedy_for_output(child)
+            return self._over_output_limit(child)
         if time.monotonic() >= until:
-            return self._lose(Ending.HUNG, f"no answer within {limit:g} s", "time")
+            return self._end_child(Ending.HUNG, f"no answer within {limit:g} s", "time")
         return None
 
-    def _greedy_for_output(self, child: Child) -> Reply:
+    def _over_output_limit(self, child: Child) -> Reply:
         size = child.written() >> 20
-        return self._lose(Ending.GREEDY, f"wrote {size} MiB to its output, the limit is {OUTPUT_LIMIT >> 20}", "output")
+        return self._end_child(Ending.OVER_LIMIT, f"wrote {size} MiB to its output, the limit is {OUTPUT_LIMIT >> 20}", "output")
 
-    # --- deaths ------------------------------------------------------------
-    def _died_meanwhile(self, key: str) -> Reply | None:
+    # --- exits ------------------------------------------------------------
+    def _exited_meanwhile(self, key: str) -> Reply | None:
         """The reply if the child ended, or sent what nobody asked for, since the call before.
 
         Blamed on `key` only if that was the last to run in it.
         """
-        child = self._kin.child
+        child = self._processes.child
         if child is None:
             return None
         try:
@@ -199,33 +198,33 @@ class Household:
             return None
         except OSError:
             heard = b""
-        reply = self._lose(Ending.DIED, "protocol: bytes between two calls", "protocol") if heard else self._mourn()
+        reply = self._end_child(Ending.DIED, "protocol: bytes between two calls", "protocol") if heard else self._child_exited()
         return replace(reply, message=f"since the call before, {reply.message}") if child.last == key else None
 
-    def _mourn(self) -> Reply:
+    def _child_exited(self) -> Reply:
         """The reply for a child that ended by itself."""
-        return self._lose(Ending.DIED, "", "", GRACE)
+        return self._end_child(Ending.DIED, "", "", GRACE)
 
-    def _lose(self, ending: Ending, message: str, signature: str, grace: float = 0.0) -> Reply:
-        """Bury the child and say how it ended; an empty message means that its death is the news."""
+    def _end_child(self, ending: Ending, message: str, signature: str, grace: float = 0.0) -> Reply:
+        """End the child and say how it ended; without a message, its exit is the message."""
         self.deaths += 1
-        kin = self._kin
-        child, nursery = kin.child, kin.nursery
+        processes = self._processes
+        child, fork_server = processes.child, processes.fork_server
         assert child is not None
-        assert nursery is not None
+        assert fork_server is not None
         tail = child.tail()
         try:
-            death = nursery.bury(child, grace)
+            death = fork_server.reap(child, grace)
             if not message and death.killed:
                 message, signature = "protocol: it closed its connection and went on", "protocol"
-            kin.child = None
+            processes.child = None
             child.close()
         except ZygoteGone:
-            kin.close()
+            processes.close()
             message, signature = message or "the process and the zygote that made it died", signature or "zygote"
         else:
             message, signature = message or death.sentence, signature or death.name
         last = f"; its last output: {tail}" if tail else ""
         if self._opening:  # its import did this, so there is no function to judge
-            ending, message = Ending.LOST, f"it cannot be opened: {message}"
+            ending, message = Ending.NOT_LOADED, f"it cannot be opened: {message}"
         return Reply(ending=ending, message=message + last, signature=signature)

@@ -1,4 +1,4 @@
-"""The zygote: a process that has imported the libraries, never computes, and forks the children.
+"""The fork server (zygote): it has imported the libraries, never computes, and forks the children.
 
 Run as a file. Importing torch takes seconds and a fork after OpenMP has run hangs, so the
 import is done once here and every child begins from it.
@@ -52,7 +52,7 @@ def _adopt(folder: str) -> None:
 
 
 class Zygote:
-    """Carries out `fork` and `bury` for the parent at the other end of `sock`."""
+    """Carries out `fork` and `reap` for the parent at the other end of `sock`."""
 
     def __init__(self, sock: socket.socket, worker: ModuleType):
         self.worker = worker
@@ -78,7 +78,7 @@ class Zygote:
 
     def work(self, parent: int) -> None:
         """Serve until the parent is gone."""
-        commands = {"fork": self.fork, "bury": self.bury}
+        commands = {"fork": self.fork, "reap": self.reap}
         while os.getppid() == parent:
             # PDEATHSIG would kill when the *thread* ends that started us, so look instead
             if not self.link.pending and not select.select([self.link.sock], [], [], NOTICE)[0]:
@@ -93,22 +93,22 @@ class Zygote:
         """A new child on the socket and the log that came along."""
         sock, log = self.link.fds
         self.link.fds.clear()
-        mother = os.getpid()
+        parent = os.getpid()
         sys.stdout.flush()
         pid = os.fork()
         if not pid:
-            self._live(mother, sock, log)
+            self._live(parent, sock, log)
         with suppress(OSError):
             os.setpgid(pid, pid)
         os.close(sock)
         os.close(log)
         return {"pid": pid}
 
-    def _live(self, mother: int, sock: int, log: int) -> None:
+    def _live(self, parent: int, sock: int, log: int) -> None:
         try:
             os.setpgid(0, 0)
             self.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != mother:
+            if os.getppid() != parent:
                 os._exit(FAILED)
             self.link.sock.close()
             os.dup2(log, 1)
@@ -124,7 +124,7 @@ class Zygote:
         finally:
             os._exit(FAILED)
 
-    def bury(self, message: dict[str, Any]) -> dict[str, Any]:
+    def reap(self, message: dict[str, Any]) -> dict[str, Any]:
         """Wait `grace` seconds for the child's end, else kill it; its process group goes with it."""
         pid, until = message["pid"], time.monotonic() + message["grace"]
         ended = _ended(pid)
@@ -144,7 +144,7 @@ def _ended(pid: int) -> bool:
 
 
 def main(fd: int, parent: int) -> None:
-    """Load the host, then fork and bury."""
+    """Load the host, then fork and reap."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     zygote = Zygote(socket.socket(fileno=fd), _worker())
     zygote.load()

@@ -21,7 +21,7 @@ from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.search.observations import watched
 from convlaws.strategies import problems
-from convlaws.strategies.hints import Wish
+from convlaws.strategies.hints import Hint
 from convlaws.strategies.specs import MAX_MACS, plan
 
 _CONSTANTS: LRUCache = LRUCache(1024)
@@ -59,10 +59,10 @@ def strategy(scope: Scope) -> SearchStrategy[Problem]:
 class _Wished(ExampleDatabase):
     """What is wished for, as a database that Hypothesis begins with; it keeps nothing."""
 
-    def __init__(self, scope: Scope, wishes: Iterable[Wish], seed: int):
+    def __init__(self, scope: Scope, hints: Iterable[Hint], seed: int):
         drawn, random = plan(scope, MAX_MACS), Random(seed)
         # nothing reads the last 0: what repeats exactly is taken for small already, and not shrunk
-        self._left = [choices_to_bytes([*drawn.granted(wish, random), 0]) for wish in wishes]
+        self._left = [choices_to_bytes([*drawn.choices_for(hint, random), 0]) for hint in hints]
 
     def fetch(self, key: bytes) -> Iterable[bytes]:
         """All of them, once: the first key that Hypothesis asks for is that of earlier failures."""
@@ -112,7 +112,7 @@ def draw(
     config: settings,
     job: str = "",
     *,
-    wishes: Iterable[Wish] = (),
+    hints: Iterable[Hint] = (),
 ) -> Problem | None:
     """The first problem that `test` accepts, shrunk if `config` has that phase; None if there is none.
 
@@ -132,6 +132,6 @@ def draw(
     # other tests in this process holds those numbers too
     try:
         with patch.multiple(providers, create=True, _get_local_constants=Constants, CONSTANTS_CACHE=_CONSTANTS):
-            return _first(scope, guarded, Random(seed), settings(config, database=_Wished(scope, wishes, seed)))
+            return _first(scope, guarded, Random(seed), settings(config, database=_Wished(scope, hints, seed)))
     except _RefusedError as stop:
         raise stop.error from None

@@ -8,8 +8,8 @@ from convlaws.judge.cell import Cell
 from convlaws.judge.replay import Judge
 from convlaws.known import Ledger
 from convlaws.problem.problem import Problem
-from convlaws.records.finding import Finding
-from convlaws.sandbox.interrupt import Interrupted, deferred
+from convlaws.records.finding import CellId, Finding
+from convlaws.sandbox.interrupt import Interrupted, deferred_sigint
 from convlaws.sandbox.runner import Runner
 from convlaws.search.plan import Plan
 
@@ -19,11 +19,11 @@ def given(
 ) -> list[Finding]:
     """Judge exactly these problems: each by every method and every law that is about it."""
     judge = Judge(runner)
-    cells: dict[tuple[str, str, str], Cell] = {}
-    with deferred() as interrupt:
+    cells: dict[CellId, Cell] = {}
+    with deferred_sigint() as interrupt:
         try:
             for problem in problems:
-                if interrupt.pressed:
+                if interrupt.requested:
                     raise Interrupted
                 if plan.scope.refuses(problem) is None:
                     _judge_given(plan, problem, judge, cells, ledger, notify)
@@ -35,7 +35,7 @@ def given(
 def _judge_given(plan: Plan, problem: Problem, judge: Judge, cells: dict, ledger: Ledger, notify: Callable[[dict], None]) -> None:
     for law in (w for w in plan.laws if w.scope.refuses(problem) is None):
         for method in plan.methods:
-            key = (method.name, law.name, problem.op)
+            key = CellId(method.name, law.name, problem.op)
             cell = cells.setdefault(key, Cell(method, law, problem.op, method.scope, each=True))
             outcome = judge(method, law, problem)
             known = judge.explained(ledger, method, law, problem, outcome) if outcome.verdict.bad else ""

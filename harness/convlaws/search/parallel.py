@@ -14,8 +14,8 @@ from typing import Any
 
 from convlaws.errors import HarnessError
 from convlaws.known import ledger_of
-from convlaws.records.finding import Finding, Key, by_cell
-from convlaws.sandbox.interrupt import deaf, deferred, descendants, hear, kill
+from convlaws.records.finding import CellId, Finding, by_cell
+from convlaws.sandbox.interrupt import deaf, deferred_sigint, descendants, hear, kill
 from convlaws.sandbox.runner import Runner
 from convlaws.sandbox.settings import Setting, running
 from convlaws.search.observations import recording
@@ -27,14 +27,14 @@ GLANCE = 0.2  # seconds between two looks at whether Ctrl-C was pressed
 LAST = 1.2  # seconds from Ctrl-C until a worker that has not ended is killed; what it had told counts
 
 
-def deal(methods: list[Method], count: int) -> list[list[Method]]:
+def round_robin(methods: list[Method], count: int) -> list[list[Method]]:
     """`methods` in `count` hands, in turn."""
     return [hand for n in range(count) if (hand := methods[n::count])]
 
 
 def search(plan: Plan, setting: Setting, workers: int, notify: Callable[[dict], None], runner: Runner) -> list[Finding]:
     """The findings of `plan`, by as many processes as there are workers and methods; `runner` is that of this one."""
-    hands = deal(plan.methods, workers)
+    hands = round_robin(plan.methods, workers)
     if len(hands) == 1:
         with recording(setting.observations, 0):
             return Search(plan, runner, ledger_of(setting), notify).run()
@@ -55,7 +55,7 @@ class _Worker:
     ours: Connection
     theirs: Connection
     names: str
-    cells: dict[Key, list[Finding]] = field(default_factory=dict)
+    cells: dict[CellId, list[Finding]] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start it, and let go of its end: else the end of the pipe would not be seen here."""
@@ -79,7 +79,7 @@ def _workers(plans: list[Plan], setting: Setting) -> list[_Worker]:
     workers = []
     for number, plan in enumerate(plans):
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(number, _portable(plan), setting, theirs), daemon=True)
+        process = context.Process(target=_work, args=(number, _picklable(plan), setting, theirs), daemon=True)
         workers.append(_Worker(number, process, ours, theirs, ", ".join(method.name for method in plan.methods)))
     return workers
 
@@ -87,12 +87,12 @@ def _workers(plans: list[Plan], setting: Setting) -> list[_Worker]:
 def _gather(plans: list[Plan], setting: Setting, notify: Callable[[dict], None]) -> list[Finding]:
     left = _workers(plans, setting)
     findings: list[Finding] = []
-    with deferred() as interrupt:
+    with deferred_sigint() as interrupt:
         with deaf():
             for worker in left:
                 worker.start()
         while left and not interrupt.waited(LAST):
-            if interrupt.pressed:  # Ctrl-C reaches them too; a signal sent to this process alone does not
+            if interrupt.requested:  # Ctrl-C reaches them too; a signal sent to this process alone does not
                 _pass_on([worker.process for worker in left])
             ready = wait([end for worker in left for end in (worker.ours, worker.process.sentinel)], timeout=GLANCE)
             for worker in [w for w in left if w.ours in ready or w.process.sentinel in ready]:
@@ -124,22 +124,22 @@ def _pass_on(processes: list) -> None:
             os.kill(process.pid, signal.SIGINT)
 
 
-def _portable(plan: Plan) -> dict[str, Any]:
+def _picklable(plan: Plan) -> dict[str, Any]:
     """The plan by names: rows hold functions, which do not cross into a fresh process."""
     fields = {"scope": plan.scope, "seed": plan.seed, "budget": plan.budget, "examples": plan.examples}
-    return {**fields, "methods": [m.passport() for m in plan.methods], "laws": [law.name for law in plan.laws]}
+    return {**fields, "methods": [m.to_dict() for m in plan.methods], "laws": [law.name for law in plan.laws]}
 
 
 def _work(number: int, named: dict[str, Any], setting: Setting, pipe: Connection) -> None:
     from convlaws.laws import registry as laws
-    from convlaws.targets.resolve import admit
+    from convlaws.targets.resolve import from_dict
 
-    with deferred(patient=True):
+    with deferred_sigint(ignore_second=True):
         hear()
         try:
-            chosen = {"methods": [admit(m) for m in named["methods"]], "laws": laws.find(named["laws"])}
+            chosen = {"methods": [from_dict(m) for m in named["methods"]], "laws": laws.find(named["laws"])}
             with running(setting) as runner, recording(setting.observations, number):
-                search = Search(Plan(**{**named, **chosen}), runner, ledger_of(setting), partial(_tell, pipe), patient=True)
+                search = Search(Plan(**{**named, **chosen}), runner, ledger_of(setting), partial(_tell, pipe), ignore_second=True)
                 found = search.run()
             pipe.send(("findings", found))  # once nothing of it is left: the search may be over with that
         except HarnessError as error:

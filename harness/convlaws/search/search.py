@@ -18,10 +18,10 @@ from convlaws.judge.cell import Cell, Failure, Origin
 from convlaws.known import Ledger
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
-from convlaws.records.coverage import Census
+from convlaws.records.coverage import Coverage
 from convlaws.records.finding import Finding, Verdict
-from convlaws.sandbox.interrupt import Interrupt, Interrupted, deferred
-from convlaws.sandbox.runner import Remembering, Runner, live
+from convlaws.sandbox.interrupt import Interrupt, Interrupted, deferred_sigint
+from convlaws.sandbox.runner import CachingRunner, Runner, uncached
 from convlaws.search.budget import Allowance
 from convlaws.search.drawing import DRAWING, draw, quiet
 from convlaws.search.observations import saw
@@ -51,7 +51,7 @@ def _told(cells: Iterable[Cell]) -> dict:
 class Search:
     """One run of a plan in this process; `notify` gets progress and findings as dicts, as soon as they are known.
 
-    Ctrl-C ends it before the next case and keeps what was found; a second one raises KeyboardInterrupt, unless `patient`.
+    Ctrl-C ends it before the next case and keeps what was found; a second one raises KeyboardInterrupt, unless `ignore_second`.
     """
 
     def __init__(
@@ -61,28 +61,28 @@ class Search:
         ledger: Ledger | None = None,
         notify: Callable[[dict], None] = lambda event: None,
         *,
-        patient: bool = False,
+        ignore_second: bool = False,
     ):
-        self.plan, self.runner, self.notify = plan, Remembering(runner), notify
+        self.plan, self.runner, self.notify = plan, CachingRunner(runner), notify
         self.ledger = ledger or Ledger([])
         self.oracle = Oracle()
         self.peers = tuple(m.name for m in rows() if "peer" in m.can)
         self.started = time.monotonic()
         self.judged, self.cases = 0, Counter[str]()  # cases by method, those of shrinking left out
-        self.patient = patient
+        self.ignore_second = ignore_second
         self.interrupt = Interrupt()
         self.shrinker = Shrinker(self, allowance=20 + 0.4 * (plan.budget or 600))
         self.jobs: list[list[Cell]] = []
         self.serving: list[Cell] = []
         self.allowance = Allowance(plan.budget, 1, 1)
-        self.census = Census()
+        self.tried = Coverage()
         self.refused: list[Finding] = []
         self.waiting: list[tuple[Cell, Failure, Origin]] = []
         self.trail: dict[str, deque[str]] = {}
 
     def run(self) -> list[Finding]:
         """All findings: first every cell gets its floor, then the budget is spent round by round."""
-        with deferred(patient=self.patient) as self.interrupt:
+        with deferred_sigint(ignore_second=self.ignore_second) as self.interrupt:
             try:
                 self.prepare()
                 self._draw()
@@ -97,7 +97,7 @@ class Search:
         try:
             self._rounds()
         except StopError:
-            if self.interrupt.pressed:
+            if self.interrupt.requested:
                 raise
         except HarnessError as error:
             if not any(cell.examples for cells in self.jobs for cell in cells):
@@ -106,8 +106,8 @@ class Search:
             self.notify({"lost": f"the search ended early: {error}"})
 
     def coverage(self) -> dict:
-        """What was asked and how it ended, by method; see Census."""
-        return self.census.record(self.plan.admits)
+        """What was asked and how it ended, by method; see `records.coverage`."""
+        return self.tried.record(self.plan.admits)
 
     def prepare(self) -> None:
         """Lay out the cells, and open what lives elsewhere before the clock runs."""
@@ -132,7 +132,7 @@ class Search:
                 self.notify({**self._progress(number, index), **_told(cells)})
             if number:  # not at once: every cell should have its floor before one failure takes seconds
                 self._shrink()
-            if all(cell.hopeless for cells in self.jobs for cell in cells):
+            if all(cell.exhausted for cells in self.jobs for cell in cells):
                 return  # no time would bring an example: there is no cell, or nothing but refusals came of them all
 
     def _stop_if_late(self) -> None:
@@ -141,7 +141,7 @@ class Search:
         self._stop_if_interrupted()
 
     def _stop_if_interrupted(self) -> None:
-        if self.interrupt.pressed:
+        if self.interrupt.requested:
             raise StopError
 
     def _serve(self, cells: list[Cell], number: int, index: int) -> None:
@@ -181,7 +181,7 @@ class Search:
                         self._judge(cell, problem, origin)
             return False
 
-        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, *DRAWING), target.job, wishes=origin.wishes())
+        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, *DRAWING), target.job, hints=origin.hints())
 
     def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
         if not cell.wants or (cell.examples >= cell.goal and origin.scope != cell.scope):
@@ -189,7 +189,7 @@ class Search:
         self._stop_if_late()
         if region := self.ledger.avoids(cell.method, cell.law.name, problem):
             cell.avoid(region)
-            self.census.see(cell.method.name, problem, Verdict.REFUSED)
+            self.tried.see(cell.method.name, problem, Verdict.REFUSED)
             return
         outcome = self.examine(cell, problem)
         self.cases[cell.method.name] += 1
@@ -200,7 +200,7 @@ class Search:
     def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
         trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))
         known = self.explained(cell, problem, outcome) if outcome.verdict.bad else ""
-        self.census.see(cell.method.name, problem, outcome.verdict)
+        self.tried.see(cell.method.name, problem, outcome.verdict)
         if cell.law.name == DEFINITION and outcome.verdict in (Verdict.KEPT, Verdict.BROKEN):
             cell.hold(problem.dtype, self._holding(cell, problem, outcome))
         failure = cell.add(problem, outcome, known, own=origin.scope == cell.scope)
@@ -233,7 +233,7 @@ class Search:
         """Run one case; `fresh` runs every call, even if its answer is known."""
         self._stop_if_interrupted()
         self.judged += 1
-        runner = live(self.runner) if fresh else self.runner
+        runner = uncached(self.runner) if fresh else self.runner
         return examine(cell.method, cell.law, problem, runner, self.oracle, self.peers)
 
     def explained(self, cell: Cell, problem: Problem, outcome: Outcome) -> str:

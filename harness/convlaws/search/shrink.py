@@ -21,7 +21,7 @@ REPEATS = 3
 TRIALS = 40  # fresh processes spent on making a history short
 
 
-class Court(Protocol):
+class ShrinkContext(Protocol):
     """What a shrinker needs of a search."""
 
     @property
@@ -42,7 +42,7 @@ class Shrinker:
     so that the small line does not depend on the machine's speed.
     """
 
-    def __init__(self, search: Court, allowance: float, tries: int | None = None, tries_of_a_hang: int | None = None):
+    def __init__(self, search: ShrinkContext, allowance: float, tries: int | None = None, tries_of_a_hang: int | None = None):
         self.search, self.left = search, allowance
         self.tries, self.tries_of_a_hang = tries, tries_of_a_hang
         self._small: dict[tuple[str, str], list[Problem]] = {}
@@ -120,7 +120,7 @@ class Shrinker:
 
         job = f"{cell.job}: shrinking {cell.method.name}"
         config = quiet(origin.count + 1, *DRAWING, Phase.shrink)
-        found = draw(origin.scope, fails, origin.seed, config, job, wishes=origin.wishes())
+        found = draw(origin.scope, fails, origin.seed, config, job, hints=origin.hints())
         if found is not None and (outcome := seen[found]):
             failure.problem, failure.outcome, failure.shrunk = found, outcome, True
             self._small.setdefault((cell.method.name, cell.op), []).append(found)

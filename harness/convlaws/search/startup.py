@@ -10,26 +10,28 @@ from convlaws.problem.request import Ending, Reply, Request
 from convlaws.problem.spec import ConvSpec
 from convlaws.records.finding import Finding, Verdict
 from convlaws.sandbox.runner import Runner
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import Method, target_of
 
 IMPORTS = ("ImportError", "ModuleNotFoundError")  # of an adapter that imports its library when it is called
 
 
-def lost_homes(methods: Iterable[Method], runner: Runner) -> dict[str, str]:
-    """Who cannot be opened, and why; how the call itself ends is of no interest here."""
+def import_failures(methods: Iterable[Method], runner: Runner) -> dict[str, str]:
+    """Method name to import error, for the methods whose library cannot be loaded."""
     present = [m for m in methods if not m.absent]
-    replies: dict[Home, Reply] = {}  # of the homes that methods share: opened once, so that nobody's import counts as judging
+    replies: dict[
+        ProcessSpec, Reply
+    ] = {}  # of the homes that methods share: opened once, so that nobody's import counts as judging
     lost = {}
     for method in present:
         if not method.home.shared:
             reply = runner.call(target_of(method), _smallest(method))
-            fails = reply.ending is Ending.LOST or reply.signature in IMPORTS
+            fails = reply.ending is Ending.NOT_LOADED or reply.signature in IMPORTS
         else:
             if method.home not in replies:
                 replies[method.home] = runner.call(target_of(method), _smallest(method))
             reply = replies[method.home]
-            fails = reply.ending is Ending.LOST and reply.signature == "home"
+            fails = reply.ending is Ending.NOT_LOADED and reply.signature == "home"
         if fails:
             lost[method.name] = reply.message
     return lost
@@ -45,7 +47,7 @@ def _smallest(method: Method) -> Request:
 
 def opened(jobs: list[list[Cell]], methods: Iterable[Method], runner: Runner) -> tuple[list[list[Cell]], list[Finding]]:
     """The jobs without the methods that cannot be opened, which fail once and are left alone; and the findings that say so."""
-    lost, found = lost_homes(methods, runner), []
+    lost, found = import_failures(methods, runner), []
     for name, reason in lost.items():
         mine = [cell for job in jobs for cell in job if cell.method.name == name]
         found += lost_cells(mine, reason) if mine else []

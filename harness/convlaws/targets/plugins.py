@@ -29,7 +29,7 @@ from convlaws.targets import registry
 from convlaws.targets.declaration import contract_rule, from_json
 from convlaws.targets.function import user_method
 from convlaws.targets.isa import SWITCHES
-from convlaws.targets.process_spec import Home
+from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import Method, Package
 
 GROUP = "convlaws.engines"
@@ -66,7 +66,7 @@ def _switches(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _placed(method: Method, point: EntryPoint, switches: tuple[str, ...]) -> Method:
     """In a home of its package's own; at other versions of it too."""
-    home = Home(variables=(("CONVLAWS_ENGINE", point.value),))
+    home = ProcessSpec(variables=(("CONVLAWS_ENGINE", point.value),))
     module = point.value.partition(":")[0]
     package = Package(name=point.dist.name, module=module, switches=switches) if point.dist else None
     return replace(method, home=home, package=package)

@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Home:
+class ProcessSpec:
     """What must be true of a process before a method is run in it; methods of one home share a zygote.
 
     `modules` are imported before the fork: only those that start no thread when they are imported.
@@ -30,7 +30,7 @@ class Home:
 
 
 # by what a method computes with: a run that asks no method of torch's imports no torch (1.3 s and 500 MB)
-WITH_NUMPY = Home()
-WITH_SCIPY = Home(modules=("scipy.fft", "scipy.sparse", "scipy.signal", "scipy.linalg"))
-WITH_TORCH = Home(modules=("torch", "torch.fx.experimental.symbolic_shapes"))
+WITH_NUMPY = ProcessSpec()
+WITH_SCIPY = ProcessSpec(modules=("scipy.fft", "scipy.sparse", "scipy.signal", "scipy.linalg"))
+WITH_TORCH = ProcessSpec(modules=("torch", "torch.fx.experimental.symbolic_shapes"))
 _SHARED = (WITH_NUMPY, WITH_SCIPY, WITH_TORCH)

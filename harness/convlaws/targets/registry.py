@@ -18,7 +18,7 @@ from convlaws.problem.spec import ConvSpec
 from convlaws.records import environment
 from convlaws.records.finding import name_parts
 from convlaws.targets import isa
-from convlaws.targets.process_spec import WITH_NUMPY, Home
+from convlaws.targets.process_spec import WITH_NUMPY, ProcessSpec
 
 ContractRule = Callable[[ConvSpec, str, str], str]
 
@@ -89,7 +89,7 @@ class Method:
     can: frozenset[str] = frozenset()
     options: dict[str, Any] = field(default_factory=dict)
     declared: str = ""  # the one contract that it is held to, if its user chose that
-    home: Home = WITH_NUMPY
+    home: ProcessSpec = WITH_NUMPY
     package: Package | None = None
     version: str = ""
     level: str = ""
@@ -129,7 +129,7 @@ class Method:
 
     def at(self, version: str, python: str) -> Method:
         """The same row, run by the interpreter of an environment that has `version` of its package."""
-        home = Home(modules=(self.package.module,) if self.package else ()) if self.home.shared else self.home
+        home = ProcessSpec(modules=(self.package.module,) if self.package else ()) if self.home.shared else self.home
         return replace(self, name=f"{self.name}@{version}", home=replace(home, python=python), version=version)
 
     def at_level(self, level: isa.Level) -> Method:
@@ -146,8 +146,8 @@ class Method:
         """The contract of a float32 fprop, which stands for the row in a listing."""
         return self.contract(_PLAINEST, "fprop", "float32")
 
-    def passport(self) -> dict[str, Any]:
-        """What `admit` makes the method from again in another process."""
+    def to_dict(self) -> dict[str, Any]:
+        """What `from_dict` makes the method from again in another process."""
         kept = {"contract": self.declared, "known_as": self.known_as, "level": self.level}
         if self.kind == "function":
             own = {dtype: self.contract(_PLAINEST, "fprop", dtype) for dtype in self.scope.dtypes}
@@ -165,7 +165,7 @@ def always(name: str) -> ContractRule:
 
 
 # the modules whose import fills the table; each imports NumPy at most
-_ROOMS = {
+_MODULES = {
     "method": (
         "convlaws.methods.loop",
         "convlaws.methods.unfold",
@@ -198,8 +198,10 @@ _ROOMS = {
 }
 ON_GPU = ("cuda", "cudnn")  # the kinds whose rows need a CUDA device
 ENGINES = ("engine", "compiled", *ON_GPU)  # the kinds that are other people's
-KINDS = tuple(_ROOMS)
-_PLACES = {room: place for place, room in enumerate(dict.fromkeys(room for rooms in _ROOMS.values() for room in rooms))}
+KINDS = tuple(_MODULES)
+_ORDER = {
+    module: place for place, module in enumerate(dict.fromkeys(module for modules in _MODULES.values() for module in modules))
+}
 _TABLE: dict[str, Method] = {}
 
 
@@ -211,7 +213,9 @@ def register(row: Method) -> Method:
     return row
 
 
-def method(name: str, *, scope: Scope | None = None, contract: str = "plain", can: Iterable[str] = (), home: Home = WITH_NUMPY):
+def method(
+    name: str, *, scope: Scope | None = None, contract: str = "plain", can: Iterable[str] = (), home: ProcessSpec = WITH_NUMPY
+):
     """Register a class of three maps (see `methods.base.Maps`) under `name`; `home` has what it computes with."""
 
     def add(maps: type) -> type:
@@ -231,10 +235,10 @@ def rows(*kinds: str, absent: bool = False) -> list[Method]:
     """
     kinds = kinds or ("method", "engine")
     for kind in kinds:
-        for room in _ROOMS[kind]:
-            import_module(room)
+        for module in _MODULES[kind]:
+            import_module(module)
     found = [row for row in _TABLE.values() if row.kind in kinds and (absent or not row.absent)]
-    return sorted(found, key=lambda row: _PLACES.get(row.address.partition(":")[0], len(_PLACES)))
+    return sorted(found, key=lambda row: _ORDER.get(row.address.partition(":")[0], len(_ORDER)))
 
 
 def get(name: str) -> Method:
@@ -257,7 +261,7 @@ def find(patterns: Iterable[str]) -> list[Method]:
     Raises:
         UnknownName: a pattern selects nothing.
     """
-    table = {row.name: row for row in rows(*_ROOMS, absent=True)}
+    table = {row.name: row for row in rows(*_MODULES, absent=True)}
     found: dict[str, Method] = {}
     for pattern in patterns:
         open_to = [n for n, row in table.items() if n == pattern or _is_open(row, pattern)]

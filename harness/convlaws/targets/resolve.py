@@ -107,15 +107,15 @@ def function(address: str, calling: Calling) -> Method:
     return user_method(address, signature, arrays, said.contract, said.scope, said.can)
 
 
-def admit(passport: Mapping[str, Any]) -> Method:
-    """The method whose `passport` came from another process."""
-    if "row" in passport:
-        method = get(passport["row"])
+def from_dict(record: Mapping[str, Any]) -> Method:
+    """The method whose `to_dict` came from another process."""
+    if "row" in record:
+        method = get(record["row"])
     else:
-        called = (passport[part] for part in ("function", "signature", "arrays", "own", "scope", "can"))
+        called = (record[part] for part in ("function", "signature", "arrays", "own", "scope", "can"))
         method = user_method(*called)
-    if "version" in passport:
-        method = method.at(passport["version"], passport["python"])
-    method = method.declares(passport["contract"]) if passport["contract"] else method
-    method = replace(method, known_as=passport["known_as"])
-    return method.at_level(isa.level(passport["level"])) if passport.get("level") else method
+    if "version" in record:
+        method = method.at(record["version"], record["python"])
+    method = method.declares(record["contract"]) if record["contract"] else method
+    method = replace(method, known_as=record["known_as"])
+    return method.at_level(isa.level(record["level"])) if record.get("level") else method

@@ -14,11 +14,11 @@ import numpy as np
 
 from convlaws.errors import SpecError
 from convlaws.judge.case import ENDED, Oracle
-from convlaws.oracle.claim import Claim, judge, misfit, ratios
+from convlaws.oracle.claim import Claim, judge, ratios, shape_error
 from convlaws.problem.cost import flops, traffic
 from convlaws.problem.problem import RESULT, Problem, shape_of
 from convlaws.problem.request import Ending, Reply, Request
-from convlaws.problem.subproblem import Part, part_of
+from convlaws.problem.subproblem import Subproblem, subproblem
 from convlaws.records.finding import Verdict
 from convlaws.records.timing_file import Timing
 from convlaws.sandbox.runner import Runner
@@ -34,14 +34,14 @@ class Judged:
         self.problem, self._oracle = problem, Oracle()
 
     @cached_property
-    def part(self) -> Part:
+    def part(self) -> Subproblem:
         """What the oracle looks at."""
-        return part_of(self.problem)
+        return subproblem(self.problem)
 
     def of(self, method: Method, output: np.ndarray) -> tuple[str, float]:
         """(what is wrong, '' if nothing is; the worst error over the slack)."""
         spec, op, dtype = self.problem.spec, self.problem.op, self.problem.dtype
-        if wrong := misfit(output, shape_of(spec, RESULT[op]), dtype):
+        if wrong := shape_error(output, shape_of(spec, RESULT[op]), dtype):
             return wrong[1], 0.0
         found, allowed = self._oracle(self.part.spec, op, self.part.operands, method.contract(spec, op, dtype))
         claim = Claim.of_answer(output[self.part.index], found, allowed)

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from convlaws.engines.fatal_errors import ending_if_spent
+from convlaws.engines.fatal_errors import exit_on_fatal
 from convlaws.errors import Refusal
 
 STATE = {"broken": False}
@@ -51,7 +51,7 @@ DEEDS = {"break": broken, "stumble": stumble, "decline": decline, "who": who, "n
 
 def open_target(target):
     def answered(call):
-        with ending_if_spent(library):
+        with exit_on_fatal(library):
             return DEEDS[target["do"]](call)
 
     return answered
