@@ -85,7 +85,7 @@ def shard_costs() -> dict[str, float]:
 
 def record_costs(plan, lane, record: dict) -> dict[str, float]:
     """What the campaign itself does with a record: write it, add it up, choose the next shard."""
-    from convlaws.campaign.records import Appended
+    from convlaws.campaign.records import RecordFile
     from convlaws.campaign.schedule import Schedule
     from convlaws.campaign.shard import Shard
     from convlaws.campaign.stage_totals import Evidence
@@ -96,7 +96,7 @@ def record_costs(plan, lane, record: dict) -> dict[str, float]:
     totals, evidence, schedule = Totals(), Evidence(), Schedule(plan, [lane])
     evidence.see(record)
     with tempfile.TemporaryDirectory() as folder:
-        file = Appended(Path(folder) / "worker-0.jsonl")
+        file = RecordFile(Path(folder) / "worker-0.jsonl")
         lines = [{"schema": 1, **record, "shard": f"{n}"} for n in range(MANY)]
         write = _clocked(lambda: [file.append(line) for line in lines], 3) / MANY
         synced = _clocked(lambda: file.append(lines[0], sync=True), 9, time.perf_counter)

@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from convlaws.records.at_level import AtLevel
 from convlaws.records.finding import LEAST, Finding, Verdict, counted, name_parts
 from convlaws.records.tallies import Share, cells_of
+from convlaws.reports.states import LOOKS, state, worst
 
-# the worst first: a cell of the table shows the worst of its ops
-SYMBOLS = {
-    "broken": "X",
-    "crashed": "!",
-    "hung": "H",
-    "known": "k",
-    "vacuous": "?",
-    "kept": "+",
-    "refused": ".",
+# the states of the legend, with what is printed of them
+SHOWN = {
+    "kept": "kept",
+    "broken": "broken",
+    "crashed": "crashed",
+    "hung": "hung",
+    "known": "known failure",
+    "vacuous": "vacuous",
+    "refused": "refused",
 }
 KNOWN_LEGEND = """\
 explained: failing cases that are it; avoided: problems in its region that were not asked;
 share: both, of all cases drawn for the methods where it hides any"""
-LEGEND = "+ kept   X broken   ! crashed   H hung   k known failure   ? vacuous   . refused"
-
-
-def state(finding: Finding) -> str:
-    """The verdict, or 'known' for a failure that is a known finding."""
-    return "known" if finding.verdict.bad and finding.known else str(finding.verdict)
-
-
-def _worst(states: Iterable[str]) -> str:
-    return min(states, key=list(SYMBOLS).index, default="")
+LEGEND = "   ".join(f"{LOOKS[name].ascii} {told}" for name, told in SHOWN.items())
 
 
 def table(findings: Sequence[Finding]) -> str:
@@ -42,15 +34,15 @@ def table(findings: Sequence[Finding]) -> str:
     laws = list(dict.fromkeys(f.law for f in findings))
     single = len(methods) == 1
     columns = list(dict.fromkeys(f.op for f in findings)) if single else methods
-    cells: dict[tuple[str, str], list[str]] = {}
+    cells: dict[tuple[str, str], list[Finding]] = {}
     for f in findings:
-        cells.setdefault((f.law, f.op if single else f.method), []).append(state(f))
+        cells.setdefault((f.law, f.op if single else f.method), []).append(f)
     wide = max(map(len, laws), default=0)
     heads = columns if single else [str(n) for n in range(1, len(columns) + 1)]
     size = [max(2, len(h)) for h in heads]
     lines = [f"{'':{wide}}  " + " ".join(f"{h:>{n}}" for h, n in zip(heads, size, strict=True))]
     for law in laws:
-        marks = (SYMBOLS.get(_worst(cells.get((law, c), [])), " ") for c in columns)
+        marks = (worst(cells.get((law, c), ())).ascii for c in columns)
         lines.append(f"{law:{wide}}  " + " ".join(f"{m:>{n}}" for m, n in zip(marks, size, strict=True)))
     return "\n".join([*lines, "", LEGEND])
 

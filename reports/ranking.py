@@ -43,7 +43,7 @@ def error(ratio: float | None) -> str:
 
 
 @dataclass(frozen=True)
-class Column:
+class RankingColumn:
     """`needed` columns stay on the narrowest terminal, of the others the highest numbers go first."""
 
     head: str
@@ -60,14 +60,14 @@ def behind(timing: Timing, first: Timing) -> str:
 
 
 COLUMNS = (
-    Column("method", lambda t, first: t.method),
-    Column("median", lambda t, first: amount(t.seconds or 0)),
-    Column("x fastest", behind),
-    Column("spread", lambda t, first: f"{t.spread:.0%}", 1),
-    Column("roofline", lambda t, first: f"{t.share:.0%}" if t.bound else "", 3),
-    Column("GFLOP/s", lambda t, first: f"{t.rate / 1e9:.1f}", 4),
-    Column("MiB", lambda t, first: mebibytes(t.memory), 2),
-    Column("error/slack", lambda t, first: error(t.ratio), 5),
+    RankingColumn("method", lambda t, first: t.method),
+    RankingColumn("median", lambda t, first: amount(t.seconds or 0)),
+    RankingColumn("x fastest", behind),
+    RankingColumn("spread", lambda t, first: f"{t.spread:.0%}", 1),
+    RankingColumn("roofline", lambda t, first: f"{t.share:.0%}" if t.bound else "", 3),
+    RankingColumn("GFLOP/s", lambda t, first: f"{t.rate / 1e9:.1f}", 4),
+    RankingColumn("MiB", lambda t, first: mebibytes(t.memory), 2),
+    RankingColumn("error/slack", lambda t, first: error(t.ratio), 5),
 )
 LEGEND = (
     "median and spread (distance of the quartiles) are of blocks of calls; ~ overlaps the fastest; roofline is the share of "

@@ -1,4 +1,4 @@
-"""How each state of a (method, law, op) looks: a symbol, a word and a class of the style sheet, never a colour alone."""
+"""How each state of a (method, law, op) is shown: symbols, a word and a class of the style sheet, never a colour alone."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from convlaws.records.finding import Finding
-from convlaws.reports.console import state
 
 __all__ = ["FAILED", "LOOKS", "Look", "is_mutant", "look", "state", "worst"]
 
 
 @dataclass(frozen=True)
 class Look:
-    """A state on the page."""
+    """A state: its symbol on the page and in Markdown, the one on a terminal, its class in the style sheet, and what it means."""
 
     state: str
     symbol: str
+    ascii: str
     css: str
     says: str
 
@@ -25,17 +25,22 @@ class Look:
 LOOKS = {
     row.state: row
     for row in (
-        Look("broken", "\u2717", "b", "the law does not hold"),
-        Look("crashed", "!", "c", "the method raised, or its process died"),
-        Look("hung", "\u221e", "h", "no answer within the time limit"),
-        Look("known", "k", "n", "a failure that is on record, with its lines"),
-        Look("vacuous", "?", "v", "nothing broke, but on too little to say so"),
-        Look("kept", "\u2713", "k", "held on enough examples that mean something"),
-        Look("refused", "\u2013", "r", "out of the method's declared scope"),
-        Look("not tried", "", "z", "not in this file"),
+        Look("broken", "\u2717", "X", "b", "the law does not hold"),
+        Look("crashed", "!", "!", "c", "the method raised, or its process died"),
+        Look("hung", "\u221e", "H", "h", "no answer within the time limit"),
+        Look("known", "k", "k", "n", "a failure that is on record, with its lines"),
+        Look("vacuous", "?", "?", "v", "nothing broke, but on too little to say so"),
+        Look("kept", "\u2713", "+", "k", "held on enough examples that mean something"),
+        Look("refused", "\u2013", ".", "r", "out of the method's declared scope"),
+        Look("not tried", "", " ", "z", "not in this file"),
     )
 }
 FAILED = ("broken", "crashed", "hung")
+
+
+def state(finding: Finding) -> str:
+    """The verdict, or 'known' for a failure that is a known finding."""
+    return "known" if finding.verdict.bad and finding.known else str(finding.verdict)
 
 
 def look(finding: Finding) -> Look:

@@ -20,7 +20,7 @@ _FITTING = ("same", "sameupper", "samelower")  # words that pad until there is a
 _CROPS = (0, -1, -2, 1, -3, 2)
 
 
-class Axis(NamedTuple):
+class AxisDraft(NamedTuple):
     """What the extent of an axis depends on. `shortfall`: by how much the kernel is to reach over what there is."""
 
     reach: int
@@ -62,17 +62,17 @@ def beyond_room(spec: ConvSpec) -> list[int]:
     kind = Kind(**{name: found[name] for name in Kind._fields})
     extra, none = spec.output_padding or (0,) * spec.ndim, (0,) * spec.ndim
     columns = (spec.reach, spec.stride, spec.input_dilation, _sides(spec.padding, spec.reach), extra, none, none)
-    return [n - _room(kind, Axis(*axis)) for n, axis in zip(spec.extent, zip(*columns, strict=True), strict=True)]
+    return [n - _room(kind, AxisDraft(*axis)) for n, axis in zip(spec.extent, zip(*columns, strict=True), strict=True)]
 
 
-def _axes(draft: Draft, raw: Raw, above: dict[str, tuple[int, ...]]) -> list[Axis]:
+def _axes(draft: Draft, raw: Raw, above: dict[str, tuple[int, ...]]) -> list[AxisDraft]:
     ones, none = (1,) * draft.shape.ndim, (0,) * draft.shape.ndim
     stride, dilation, between = (above[name] or ones for name in ("stride", "dilation", "input_dilation"))
     reach = tuple(d * (r - 1) + 1 for d, r in zip(dilation, raw["kernel"], strict=True))
     extra = _output_padding(raw, stride, dilation) or none
     shortfall = _one_above(0, raw["shortfall"], draft.menu["shortfall"]) or none
     columns = (reach, stride, between, _sides(_padding(draft, raw), reach), extra, shortfall, raw["extra_extent"])
-    return [Axis(*numbers) for numbers in zip(*columns, strict=True)]
+    return [AxisDraft(*numbers) for numbers in zip(*columns, strict=True)]
 
 
 def _sides(padding: Sides | str, reach: tuple[int, ...]) -> Sides:
@@ -120,7 +120,7 @@ def _output_padding(raw: Raw, stride: Sequence[int], dilation: Sequence[int]) ->
     return tuple(extra)
 
 
-def _extent(kind: Kind, axis: Axis) -> int:
+def _extent(kind: Kind, axis: AxisDraft) -> int:
     """The extent of an axis: the room that it needs and something beyond, or less where something is to lack."""
     if axis.shortfall and kind.padding != "negative":
         left = 0 if kind.padding in _FITTING else max(0, axis.reach - axis.shortfall) - sum(axis.side)
@@ -128,7 +128,7 @@ def _extent(kind: Kind, axis: Axis) -> int:
     return _room(kind, axis) + axis.extra_extent
 
 
-def _low(axis: Axis) -> int:
+def _low(axis: AxisDraft) -> int:
     """The low side of a cropped axis: where something is to lack, so much more is cropped."""
     if not axis.shortfall:
         return axis.side[0]
@@ -136,7 +136,7 @@ def _low(axis: Axis) -> int:
     return max(0, axis.reach - axis.shortfall) - spaced - axis.side[1]
 
 
-def _room(kind: Kind, axis: Axis) -> int:
+def _room(kind: Kind, axis: AxisDraft) -> int:
     """The least extent of an axis: y is not empty, and the padding finds what it copies or crops."""
     low, high = axis.side
     if kind.transposed:
@@ -145,7 +145,7 @@ def _room(kind: Kind, axis: Axis) -> int:
     return max(copied, _cropped_room(axis))
 
 
-def _cropped_room(axis: Axis) -> int:
+def _cropped_room(axis: AxisDraft) -> int:
     """The least extent of which the kernel finds its reach, and some element is left."""
     low, high = axis.side
     cropped = max(0, -low) + max(0, -high)

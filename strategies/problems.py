@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
-from convlaws.strategies.specs import MAX_MACS, SEEDS, Plan, picker, plan
+from convlaws.strategies.specs import MAX_MACS, SEEDS, SpecSpace, picker, plan
 
 _SEEDS = st.integers(0, SEEDS - 1)
 
 
 @st.composite
-def _problems(draw, plan: Plan) -> Problem:
+def _problems(draw, plan: SpecSpace) -> Problem:
     seed = draw(_SEEDS)  # the first choice: see Plan.granted
     return plan.problem(picker(draw), seed)
 

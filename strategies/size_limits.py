@@ -8,13 +8,13 @@ from typing import NamedTuple
 from convlaws.problem.scope import macs_of_an_image, matrix_entries
 from convlaws.problem.spec import ConvSpec
 from convlaws.strategies.build import spec_of
-from convlaws.strategies.tables import Draft, Raw, Table
+from convlaws.strategies.tables import ChoiceTable, Draft, Raw
 
 OPERAND = 2**15  # elements of the largest array: the oracle then takes about a millisecond
 VAST = 2**17  # of the few that cross 2**16
 
 
-class Limits(NamedTuple):
+class SizeLimits(NamedTuple):
     """How large a problem may be; `matrix` as in Scope. `of_none`: no images count as one, as in a scope that limits `macs`."""
 
     macs: int
@@ -41,7 +41,7 @@ _CUTS = (
 )
 
 
-def fitted(draft: Draft, raw: Raw, limits: Limits) -> ConvSpec:
+def fitted(draft: Draft, raw: Raw, limits: SizeLimits) -> ConvSpec:
     """The spec of these numbers, each large one lowered along its table until the limits hold."""
     spec = spec_of(draft, raw)
     while limits.exceeded(spec) and _cut(draft.menu, raw):
@@ -49,7 +49,7 @@ def fitted(draft: Draft, raw: Raw, limits: Limits) -> ConvSpec:
     return spec
 
 
-def _cut(menu: Table, raw: Raw) -> bool:
+def _cut(menu: ChoiceTable, raw: Raw) -> bool:
     """Lower the largest number by one entry of its table; False if all are at their least."""
     for names in _CUTS:
         left = [(v, name, i) for name in names for i, v in enumerate(raw[name]) if v > menu[name][0]]

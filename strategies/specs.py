@@ -16,7 +16,7 @@ from convlaws.problem.scope import Scope
 from convlaws.problem.spec import ConvSpec
 from convlaws.strategies.build import spec_of
 from convlaws.strategies.hints import Guided, Hint
-from convlaws.strategies.size_limits import VAST, Limits, fitted
+from convlaws.strategies.size_limits import VAST, SizeLimits, fitted
 from convlaws.strategies.tables import SCALES, Draft, Kind, Pick, Shape, menu, raw_numbers
 
 MAX_MACS = 100_000
@@ -92,14 +92,14 @@ class Tree:
         return prefix
 
 
-class Plan:
+class SpecSpace:
     """What can be drawn within a scope and limits.
 
     Raises:
         UsageError: nothing can; the message has the reason.
     """
 
-    def __init__(self, scope: Scope, limits: Limits):
+    def __init__(self, scope: Scope, limits: SizeLimits):
         self.scope, self.limits = scope, limits
         self._limits = {"vast": limits._replace(operand=VAST)}
         calls = [(op, bias) for op, bias in product(scope.ops, scope.bias) if bias or op != "bgrad"]
@@ -200,15 +200,15 @@ def _reject_empty(scope: Scope, calls: list) -> None:
 
 
 @lru_cache(maxsize=512)
-def plan(scope: Scope, max_macs: int) -> Plan:
+def plan(scope: Scope, max_macs: int) -> SpecSpace:
     """The plan for a scope, made once."""
     if max_macs < 1:
         raise UsageError(f"max_macs is {max_macs}, the least is 1")
-    return Plan(scope, Limits(min(max_macs, scope.macs or max_macs), scope.matrix, of_none=bool(scope.macs)))
+    return SpecSpace(scope, SizeLimits(min(max_macs, scope.macs or max_macs), scope.matrix, of_none=bool(scope.macs)))
 
 
 @st.composite
-def _specs(draw, plan: Plan) -> ConvSpec:
+def _specs(draw, plan: SpecSpace) -> ConvSpec:
     pick = picker(draw)
     return plan.spec(pick, pick("bias", plan.biases))
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from convlaws.problem.scope import Scope
 
-Table = dict[str, tuple[int, ...]]
+ChoiceTable = dict[str, tuple[int, ...]]
 Raw = dict[str, list[int]]
 
 
@@ -44,12 +44,12 @@ class Draft(NamedTuple):
     shape: Shape
     kind: Kind
     bias: bool
-    menu: Table
+    menu: ChoiceTable
 
 
 # Ascending, so that a number shrinks to the first; an entry that stands twice is drawn twice as often.
 # The values are those at which real bugs began (block sizes and vector widths +-1, primes, even kernels).
-_SMALL: Table = {
+_SMALL: ChoiceTable = {
     "images": (2, 2, 3, 4, 5),
     "groups": (2, 2, 3, 4),
     "in_per_group": (1, 1, 2, 2, 3, 4, 5, 8),
@@ -73,7 +73,7 @@ LONG = (
     *(127, 510, 511, 512, 513),
 )
 # each scale is large in one way only: all large at once would be cut down to all middling
-SCALES: dict[str, Table] = {
+SCALES: dict[str, ChoiceTable] = {
     "small": {},
     "channels": {"in_per_group": _WIDE, "out_per_group": _WIDE, "groups": _WIDE[1:], "extra_extent": (0, 0, 1, 1, 2, 3, 4)},
     "space": {"extra_extent": LONG, "in_per_group": (1, 2, 3, 4), "out_per_group": (1, 2, 3, 4)},
@@ -125,7 +125,7 @@ _COUNTS: dict[str, Callable[[Shape, Kind], int]] = {
 NUMBERS = frozenset(_COUNTS)
 
 
-def menu(scope: Scope, grouping: str, scale: str) -> Table:
+def menu(scope: Scope, grouping: str, scale: str) -> ChoiceTable:
     """The table of each number, cut to what `scope` allows."""
     found = _SMALL | SCALES[scale]
     for name in ("kernel", "stride", "dilation"):

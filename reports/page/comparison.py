@@ -15,7 +15,7 @@ OPEN = 6  # problems whose tables are shown unfolded
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """One method on one problem; `cells` are texts, `part` is the fastest time over its own, in percent."""
 
     method: str
@@ -24,13 +24,13 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class ComparisonTable:
     """One problem: `wrong` and `refused` have (method or methods, why)."""
 
     title: str
     line: str
     needs: str
-    rows: list[Row]
+    rows: list[ComparisonRow]
     wrong: list[tuple[str, str]]
     refused: list[tuple[str, str]]
 
@@ -44,7 +44,7 @@ class Table:
 class Choice:
     """What the section shows; `together` is empty if there is one problem only."""
 
-    tables: list[Table]
+    tables: list[ComparisonTable]
     together: list[list[str]]
     machine: str
     unrest: str
@@ -67,10 +67,10 @@ def choice(times: Times) -> Choice:
     return Choice([_table(group) for group in groups], all_of_them, _machine(times.machine), unrest(times.timings))
 
 
-def _table(timings: Sequence[Timing]) -> Table:
+def _table(timings: Sequence[Timing]) -> ComparisonTable:
     first = timings[0]
     timed = [t for t in timings if t.seconds]
-    return Table(
+    return ComparisonTable(
         title=plain(first.name),
         line=one_line(first.problem, 400),
         needs=needs(first),
@@ -80,11 +80,11 @@ def _table(timings: Sequence[Timing]) -> Table:
     )
 
 
-def _row(t: Timing, first: Timing) -> Row:
+def _row(t: Timing, first: Timing) -> ComparisonRow:
     seconds, least = t.seconds or 1.0, first.seconds or 1.0
     shares = [f"{t.spread:.0%}", f"{t.share:.0%}" if t.bound else "", f"{t.rate / 1e9:.1f}"]
     cells = [amount(seconds), behind(t, first), *shares, mebibytes(t.memory), error(t.ratio)]
-    return Row(plain(t.method), cells, round(100 * least / seconds, 1))
+    return ComparisonRow(plain(t.method), cells, round(100 * least / seconds, 1))
 
 
 def _refused(timings: Sequence[Timing]) -> list[tuple[str, str]]:

@@ -13,14 +13,14 @@ NOTHING = "not compared"
 
 
 @dataclass(frozen=True)
-class Table:
+class ContractTable:
     """The dtypes of the columns, and (method, its contracts) for each row."""
 
     dtypes: list[str]
     rows: list[tuple[str, list[str]]]
 
 
-def table(findings: Sequence[Finding]) -> Table | None:
+def table(findings: Sequence[Finding]) -> ContractTable | None:
     """The table of a file; None if it does not have it."""
     mine: dict[str, list[Finding]] = {}
     for f in findings:
@@ -29,4 +29,4 @@ def table(findings: Sequence[Finding]) -> Table | None:
     found = {method: console.held(some) for method, some in mine.items()}
     dtypes = list(dict.fromkeys(dtype for held in found.values() for dtype in held))
     rows = [(plain(method), [plain(held.get(dtype, NOTHING)) for dtype in dtypes]) for method, held in found.items()]
-    return Table([plain(dtype) for dtype in dtypes], rows) if rows else None
+    return ContractTable([plain(dtype) for dtype in dtypes], rows) if rows else None

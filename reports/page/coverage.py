@@ -66,7 +66,7 @@ def _tried(method: str, cells: list[Finding]) -> Tried:
 
 # --- the sample of problems ------------------------------------------------------------
 @dataclass(frozen=True)
-class Share:
+class CoverageShare:
     """A value of a feature: how many problems of the sample have it. A value that none has is 0."""
 
     value: str
@@ -75,7 +75,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Row:
+class CoverageRow:
     """A method in a ledger: problems drawn, judged, refused, vacuous, crashed (None: not told); pairs of those admitted."""
 
     method: str
@@ -88,7 +88,7 @@ class Row:
 class Ended:
     """A ledger by method and by value: (axis, value, the same counts)."""
 
-    methods: list[Row]
+    methods: list[CoverageRow]
     values_: list[tuple[str, str, list[int]]]
 
 
@@ -97,7 +97,7 @@ class Sample:
     """Problems: all that were judged (`ledger`), or those that the findings name (see `sample`)."""
 
     size: int
-    axes: list[tuple[str, list[Share]]]
+    axes: list[tuple[str, list[CoverageShare]]]
     pairs: list[tuple[str, list[str]]]  # a triangle: feature, and the share of value pairs seen with each earlier feature
     names: list[str]
     pairwise: float
@@ -136,9 +136,9 @@ def worded(name: str) -> str:
     return _WORDS.get(name, plain(name.replace("_", " ")))
 
 
-def _shares(values: list[str], count: Counter[str]) -> list[Share]:
+def _shares(values: list[str], count: Counter[str]) -> list[CoverageShare]:
     total = sum(count.values()) or 1
-    return [Share(plain(v), count[v], count[v] / total) for v in values]
+    return [CoverageShare(plain(v), count[v], count[v] / total) for v in values]
 
 
 def _met(whole: dict[str, list[str]], seen: list[dict[str, str]], a: str, b: str) -> tuple[int, int]:

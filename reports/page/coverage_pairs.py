@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from convlaws.records.coverage import ENDS, evident, places
-from convlaws.reports.page.coverage import Ended, Row, Sample, laid, worded
+from convlaws.reports.page.coverage import CoverageRow, Ended, Sample, laid, worded
 from convlaws.reports.sanitize import plain
 
 Axes = Mapping[str, list[str]]
@@ -35,13 +35,13 @@ class _Told:
         admits = _pairs(bits, said.get("admits", "0"))
         self.admits = self.admits | admits if admits and self.admits is not None else None
 
-    def row(self, method: str) -> Row:
+    def row(self, method: str) -> CoverageRow:
         """What the page says of the method: of the pairs that are evidence, the share that was judged."""
         judged = _evident(self.pairs["judged"])
         admits = None if self.admits is None else _evident(self.admits)
         share = f"{len(judged & admits) / len(admits):.1%}" if admits else ""
         counts = [self.problems[end] if end in self.problems or "drawn" in self.problems else None for end in ("drawn", *ENDS)]
-        return Row(plain(method), counts, share, len(admits) - len(judged & admits) if admits else None)
+        return CoverageRow(plain(method), counts, share, len(admits) - len(judged & admits) if admits else None)
 
 
 def _pairs(bits: Mapping[Pair, int], text: str) -> set[Pair]:

@@ -17,7 +17,7 @@ LONGEST_MASK = 4096  # characters; what evidence_of writes is shorter
 
 
 @dataclass(frozen=True)
-class Axis:
+class AxisPicture:
     """One spatial axis: a window of taps slides over `wide` elements and stands at `narrow` places.
 
     For a convolution the wide side is x and the narrow y; a transposed one exchanges them. The wide
@@ -56,12 +56,12 @@ def parsed(line: str) -> Problem | None:
         return None
 
 
-def axes(problem: Problem) -> list[Axis]:
+def axes(problem: Problem) -> list[AxisPicture]:
     """The spatial axes of a problem."""
     s = problem.spec
     wide, narrow = (s.output, s.extent) if s.transposed else (s.extent, s.output)
     rows = zip(wide, s.sides, narrow, s.kernel, s.dilation, s.stride, strict=True)
-    return [Axis(w, low, high, n, r, d, t) for w, (low, high), n, r, d, t in rows]
+    return [AxisPicture(w, low, high, n, r, d, t) for w, (low, high), n, r, d, t in rows]
 
 
 def wide_role(problem: Problem) -> str:

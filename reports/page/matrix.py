@@ -17,7 +17,7 @@ ROOMY = 12  # columns up to which a cell has room for its numbers
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixCell:
     """The worst of some findings, with their examples and their worst ratio; `to` is where the evidence is."""
 
     look: Look
@@ -40,7 +40,7 @@ class Row:
     law: str
     says: str
     family: str
-    cells: list[Cell]
+    cells: list[MatrixCell]
 
     @property
     def quiet(self) -> bool:
@@ -50,7 +50,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Column:
+class MatrixColumn:
     """A method (or, where there is but one, an op)."""
 
     name: str
@@ -61,7 +61,7 @@ class Column:
 class Matrix:
     """Laws down, methods across."""
 
-    columns: list[Column]
+    columns: list[MatrixColumn]
     rows: list[Row]
 
     @cached_property
@@ -85,12 +85,12 @@ def _by_family(rows: list[Row]) -> list[tuple[str, list[Row]]]:
     return [(title, [r for r in rows if r.family == title]) for title in titles]
 
 
-def cell(findings: Sequence[Finding], to: str = "") -> Cell:
+def cell(findings: Sequence[Finding], to: str = "") -> MatrixCell:
     """One cell of a matrix; findings of one (law, op) share their examples."""
     shown = worst(findings)
     examples = {f.cell: f.examples for f in findings}
     errors = max((f.worst_ratio for f in findings if f.verdict is Verdict.KEPT), default=0.0)
-    return Cell(shown, sum(examples.values()), ratio(errors) if shown.state == "kept" else "", to)
+    return MatrixCell(shown, sum(examples.values()), ratio(errors) if shown.state == "kept" else "", to)
 
 
 def matrix(findings: Sequence[Finding], methods: Sequence[str], anchors: Mapping[str, str], *, sheeted: bool = True) -> Matrix:
@@ -100,7 +100,11 @@ def matrix(findings: Sequence[Finding], methods: Sequence[str], anchors: Mapping
     """
     single = len(methods) == 1
     ops = [op for op in OPS if any(f.op == op for f in findings)]
-    columns = [Column(op) for op in ops] if single else [Column(m, f"m{i}" if sheeted else "") for i, m in enumerate(methods)]
+    columns = (
+        [MatrixColumn(op) for op in ops]
+        if single
+        else [MatrixColumn(m, f"m{i}" if sheeted else "") for i, m in enumerate(methods)]
+    )
     place: Callable[[Finding], str] = (lambda f: f.op) if single else (lambda f: f.method)
     laws = {f.law: f.says for f in findings}
     table: dict[tuple[str, str], list[Finding]] = {}
@@ -110,10 +114,10 @@ def matrix(findings: Sequence[Finding], methods: Sequence[str], anchors: Mapping
     for law in sorted(laws, key=order):
         there = [(table.get((law, c.name), []), c) for c in columns]
         rows.append(Row(plain(law), one_line(laws[law], 300), family(law), [cell(fs, _to(fs, c, anchors)) for fs, c in there]))
-    return Matrix([Column(plain(c.name), c.to) for c in columns], rows)
+    return Matrix([MatrixColumn(plain(c.name), c.to) for c in columns], rows)
 
 
-def _to(findings: Sequence[Finding], column: Column, anchors: Mapping[str, str]) -> str:
+def _to(findings: Sequence[Finding], column: MatrixColumn, anchors: Mapping[str, str]) -> str:
     """The card of the worst failure, or the method's own table."""
     shown = worst(findings)
     bad = [anchors[f.id] for f in findings if look(f) is shown and f.id in anchors]
@@ -131,9 +135,9 @@ class Sheet:
     least: int
     median: float
     worst: str
-    families: list[Cell]
+    families: list[MatrixCell]
     ops: list[str]
-    laws: list[tuple[str, list[Cell]]]
+    laws: list[tuple[str, list[MatrixCell]]]
     refused: int  # laws that it refuses in every op
 
 
@@ -158,15 +162,15 @@ def _sheet(name: str, to: str, findings: list[Finding], titles: list[str], laws:
         by.setdefault((f.law, f.op), []).append(f)
     rows = [(law, [by.get((law, op), []) for op in ops]) for law in laws]
     shown = [(law, cells) for law, cells in rows if any(worst(c).state not in ("refused", "not tried") for c in cells)]
-    table = [(plain(law), [cell(c, _to(c, Column(""), anchors)) for c in cells]) for law, cells in shown]
+    table = [(plain(law), [cell(c, _to(c, MatrixColumn(""), anchors)) for c in cells]) for law, cells in shown]
     middle = median(judged)
     return Sheet(plain(name), to, counts, min(judged), middle, ratio(errors), families, ops, table, len(rows) - len(shown))
 
 
-def _share(findings: list[Finding], to: str) -> Cell:
+def _share(findings: list[Finding], to: str) -> MatrixCell:
     """How many (law, op) of a family are in its worst state; `examples` holds that number."""
     shown = worst(findings)
-    return Cell(shown, len({(f.law, f.op) for f in findings if look(f) is shown}), "", to if findings else "")
+    return MatrixCell(shown, len({(f.law, f.op) for f in findings if look(f) is shown}), "", to if findings else "")
 
 
 def failed(counts: Mapping[str, int]) -> int:

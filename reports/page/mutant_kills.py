@@ -37,7 +37,7 @@ class Kill:
 
 
 @dataclass(frozen=True)
-class Judge:
+class JudgeSummary:
     """The mutants, and by law how many it kills."""
 
     titles: list[str]
@@ -47,7 +47,7 @@ class Judge:
     matrix: Matrix
 
 
-def judge(findings: Sequence[Finding], anchors: dict[str, str], summaries: Sequence[Mapping] = ()) -> Judge | None:
+def judge(findings: Sequence[Finding], anchors: dict[str, str], summaries: Sequence[Mapping] = ()) -> JudgeSummary | None:
     """None where the file has no mutant; what each of them is stands in the summaries."""
     ours = [f for f in findings if is_mutant(f.method)]
     if not ours:
@@ -62,7 +62,7 @@ def judge(findings: Sequence[Finding], anchors: dict[str, str], summaries: Seque
     about = _about(summaries)
     kills = [_kill(m, [f for f in fs if f.verdict.bad], titles, anchors, about) for m, fs in by_mutant.items()]
     table = sorted(((plain(law), killed[law], judged[law]) for law in laws), key=lambda row: -row[1])
-    return Judge(
+    return JudgeSummary(
         titles, kills, table, [k.mutant for k in kills if not k.laws], matrix(ours, list(by_mutant), anchors, sheeted=False)
     )
 

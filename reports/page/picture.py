@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from convlaws.problem.problem import RESULT, Problem, shape_of
-from convlaws.reports.page.geometry import Axis, Wrong, axes, narrow_role, wide_role
+from convlaws.reports.page.geometry import AxisPicture, Wrong, axes, narrow_role, wide_role
 from convlaws.reports.page.svg import box, boxes, path, svg, text
 
 WIDE, HIGH = 560, 240  # of the drawing, without labels
@@ -58,7 +58,7 @@ def shapes(problem: Problem) -> str:
     return f"{'transposed: ' * s.transposed}{arrays}; {said}{kind}, {groups}{', with bias' * s.bias}"
 
 
-def _place(problem: Problem, sides: list[Axis], wrong: Wrong | None) -> list[int]:
+def _place(problem: Problem, sides: list[AxisPicture], wrong: Wrong | None) -> list[int]:
     """Where the window stands: at the worst element, if one is there."""
     result = RESULT[problem.op]
     if wrong is None or result == "w":
@@ -79,7 +79,7 @@ def _name(problem: Problem, role: str) -> str:
 
 
 # --- one axis a strip: 1-D, and 3-D axis by axis ---------------------------------------
-def _strips(problem: Problem, sides: list[Axis], place: list[int], marks: dict) -> tuple[list[str], float, float]:
+def _strips(problem: Problem, sides: list[AxisPicture], place: list[int], marks: dict) -> tuple[list[str], float, float]:
     side = min(LARGEST, *(WIDE / a.span for a in sides))
     high = max(side, 11)
     block = 3 * (high + 6) + (22 if len(sides) > 1 else 4)
@@ -96,7 +96,7 @@ def _onto(mask: np.ndarray, axis: int) -> np.ndarray:
     return np.asarray(mask.any(axis=tuple(i for i in range(mask.ndim) if i != axis)))
 
 
-def _strip(problem: Problem, a: Axis, at: int, marks: dict, side: float, top: float) -> list[str]:
+def _strip(problem: Problem, a: AxisPicture, at: int, marks: dict, side: float, top: float) -> list[str]:
     """Wide side, window, narrow side, each result under the middle of its window."""
     step = max(side, 11) + 6
     rows = (wide_role(problem), "w", narrow_role(problem))
@@ -120,7 +120,7 @@ def _strip(problem: Problem, a: Axis, at: int, marks: dict, side: float, top: fl
 
 
 # --- two axes as planes ----------------------------------------------------------------
-def _plane(problem: Problem, sides: list[Axis], place: list[int], marks: dict) -> tuple[list[str], float, float]:
+def _plane(problem: Problem, sides: list[AxisPicture], place: list[int], marks: dict) -> tuple[list[str], float, float]:
     """Three panels: wide side with the window on it, kernel with its holes, narrow side."""
     rows, columns = sides
     total = columns.span + columns.reach + columns.narrow
@@ -137,7 +137,7 @@ def _plane(problem: Problem, sides: list[Axis], place: list[int], marks: dict) -
     return parts, lefts[2] + widths[2] + 2, 20 + max(rows.span, rows.reach, rows.narrow) * side
 
 
-def _wide(sides: list[Axis], place: list[int], wrong: np.ndarray | None, side: float) -> list[str]:
+def _wide(sides: list[AxisPicture], place: list[int], wrong: np.ndarray | None, side: float) -> list[str]:
     rows, columns = sides
     left, top = 1 + columns.low * side, 18 + rows.low * side
     parts = [
@@ -156,7 +156,7 @@ def _wide(sides: list[Axis], place: list[int], wrong: np.ndarray | None, side: f
     ]
 
 
-def _kernel(sides: list[Axis], wrong: np.ndarray | None, left: float, side: float) -> list[str]:
+def _kernel(sides: list[AxisPicture], wrong: np.ndarray | None, left: float, side: float) -> list[str]:
     rows, columns = sides
     taps = np.zeros((rows.reach, columns.reach), bool)
     taps[:: rows.dilation, :: columns.dilation] = True

@@ -24,7 +24,7 @@ _METHOD = ("method", "engine", "name")  # how a benchmark calls the parameter th
 
 
 @dataclass(frozen=True)
-class Point:
+class SpeedPoint:
     """One measurement; `low` and `high` bound it with 99 % where asv says so."""
 
     date: float
@@ -41,7 +41,7 @@ class Series:
     benchmark: str
     params: str
     machine: str
-    points: list[Point]
+    points: list[SpeedPoint]
     latest: str
     change: str
     regressed: bool
@@ -76,7 +76,7 @@ def read_speed(where: Path) -> Speed:
         else [p for p in sorted(where.rglob("*.json")) if p.name not in ("machine.json", "benchmarks.json")]
     )
     names = _names(where)
-    points: dict[tuple[str, tuple[str, ...], str], list[Point]] = {}
+    points: dict[tuple[str, tuple[str, ...], str], list[SpeedPoint]] = {}
     count = 0
     for file in files:
         record = _json(file)
@@ -104,7 +104,7 @@ def _names(where: Path) -> dict[str, dict]:
     return {k: v for k, v in found.items() if isinstance(v, dict)} if isinstance(found, dict) else {}
 
 
-def _points(record: dict, names: dict[str, dict]) -> Iterator[tuple[tuple[str, tuple[str, ...], str], Point]]:
+def _points(record: dict, names: dict[str, dict]) -> Iterator[tuple[tuple[str, tuple[str, ...], str], SpeedPoint]]:
     columns = record.get("result_columns") or []
     commit, date = plain(record.get("commit_hash", ""), 40)[:8], record.get("date", 0)
     machine = plain((record.get("params") or {}).get("machine", ""))
@@ -118,10 +118,10 @@ def _points(record: dict, names: dict[str, dict]) -> Iterator[tuple[tuple[str, t
             if isinstance(value, int | float) and isfinite(value) and value > 0:
                 low, high = (bounds[i] if i < len(bounds) and bounds[i] is not None else value for bounds in (lows, highs))
                 key = (str(name), tuple(plain(str(c).strip("'"), 60) for c in chosen), machine)
-                yield key, Point(date, commit, float(value), float(low), float(high))
+                yield key, SpeedPoint(date, commit, float(value), float(low), float(high))
 
 
-def _series(key: tuple[str, tuple[str, ...], str], points: list[Point], names: dict[str, dict]) -> Series:
+def _series(key: tuple[str, tuple[str, ...], str], points: list[SpeedPoint], names: dict[str, dict]) -> Series:
     name, params, machine = key
     points = sorted(points, key=lambda p: p.date)
     *before, last = points
@@ -151,7 +151,7 @@ def _amount(value: float, about: dict) -> str:
     return f"{value / scale:.3g} {word}"
 
 
-def _line(points: Sequence[Point], title: str, regressed: bool) -> Markup:
+def _line(points: Sequence[SpeedPoint], title: str, regressed: bool) -> Markup:
     """A line from zero to the largest value, a dot a commit."""
     wide, high, most = 160, 36, max(p.value for p in points)
     step = wide / max(1, len(points) - 1)

@@ -69,7 +69,7 @@ def _plural(n: int, word: str) -> str:
 
 # --- since an earlier file -----------------------------------------------------------
 @dataclass(frozen=True)
-class Change:
+class StateChange:
     """A (method, law, op) that is in another state than before."""
 
     method: str
@@ -83,8 +83,8 @@ class Change:
 class Changes:
     """What failed and did not before, what is kept and failed before, and how many changed otherwise."""
 
-    worse: list[Change]
-    better: list[Change]
+    worse: list[StateChange]
+    better: list[StateChange]
     others: list[tuple[str, str, int]]
     only_before: list[str]
     only_now: list[str]
@@ -102,7 +102,7 @@ def changes(before: Sequence[Finding], now: Sequence[Finding]) -> Changes:
     """By (method, law, op); what is in one file only counts by its method."""
     old, new = _states(before), _states(now)
     moved = [
-        Change(plain(key[0]), plain(key[1]), plain(key[2]), old[key], new[key])
+        StateChange(plain(key[0]), plain(key[1]), plain(key[2]), old[key], new[key])
         for key in new
         if key in old and old[key] is not new[key]
     ]

@@ -9,7 +9,7 @@ from campaign_made import plan, record_of
 from click.testing import CliRunner
 from findings_made import made
 
-from convlaws.campaign.records import Appended, DiskError, Records, read
+from convlaws.campaign.records import DiskError, RecordFile, Records, read
 from convlaws.campaign.run_shard import ShardSearch, judge
 from convlaws.campaign.shard import Shard, compact, expanded
 from convlaws.campaign.totals import Totals, summed
@@ -151,7 +151,7 @@ def test_only_the_end_of_a_file_may_be_broken(tmp_path):
     path.write_text(f'{line}{line}{{"schema": {SCHEMA}, "ki')
 
     assert len(list(read(tmp_path))) == 2
-    Appended(path).close()
+    RecordFile(path).close()
     assert path.read_text() == line * 2
 
     path.write_text(f"{line}no\n{line}")

@@ -115,7 +115,7 @@ def test_a_recheck_of_what_is_not_there_says_so(folder):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [(None, "new.jsonl cannot be read: No such file"), ("", "has no findings"), ("{", "line 1: no JSON")],
+    [(None, "new.jsonl cannot be read: No such file"), ("", "has no findings"), ("{", ":1: no JSON")],
     ids=["missing", "empty", "torn"],
 )
 def test_a_file_that_is_no_run_is_refused_in_a_line(text, said, folder, tmp_path):

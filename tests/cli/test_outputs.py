@@ -16,7 +16,7 @@ from commands import typed
 from findings_made import made
 from long_tables import sliced
 
-from convlaws.cli.outputs import Outputs, Part
+from convlaws.cli.outputs import OutputFile, Outputs
 from convlaws.errors import UsageError
 from convlaws.records.finding import Verdict
 from convlaws.records.merge import merged
@@ -160,7 +160,7 @@ def texts(findings, done):
 
 
 def test_a_part_is_whole_at_any_time_and_becomes_the_file_at_the_end(tmp_path):
-    part = Part(tmp_path / "new" / "out", texts)
+    part = OutputFile(tmp_path / "new" / "out", texts)
 
     part.write([made()])
     between = (tmp_path / "new" / "out.part").read_text(), (tmp_path / "new" / "out").exists()
@@ -171,7 +171,7 @@ def test_a_part_is_whole_at_any_time_and_becomes_the_file_at_the_end(tmp_path):
 
 
 def test_two_runs_with_one_file_do_not_write_into_each_others_part(tmp_path):
-    one, two = Part(tmp_path / "out", texts), Part(tmp_path / "out", texts)
+    one, two = OutputFile(tmp_path / "out", texts), OutputFile(tmp_path / "out", texts)
 
     one.write([made()])
     two.write([])
@@ -186,7 +186,7 @@ def test_a_link_stays_a_link_and_a_mode_stays(tmp_path):
     real.chmod(0o600)
     link.symlink_to(real)
 
-    Part(link, texts).write([], done=True)
+    OutputFile(link, texts).write([], done=True)
 
     assert link.is_symlink()
     assert real.read_text() == "0 True"
@@ -206,7 +206,7 @@ def test_what_is_no_regular_file_is_written_to_and_not_replaced():
 
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(UsageError, match=r"cannot write .*: Is a directory"):
-        Part(tmp_path, texts)
+        OutputFile(tmp_path, texts)
 
 
 def test_of_each_cell_the_latest_is_kept(tmp_path):

@@ -13,7 +13,8 @@ from commands import convlaws, records, refused
 
 from convlaws import known
 from convlaws.cli.app import cli
-from convlaws.judge.known_status import ROUNDS, State, known_status, no_longer_failing
+from convlaws.judge.known_status import State, known_status, no_longer_failing
+from convlaws.judge.replay import FRESH
 from convlaws.known import Known, Ledger
 from convlaws.problem.problem import Problem
 from convlaws.records.finding import Finding, Verdict
@@ -70,7 +71,7 @@ def test_what_shows_in_some_rounds_is_flaky(scripted):
     with Sandbox() as own:
         stands = known_status(entry(KEPT, methods=("scripted",)), own)
 
-    assert str(stands) == f"flaky 1/{ROUNDS}"
+    assert str(stands) == f"flaky 1/{FRESH}"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_the_ledger_is_listed_with_threads_and_shares():
     assert all(k["thread"] or k["searched"] for k in listed.values())
 
 
-@pytest.mark.parametrize(("rule", "state", "times", "code"), [({"do": "wrong"}, "shows", ROUNDS, 0), ({}, "fixed", 0, 1)])
+@pytest.mark.parametrize(("rule", "state", "times", "code"), [({"do": "wrong"}, "shows", FRESH, 0), ({}, "fixed", 0, 1)])
 def test_the_lines_of_the_ledger_are_run(scripted, monkeypatch, rule, state, times, code):
     scripted(*filter(None, [rule]))
     monkeypatch.setattr(

@@ -169,8 +169,8 @@ def test_a_file_without_summary_says_so(tmp_path):
         (None, UsageError, "cannot be read"),
         ("", UsageError, "has no findings"),
         (summary_line(total=1), UsageError, "has no findings"),
-        ("{}", SchemaError, "line 1: no record"),
-        (f"{json.dumps({'kind': 'finding', 'schema': 1})}", SchemaError, "line 1: the finding has no law, method, op, verdict"),
+        ("{}", SchemaError, ":1: no record"),
+        (f"{json.dumps({'kind': 'finding', 'schema': 1})}", SchemaError, ":1: the finding has no law, method, op, verdict"),
     ],
 )
 def test_a_file_that_is_no_run_is_an_error_with_its_name(text, kind, said, tmp_path):

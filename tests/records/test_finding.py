@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convlaws.errors import SchemaError
-from convlaws.records.finding import SCHEMA, Finding, Verdict, load, read, summary_line
+from convlaws.records.finding import SCHEMA, Finding, Verdict, load, summary_line
+from convlaws.records.run_file import read_records
 
 WORDS, COUNT = st.text(max_size=20), st.integers(0, 10**9)
 FINDINGS = st.builds(
@@ -47,7 +48,6 @@ def test_a_line_never_holds_nan_or_infinity(value):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "no JSON"),
         ("{", "no JSON"),
         ("[1]", "no record: it should be an object with a 'kind'"),
         ('{"schema": 1}', "no record"),
@@ -57,18 +57,24 @@ def test_a_line_never_holds_nan_or_infinity(value):
         (line(law=None, op=None), "the finding has no law, op"),
     ],
 )
-def test_a_line_that_is_no_record_is_an_error_with_its_number(text, reason):
-    with pytest.raises(SchemaError) as caught:
-        list(read([line(), summary_line(total=1), text]))
+def test_a_line_that_is_no_record_is_an_error_with_its_number(text, reason, tmp_path):
+    path = tmp_path / "run.jsonl"
+    path.write_text("\n".join([line(), summary_line(total=1), text]))
 
-    assert str(caught.value).startswith("line 3: ")
+    with pytest.raises(SchemaError) as caught:
+        list(read_records(path))
+
+    assert str(caught.value).startswith(f"{path}:3: ")
     assert reason in str(caught.value)
 
 
-def test_reading_gives_the_findings_and_leaves_out_the_summary():
-    found = list(read([line(method="a"), summary_line(total=2), line(method="b")]))
+def test_reading_gives_findings_and_summaries_in_their_order(tmp_path):
+    path = tmp_path / "run.jsonl"
+    path.write_text("\n".join([line(method="a"), summary_line(total=2), "", line(method="b")]))
 
-    assert [f.method for f in found] == ["a", "b"]
+    first, summary, second = read_records(path)
+
+    assert (first.method, summary["total"], second.method) == ("a", 2, "b")
 
 
 def test_a_summary_is_no_finding():

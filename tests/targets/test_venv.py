@@ -16,7 +16,7 @@ from convlaws.problem.request import Ending, Request
 from convlaws.sandbox.sandbox import Sandbox
 from convlaws.targets import venv
 from convlaws.targets.registry import Package, get, target_of
-from convlaws.targets.releases import Change, between, bisect
+from convlaws.targets.releases import ReleaseChange, between, bisect
 from convlaws.targets.resolve import Calling, from_dict, resolve
 from convlaws.targets.venv import Environment, versions
 
@@ -142,7 +142,7 @@ def test_what_is_no_version_is_an_error_in_one_line(text):
 def test_the_change_is_found_wherever_it_is(broken_from, fixed):
     change = bisect(RELEASES, lambda release: (RELEASES.index(release) >= broken_from) != fixed)
 
-    assert change == Change(RELEASES[broken_from - 1], RELEASES[broken_from], not fixed)
+    assert change == ReleaseChange(RELEASES[broken_from - 1], RELEASES[broken_from], not fixed)
 
 
 def test_releases_that_cannot_be_told_are_stepped_over_and_named():
@@ -150,7 +150,7 @@ def test_releases_that_cannot_be_told_are_stepped_over_and_named():
 
     change = bisect(RELEASES, answers.__getitem__)
 
-    assert change == Change("1.0", "2.0", True, ("1.1", "1.2", "1.9", "1.10"))
+    assert change == ReleaseChange("1.0", "2.0", True, ("1.1", "1.2", "1.9", "1.10"))
 
 
 def test_each_release_is_asked_once():

@@ -24,7 +24,7 @@ from convlaws.strategies import problems
 from convlaws.targets.registry import find, rows
 from convlaws.targets.resolve import Calling, resolve
 from convlaws.timing.roofline import Machine
-from convlaws.timing.rounds import Course
+from convlaws.timing.rounds import Comparison
 from convlaws.timing.trial import Judged, Trial
 
 GRAIN = 1 << 20  # bytes: the kernel counts a process's pages in batches
@@ -131,7 +131,7 @@ def timed(methods, runner, problem=SMALL):
     """The timings by method of one course."""
     machine = Machine(products={problem.dtype: 1e9}, copying=1e9)
     machine.again = lambda: None  # rates are no business of this test
-    (found,) = Course(methods, runner, budget=0.5).run([("a name", problem)], machine)
+    (found,) = Comparison(methods, runner, budget=0.5).run([("a name", problem)], machine)
     return {t.method.rpartition(":")[2]: t for t in found}
 
 
@@ -187,7 +187,7 @@ def test_the_threads_reach_libraries_that_choose_them_when_they_are_imported(run
     (method,) = resolve([f"{file}:threads"], Calling())
 
     (found,) = next(
-        Course([method], runner, budget=0.1, threads=2).run([("", SMALL)], Machine(products={"float32": 1.0}, copying=1.0))
+        Comparison([method], runner, budget=0.1, threads=2).run([("", SMALL)], Machine(products={"float32": 1.0}, copying=1.0))
     )
 
     assert (found.message, found.verdict, found.threads) == ("", Verdict.KEPT, 2)

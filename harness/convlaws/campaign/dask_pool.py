@@ -18,7 +18,7 @@ from typing import Any
 from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.pool import CALLS, FAILED_STARTS, OPENING
 from convlaws.campaign.shard import Shard
-from convlaws.campaign.worker_process import Post, Worker, death
+from convlaws.campaign.worker_process import Post, WorkerProcess, death
 from convlaws.errors import UsageError
 from convlaws.sandbox.interrupt import deaf
 
@@ -29,7 +29,7 @@ GLANCE = 0.2  # seconds between two looks at who is left
 
 # --- what runs on the cluster -----------------------------------------------------------
 _here = threading.local()
-_all: list[Worker] = []
+_all: list[WorkerProcess] = []
 _stopping = threading.Event()
 
 
@@ -50,19 +50,19 @@ def judged(plan: dict[str, Any], shard: dict[str, Any]) -> tuple[str, list[dict[
     return f"{get_worker().address} {threading.get_ident()}", told
 
 
-def _mine(plan: CampaignPlan) -> tuple[Worker, bool]:
+def _mine(plan: CampaignPlan) -> tuple[WorkerProcess, bool]:
     """The process of this thread, and whether it is new."""
     worker = getattr(_here, "worker", None)
     if worker and worker.post.plan == plan and worker.process.poll() is None and _here.header:
         return worker, False
     if worker:
         _forget(worker)
-    _here.worker, _here.header = Worker(Post(plan, 0)), None
+    _here.worker, _here.header = WorkerProcess(Post(plan, 0)), None
     _all.append(_here.worker)
     return _here.worker, True
 
 
-def _forget(worker: Worker) -> None:
+def _forget(worker: WorkerProcess) -> None:
     worker.kill()
     with suppress(OSError, ValueError):
         worker.reap()
@@ -70,7 +70,7 @@ def _forget(worker: Worker) -> None:
     _here.worker = None
 
 
-def _until_done(worker: Worker, shard: Shard) -> list[dict[str, Any]]:
+def _until_done(worker: WorkerProcess, shard: Shard) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = []
     patience = OPENING + CALLS * worker.post.plan.time_limit
     with selectors.DefaultSelector() as selector:

@@ -13,7 +13,7 @@ from convlaws.campaign.corpus import kept, text_of
 from convlaws.campaign.lane_cache import laid_out
 from convlaws.campaign.plan import CampaignPlan, read_plan
 from convlaws.campaign.records import DiskError
-from convlaws.campaign.run import State, load
+from convlaws.campaign.run import CampaignState, load
 from convlaws.campaign.schedule import Schedule
 from convlaws.campaign.stages import Lane
 from convlaws.campaign.totals import Totals
@@ -21,7 +21,7 @@ from convlaws.laws import registry as laws
 from convlaws.records.coverage import AXES
 from convlaws.records.finding import SCHEMA, CellId, Finding, Verdict, digest, summary_line, too_few
 from convlaws.records.merge import Run
-from convlaws.records.runs import Shard, split
+from convlaws.records.runs import RecordedRun, split
 from convlaws.records.tallies import counts, shares
 from convlaws.reports.markdown import markdown
 
@@ -44,7 +44,7 @@ def replaced(path: Path, text: str) -> None:
         raise DiskError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def results(plan: CampaignPlan, laid: Iterable[Lane], state: State, seconds: float, *, interrupted: bool) -> Run:
+def results(plan: CampaignPlan, laid: Iterable[Lane], state: CampaignState, seconds: float, *, interrupted: bool) -> Run:
     """All that a campaign has found: the findings, and a summary for each environment."""
     laid = list(laid)
     order = {key: n for n, key in enumerate(_keys(laid))}
@@ -63,7 +63,7 @@ def results(plan: CampaignPlan, laid: Iterable[Lane], state: State, seconds: flo
     return Run(findings, summaries)
 
 
-def _summary(plan: CampaignPlan, state: State, totals: Totals, mine: list[Finding], place: str) -> dict[str, Any]:
+def _summary(plan: CampaignPlan, state: CampaignState, totals: Totals, mine: list[Finding], place: str) -> dict[str, Any]:
     """What does not depend on when and where from it was started."""
     return {
         "judged": totals.judged,
@@ -116,7 +116,7 @@ def write(folder: Path, done: Run) -> None:
     replaced(folder / CORPUS, text_of(map(kept, new)))
 
 
-def joined(folders: Iterable[Path]) -> tuple[list[Shard], list[str]]:
+def joined(folders: Iterable[Path]) -> tuple[list[RecordedRun], list[str]]:
     """The campaigns in these folders as runs, the parts of one together; and which are not finished, in words.
 
     Shards are told apart by their ids, so what several folders have counts once.
@@ -125,12 +125,12 @@ def joined(folders: Iterable[Path]) -> tuple[list[Shard], list[str]]:
     for folder in dict.fromkeys(folders):
         plan = read_plan(folder)
         by_campaign.setdefault(plan.id, {})[folder] = plan
-    found: list[Shard] = []
+    found: list[RecordedRun] = []
     notes: list[str] = []
     for plans in by_campaign.values():
         whole = _together(list(plans.values()))
         laid = laid_out(whole, next(iter(plans)))
-        state = State(Schedule(whole, laid))
+        state = CampaignState(Schedule(whole, laid))
         for folder in plans:
             state.over = False
             load(folder, whole, laid, state)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.shard import Shard
-from convlaws.campaign.worker_process import Post, Worker, death
+from convlaws.campaign.worker_process import Post, WorkerProcess, death
 from convlaws.errors import UsageError
 
 FAILED_STARTS = 3  # workers in a row that end before they have said anything
@@ -65,12 +65,12 @@ class Local:
         self.posts = [Post(plan, n, observations, cores_of(n, workers, plan.threads)) for n in range(workers)]
         self.patience = OPENING + CALLS * plan.time_limit
         self.selector = selectors.DefaultSelector()
-        self.workers: dict[int, Worker] = {}
+        self.workers: dict[int, WorkerProcess] = {}
         self.stopping, self.failed_starts = False, 0
 
-    def _start(self) -> Worker:
+    def _start(self) -> WorkerProcess:
         number = next(n for n in range(self.size) if n not in self.workers)
-        worker = self.workers[number] = Worker(self.posts[number])
+        worker = self.workers[number] = WorkerProcess(self.posts[number])
         self.selector.register(worker.out, selectors.EVENT_READ, number)
         return worker
 

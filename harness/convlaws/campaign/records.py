@@ -37,7 +37,7 @@ def whole(data: bytes) -> int:
     return start
 
 
-class Appended:
+class RecordFile:
     """One file of records."""
 
     def __init__(self, path: Path):
@@ -85,7 +85,7 @@ class Records:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.files: dict[str, Appended] = {}
+        self.files: dict[str, RecordFile] = {}
         try:
             (folder / FOLDER).mkdir(parents=True, exist_ok=True)
             self.lock = os.open(folder / FOLDER, os.O_RDONLY | os.O_CLOEXEC)
@@ -97,9 +97,9 @@ class Records:
         except OSError as error:
             raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
 
-    def _file(self, name: str) -> Appended:
+    def _file(self, name: str) -> RecordFile:
         if name not in self.files:
-            self.files[name] = Appended(self.folder / FOLDER / f"{name}.jsonl")
+            self.files[name] = RecordFile(self.folder / FOLDER / f"{name}.jsonl")
         return self.files[name]
 
     def append(self, name: str, record: dict[str, Any], *, sync: bool = False) -> None:

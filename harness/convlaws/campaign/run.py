@@ -25,7 +25,7 @@ LAST = 1.2  # seconds from Ctrl-C until it does not wait for what a worker would
 
 
 @dataclass
-class State:
+class CampaignState:
     """All that is known of a campaign: from its files, and from what came since.
 
     `partial` are shards that were cut off on purpose; they count until somebody judges them to their end.
@@ -70,13 +70,13 @@ class State:
         return whole
 
 
-def load(folder: Path, plan: CampaignPlan, lanes: list[Lane], into: State | None = None) -> State:
+def load(folder: Path, plan: CampaignPlan, lanes: list[Lane], into: CampaignState | None = None) -> CampaignState:
     """The state of the campaign in `folder`, or that of several parts of it: what two of them have counts once.
 
     Raises:
         UsageError: a file of it is not of this campaign, or cannot be read.
     """
-    state = into or State(Schedule(plan, lanes))
+    state = into or CampaignState(Schedule(plan, lanes))
     for record, header in read(folder):
         if header and header["campaign"] != plan.id:
             raise UsageError(f"{folder} has records of another campaign, {header['campaign']}")
@@ -90,7 +90,7 @@ class Campaign:
     """Judges shards until all are done, the time is over or somebody wants an end; `notify` is told of progress."""
 
     def __init__(
-        self, state: State, records: Records, notify: Callable[[Campaign], None], found: Callable[[list[Finding]], None]
+        self, state: CampaignState, records: Records, notify: Callable[[Campaign], None], found: Callable[[list[Finding]], None]
     ):
         self.state, self.records, self.notify, self.found = state, records, notify, found
         self.schedule = state.schedule

@@ -17,7 +17,7 @@ OFTEN = 20  # deaths anywhere in it: kills from outside hit a shard here and the
 
 
 @dataclass
-class Course:
+class LaneProgress:
     """One lane under way: its stage, what is waiting, in flight and done of it, and the worker-seconds that it had."""
 
     lane: Lane
@@ -51,7 +51,7 @@ class Schedule:
 
     def __init__(self, plan: CampaignPlan, lanes: Iterable[Lane]):
         self.plan = plan
-        self.courses = {lane.name: Course(lane) for lane in lanes}
+        self.courses = {lane.name: LaneProgress(lane) for lane in lanes}
         self.expected = sum(
             len(stage(plan, c.lane, n, Evidence())) for c in self.courses.values() for n in (0, 1)[: bool(plan.examples) + 1]
         )
@@ -105,7 +105,7 @@ class Schedule:
         return shard
 
     @staticmethod
-    def _ahead(course: Course) -> float:
+    def _ahead(course: LaneProgress) -> float:
         """Seconds that its shards in flight will take, as those before did."""
         return len(course.flying) * (course.seconds / course.judged if course.judged else 1.0)
 

@@ -36,7 +36,7 @@ class Post:
 
 
 @dataclass
-class Worker:
+class WorkerProcess:
     """One process, what it is judging, and since when it has not begun another case.
 
     Raises:

@@ -8,19 +8,18 @@ from convlaws.cli import settings
 from convlaws.cli.options import calling
 from convlaws.errors import UsageError
 from convlaws.judge.case import Outcome
-from convlaws.judge.replay import repeated
+from convlaws.judge.replay import FRESH, repeated
 from convlaws.laws import registry as laws
 from convlaws.laws.registry import Law
 from convlaws.problem.problem import Problem
 from convlaws.records.finding import Verdict
 from convlaws.sandbox.settings import running
 from convlaws.targets.registry import Method, get
-from convlaws.targets.releases import Change, between, bisect
+from convlaws.targets.releases import ReleaseChange, between, bisect
 from convlaws.targets.resolve import versioned
 from convlaws.targets.venv import versions
 
 FOUND, UNCHANGED = 0, 1
-TRIES = 3  # fresh processes: what fails in one of them fails
 
 
 @click.command()
@@ -55,7 +54,7 @@ def _shows(method: Method, version: str, chosen: list[Law], problems: list[Probl
     try:
         placed = versioned(method, version, settings.calling(o))
         with running(settings.setting(o)) as runner:
-            found = [pair for _ in range(TRIES) for pair in repeated(placed, chosen, problems, runner)]
+            found = [pair for _ in range(FRESH) for pair in repeated(placed, chosen, problems, runner)]
     except UsageError as error:
         click.echo(f"{version}  cannot be told: {error}")
         return None
@@ -75,7 +74,7 @@ def _told(version: str, found: list[tuple[Law, Outcome]]) -> bool | None:
     return False
 
 
-def _sentence(name: str, change: Change | None, first: str, last: str) -> str:
+def _sentence(name: str, change: ReleaseChange | None, first: str, last: str) -> str:
     if change is None:
         return f"{name}: {first} and {last} answer alike; there is nothing between them to find"
     verb = "broke" if change.fails_after else "was fixed"

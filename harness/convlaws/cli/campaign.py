@@ -22,13 +22,13 @@ from convlaws.campaign.lane_cache import text_of as text_of_lanes
 from convlaws.campaign.plan import NAME, CampaignPlan, read_plan
 from convlaws.campaign.pool import Local, Pool
 from convlaws.campaign.records import DiskError, Records
-from convlaws.campaign.run import Campaign, State, load
+from convlaws.campaign.run import Campaign, CampaignState, load
 from convlaws.campaign.shared_lines import Shared
 from convlaws.campaign.stages import lanes
 from convlaws.cli.campaign_plan import check_versions, planned
 from convlaws.cli.campaign_progress import progress
 from convlaws.cli.check import SHOWN, exit_code
-from convlaws.cli.options import Duration, Part, calling, known_as, narrowing
+from convlaws.cli.options import Duration, PartOption, calling, known_as, narrowing
 from convlaws.cli.settings import warn
 from convlaws.errors import HarnessError, UsageError
 from convlaws.records.finding import Finding, counted
@@ -52,7 +52,9 @@ ANEW = {"resume", "budget", "workers", "dask", "database", "plan", "observations
 @click.option("--plan", is_flag=True, help="Print the plan as JSON, and judge nothing.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that judge (default: the CPUs).")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of each worker's libraries (default: CPUs / workers).")
-@click.option("--shard", type=Part(), default="1/1", metavar="I/N", help="Judge the I-th of N parts; 'merge DIR...' joins them.")
+@click.option(
+    "--shard", type=PartOption(), default="1/1", metavar="I/N", help="Judge the I-th of N parts; 'merge DIR...' joins them."
+)
 @click.option("--dask", metavar="ADDRESS", help="Judge on a Dask cluster: tcp://HOST:PORT, or local.")
 @click.option("--database", metavar="WHERE", help="Share failing lines: a directory, redis://HOST:PORT, github:OWNER/REPOSITORY.")
 @click.option(
@@ -145,7 +147,7 @@ def _begin(plan: CampaignPlan, folder: Path) -> None:
     replaced(folder / NAME, json.dumps(plan.to_record(), indent=1) + "\n")
 
 
-def _budget(plan: CampaignPlan, state: State, o: dict[str, Any]) -> float | None:
+def _budget(plan: CampaignPlan, state: CampaignState, o: dict[str, Any]) -> float | None:
     """Until how many seconds of work it goes on: what the plan says, or what is asked for on top of what was done."""
     if o["resume"] and o["budget"]:
         return state.elapsed + o["budget"]
@@ -161,7 +163,7 @@ def _pool(plan: CampaignPlan, o: dict[str, Any], folder: Path) -> Pool:
     return Local(plan, o["workers"], observations)
 
 
-def _found(folder: Path, state: State, shared: Shared | None, news: list[Finding]) -> None:
+def _found(folder: Path, state: CampaignState, shared: Shared | None, news: list[Finding]) -> None:
     """New failures were made small: the corpus has them from now on."""
     replaced(folder / CORPUS, text_of(map(kept, state.totals.new())))
     if shared:
@@ -193,7 +195,7 @@ def _explained(folder: Path) -> Iterator[None]:
         raise
 
 
-def _conclude(done: Run, state: State, interrupt: Interrupt) -> int:
+def _conclude(done: Run, state: CampaignState, interrupt: Interrupt) -> int:
     findings = done.apart()
     click.echo(console.table(findings))
     click.echo(f"\n{console.by_method(findings)}")

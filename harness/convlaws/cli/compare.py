@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from convlaws.cli import settings
 from convlaws.cli.options import DTYPES, LAYOUTS, OPS, calling, many
-from convlaws.cli.outputs import Part
+from convlaws.cli.outputs import OutputFile
 from convlaws.cli.progress import tidied
 from convlaws.cli.settings import warn
 from convlaws.errors import LineError, UsageError
@@ -34,7 +34,7 @@ from convlaws.targets.registry import Method, rows
 from convlaws.targets.resolve import resolve
 from convlaws.targets.torch_model import layers
 from convlaws.timing.roofline import Machine
-from convlaws.timing.rounds import Course
+from convlaws.timing.rounds import Comparison
 
 KEPT, FOUND, NOTHING = 0, 1, 5
 BUDGET = 5.0  # seconds of timing for a problem
@@ -96,7 +96,7 @@ def run(targets: tuple[str, ...], **o: Any) -> int:
     return KEPT if any(t.seconds for t in flat) else NOTHING
 
 
-def _parts(o: dict[str, Any], machine: Machine) -> list[Part[Timing]]:
+def _parts(o: dict[str, Any], machine: Machine) -> list[OutputFile[Timing]]:
     """The files that are asked for: what is known so far beside its place, the whole at its place at the end."""
 
     def facts() -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _parts(o: dict[str, Any], machine: Machine) -> list[Part[Timing]]:
         "json_path": lambda found, done: to_text(found, facts() if done else {}),
         "report_path": lambda found, done: standalone(Times(found, facts())) if done else "",
     }
-    return [Part(o[name], render) for name, render in renders.items() if o[name]]
+    return [OutputFile(o[name], render) for name, render in renders.items() if o[name]]
 
 
 def _problems(target: str, o: dict[str, Any]) -> list[Named]:
@@ -172,14 +172,14 @@ def _pinned(threads: int) -> Iterator[None]:
 
 
 def _timed(
-    problems: Sequence[Named], methods: Sequence[Method], machine: Machine, parts: list[Part[Timing]], o: dict[str, Any]
+    problems: Sequence[Named], methods: Sequence[Method], machine: Machine, parts: list[OutputFile[Timing]], o: dict[str, Any]
 ) -> list[list[Timing]]:
     """The timings by problem, printed as they come."""
     width = min(shutil.get_terminal_size((100, 24)).columns, WIDEST)
     most = MOST if len(problems) > 1 and not o["all"] else None
     found: list[list[Timing]] = []
     with running(settings.setting(o)) as runner, _watched() as notify:
-        course = Course(methods, runner, o["budget"] or BUDGET * len(problems), machine.threads, notify)
+        course = Comparison(methods, runner, o["budget"] or BUDGET * len(problems), machine.threads, notify)
         for timings in course.run(problems, machine):
             notify("")
             found.append(timings)

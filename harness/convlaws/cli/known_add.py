@@ -9,11 +9,11 @@ import click
 
 from convlaws import known
 from convlaws.cli.options import FILE
-from convlaws.cli.outputs import Part
+from convlaws.cli.outputs import OutputFile
 from convlaws.errors import UnknownName, UsageError
-from convlaws.known.recording import Failure, entries_of, joined, to_json, to_record
+from convlaws.known.recording import RecordedFailure, entries_of, joined, to_json, to_record
 from convlaws.records.finding import Finding, counted, name_parts
-from convlaws.records.runs import Shard, shards
+from convlaws.records.runs import RecordedRun, shards
 from convlaws.targets.registry import KINDS, Method, rows
 from convlaws.targets.resolve import Calling, resolve
 
@@ -33,11 +33,11 @@ def run(findings: Path, ids: tuple[str, ...], output: Path) -> int:
     runs, _ = shards([findings])
     every = [f for run in runs for group in run.cells.values() for f in group]
     chosen = _chosen(every, ids, findings)
-    failures = [Failure(f, _environment(runs, f), _method(f)) for f in chosen]
+    failures = [RecordedFailure(f, _environment(runs, f), _method(f)) for f in chosen]
     new = entries_of(failures, every)
     text = to_json(joined(old, new))
     known.parsed(str(output), text)  # what is written can be read
-    Part(output, lambda records, done: text).write([], done=True)
+    OutputFile(output, lambda records, done: text).write([], done=True)
     for entry in new:
         click.echo(f"{entry['id']}  {counted(len(entry['lines']), 'line')}: {entry['sentence']}")
     click.echo(f"{output}: {counted(len(new), 'known finding')} of {counted(len(chosen), 'failure')}; look into each,")
@@ -57,7 +57,7 @@ def _chosen(every: list[Finding], ids: tuple[str, ...], file: Path) -> list[Find
     return chosen
 
 
-def _environment(runs: list[Shard], f: Finding) -> dict:
+def _environment(runs: list[RecordedRun], f: Finding) -> dict:
     summary = next((run.summary for run in runs if run.run == f.run and run.summary), None)
     environment = (summary or {}).get("environment", {})
     return environment if isinstance(environment, dict) else {}

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from convlaws.cli.options import FILES
-from convlaws.cli.outputs import Part
+from convlaws.cli.outputs import OutputFile
 from convlaws.records.finding import counted
 from convlaws.records.runs import lines, shards
 
@@ -26,7 +26,7 @@ def run(files: tuple[Path, ...], output: Path) -> None:
     campaigns, unfinished = _campaigns(folders)
     found, notes = shards([path for path in files if path not in folders], campaigns)
     text = "".join(f"{line}\n" for line in lines(found))
-    Part(output, lambda findings, done: text).write([], done=True)
+    OutputFile(output, lambda findings, done: text).write([], done=True)
     for note in unfinished + notes:
         click.echo(f"convlaws: {note}", err=True)
     records = sum(len(group) for shard in found for group in shard.cells.values())

@@ -130,7 +130,7 @@ class Duration(click.ParamType):
         return seconds
 
 
-class Part(click.ParamType):
+class PartOption(click.ParamType):
     """i/n: the i-th of n parts, counted from 1."""
 
     name = "part"

@@ -25,7 +25,7 @@ Render = Callable[[list[Finding], bool], str]
 REST = 10  # times as long as writing took, until it is written again
 
 
-class Part(Generic[Record]):
+class OutputFile(Generic[Record]):
     """One file in the making. A place that is no regular file (/dev/stdout, a pipe) is written to at the end only."""
 
     def __init__(self, path: Path, render: Callable[[list[Record], bool], str]):
@@ -114,9 +114,9 @@ class Outputs:
     """All files of a run, and the findings that they are made of; a thread of its own writes."""
 
     def __init__(self, wanted: dict[Path, Render]):
-        self.parts: list[Part[Finding]] = []
+        self.parts: list[OutputFile[Finding]] = []
         try:
-            self.parts += (Part(path, render) for path, render in wanted.items())
+            self.parts += (OutputFile(path, render) for path, render in wanted.items())
         except UsageError:
             self.forget()
             raise

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from convlaws import known
-from convlaws.cli.outputs import Part
+from convlaws.cli.outputs import OutputFile
 from convlaws.errors import UsageError
 from convlaws.records.merge import Run, merged
 from convlaws.records.timing_file import read_times
@@ -56,7 +56,7 @@ def write(path: Path, text: str) -> None:
     Raises:
         UsageError: it cannot be written.
     """
-    part: Part[str] = Part(path, lambda records, done: text)
+    part: OutputFile[str] = OutputFile(path, lambda records, done: text)
     try:
         part.write([], done=True)
     except OSError as error:

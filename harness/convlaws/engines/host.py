@@ -29,7 +29,7 @@ from convlaws.problem.spec import ConvSpec
 from convlaws.targets import registry
 
 
-class Call(Protocol):
+class HostCall(Protocol):
     """One call as it crosses into the process: bfloat16 arrays are uint16 bits, strides are the real ones."""
 
     spec: str
@@ -58,7 +58,7 @@ def set_threads(count: int) -> None:
         import_module("threadpoolctl").threadpool_limits(count)
 
 
-def open_target(target: Mapping[str, Any]) -> Callable[[Call], Answer]:
+def open_target(target: Mapping[str, Any]) -> Callable[[HostCall], Answer]:
     """The function that answers calls to `target`.
 
     Returns:
@@ -73,7 +73,7 @@ def open_target(target: Mapping[str, Any]) -> Callable[[Call], Answer]:
         raise UsageError(f"the target {dict(target)} has none of {', '.join(_OPENERS)}")
     compute = opener(target)
 
-    def answered(call: Call) -> Answer:
+    def answered(call: HostCall) -> Answer:
         arrays = {role: base.bits_to_array(raw, call.dtype) for role, raw in call.arrays.items()}
         return _packed(compute(ConvSpec.parse(call.spec), call.op, arrays))
 
@@ -81,7 +81,7 @@ def open_target(target: Mapping[str, Any]) -> Callable[[Call], Answer]:
 
 
 def measured(
-    target: Mapping[str, Any], opened: Callable[[Call], Answer], call: Call, how: Mapping[str, Any]
+    target: Mapping[str, Any], opened: Callable[[HostCall], Answer], call: HostCall, how: Mapping[str, Any]
 ) -> tuple[Answer, dict[str, Any]]:
     """The answer to a call, and what was measured of it (see `stopwatch`).
 

@@ -20,7 +20,7 @@ from convlaws.oracle.contracts import CONTRACTS, Interval, interval
 from convlaws.oracle.oracle import Answer, answer, floats
 from convlaws.problem.formats import FORMATS
 from convlaws.problem.problem import RESULT, Problem, shape_of
-from convlaws.problem.request import BILINEAR, SECOND, Call, Ending, Reply, Request
+from convlaws.problem.request import BILINEAR, SECOND, Ending, Reply, Request, RequestedCall
 from convlaws.problem.scope import DEARER, ability
 from convlaws.problem.spec import ConvSpec
 from convlaws.records.finding import Verdict
@@ -116,7 +116,7 @@ class Asking:
     def __call__(self, spec: ConvSpec, op: str, operands: Operands, **how: Any) -> Approx:
         found = _approx(self.reply(spec, op, operands, **how), *self.definition(spec, op, operands))
         places = np.arange(found.value.size).reshape(found.value.shape)
-        return replace(found, call=Call(spec, op, operands, {"layout": self.problem.layout, **how}), places=places)
+        return replace(found, call=RequestedCall(spec, op, operands, {"layout": self.problem.layout, **how}), places=places)
 
     def definition(self, spec: ConvSpec, op: str, operands: Operands) -> tuple[Answer, Interval]:
         return self.oracle(spec, op, operands, self._contract(spec, op))

@@ -6,9 +6,10 @@ import enum
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from convlaws.errors import HarnessError
-from convlaws.judge.replay import Judge, why_not
+from convlaws.judge.replay import FRESH, Judge, k_of_n, why_not
 from convlaws.known import Known, Ledger, in_range, installed, is_older
 from convlaws.laws.registry import Law, laws
 from convlaws.problem.problem import Problem
@@ -17,7 +18,6 @@ from convlaws.sandbox.runner import Runner
 from convlaws.targets.isa import lacks
 from convlaws.targets.registry import Method, rows
 
-ROUNDS = 3  # fresh processes for each line
 KINDS = ("method", "engine", "compiled", "cuda", "mutant")
 
 
@@ -58,7 +58,7 @@ class _NowhereError(Exception):
     """A line that nothing here can run; the message says why."""
 
 
-def known_status(entry: Known, runner: Runner, rounds: int = ROUNDS, methods: Iterable[Method] = ()) -> KnownStatus:
+def known_status(entry: Known, runner: Runner, rounds: int = FRESH, methods: Iterable[Method] = ()) -> KnownStatus:
     """Run each line of `entry` in `rounds` fresh processes, by the methods and laws that it names.
 
     Outside of its versions it is run all the same: a finding that is there has another range then. `methods` are
@@ -71,7 +71,7 @@ def known_status(entry: Known, runner: Runner, rounds: int = ROUNDS, methods: It
     reasons = ["it has no lines"] if not entry.lines else []
     for problem in entry.problems:
         try:
-            lines[str(problem)] = sum(_shows(entry, problem, runner, asked) for _ in range(rounds))
+            lines[str(problem)] = k_of_n(partial(_shows, entry, problem, runner, asked), rounds)
         except (_NowhereError, HarnessError) as error:
             reasons.append(str(error))
     if not lines:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from convlaws.errors import HarnessError, UnknownName
-from convlaws.judge.replay import repeated, why_not
+from convlaws.judge.replay import FRESH, k_of_n, repeated, why_not
 from convlaws.laws.registry import find
 from convlaws.problem.problem import Problem
 from convlaws.records.diff import Change, Difference, base
@@ -14,8 +14,6 @@ from convlaws.records.finding import Finding, Verdict
 from convlaws.sandbox.runner import Runner
 from convlaws.targets.registry import Method
 from convlaws.targets.resolve import Calling, resolve
-
-ROUNDS = 3  # fresh processes for each line
 
 
 def rechecked(found: Iterable[Difference], calling: Calling, runner: Runner, *, alike: bool) -> list[Difference]:
@@ -34,17 +32,17 @@ def _rechecked(d: Difference, calling: Calling, runner: Runner, alike: bool) -> 
     except HarnessError as error:
         return _noted(d, f"the old line cannot be run here: {error}")
     most = max(times)
-    said = f"fails here, {most}" if most else f"is kept here, {ROUNDS}"
-    return replace(_noted(d, f"the old line {said} of {ROUNDS} times"), change=_sure(d.change, most, alike))
+    said = f"fails here, {most}" if most else f"is kept here, {FRESH}"
+    return replace(_noted(d, f"the old line {said} of {FRESH} times"), change=_sure(d.change, most, alike))
 
 
 def _sure(change: Change, times: int, alike: bool) -> Change:
-    """What a change is once the old line has failed so many times of ROUNDS."""
+    """What a change is once the old line has failed so many times of FRESH."""
     if change not in (Change.FIXED, Change.MAYBE_FIXED):
         return change
     if not times:
         return Change.FIXED if alike else change
-    return Change.STILL if times == ROUNDS else Change.INCONCLUSIVE
+    return Change.STILL if times == FRESH else Change.INCONCLUSIVE
 
 
 def _noted(d: Difference, note: str) -> Difference:
@@ -70,11 +68,14 @@ def _times(method: Method, old: Finding, runner: Runner) -> int:
     [law] = find([old.law])
     if reason := why_not(method, law, lines[-1]):
         raise UnsuitableError(reason)
-    outcomes = [repeated(method, [law], lines, runner)[0][1] for _ in range(ROUNDS)]
-    for outcome in outcomes:
+
+    def fails() -> bool:
+        ((_, outcome),) = repeated(method, [law], lines, runner)
         if outcome.verdict in (Verdict.REFUSED, Verdict.VACUOUS):
             raise UnsuitableError(f"{outcome.verdict}: {outcome.message}")
-    return sum(outcome.verdict.bad for outcome in outcomes)
+        return outcome.verdict.bad
+
+    return k_of_n(fails)
 
 
 class UnsuitableError(HarnessError):

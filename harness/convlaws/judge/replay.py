@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from convlaws.judge.case import Oracle, Outcome, examine, holds_under, unable
 from convlaws.known import Ledger
@@ -11,6 +11,13 @@ from convlaws.problem.problem import Problem
 from convlaws.records.finding import Finding, Verdict
 from convlaws.sandbox.runner import Runner
 from convlaws.targets.registry import Method, rows
+
+FRESH = 3  # fresh processes in which a failing line is run again
+
+
+def k_of_n(shows: Callable[[], bool], times: int = FRESH) -> int:
+    """In how many of so many runs it shows; each begins in a fresh process (see `repeated`)."""
+    return sum(shows() for _ in range(times))
 
 
 class Judge:

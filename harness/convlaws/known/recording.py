@@ -26,7 +26,7 @@ MESSAGE = 200  # characters of a failure's message in a sentence
 
 
 @dataclass(frozen=True)
-class Failure:
+class RecordedFailure:
     """A failure of a run, with where the run was made and the row or function that failed (None: a row unknown here)."""
 
     finding: Finding
@@ -78,15 +78,15 @@ class Failure:
         return (self.package or self.row, self.version, f.op, f.dtype, f.signature, *self.needs)
 
 
-def entries_of(failures: Iterable[Failure], findings: Sequence[Finding]) -> list[dict[str, Any]]:
+def entries_of(failures: Iterable[RecordedFailure], findings: Sequence[Finding]) -> list[dict[str, Any]]:
     """The entries, as JSON has them, that explain these failures of a run with these `findings`."""
-    groups: dict[tuple[str, ...], list[Failure]] = {}
+    groups: dict[tuple[str, ...], list[RecordedFailure]] = {}
     for failure in failures:
         groups.setdefault(failure.key, []).append(failure)
     return [_entry(group, findings) for group in groups.values()]
 
 
-def _entry(group: list[Failure], findings: Sequence[Finding]) -> dict[str, Any]:
+def _entry(group: list[RecordedFailure], findings: Sequence[Finding]) -> dict[str, Any]:
     first = group[0]
     f, lines = first.finding, list(dict.fromkeys(g.finding.problem for g in group))
     held = _contract(group, findings)
@@ -110,7 +110,7 @@ def _entry(group: list[Failure], findings: Sequence[Finding]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value}
 
 
-def _id(failure: Failure) -> str:
+def _id(failure: RecordedFailure) -> str:
     f = failure.finding
     words = (failure.package or failure.row.rpartition(":")[2], f.op, f.dtype, f.signature or f.verdict)
     stem = re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
@@ -127,7 +127,7 @@ def _region(findings: list[Finding]) -> dict[str, list[Any]]:
     return {name: sorted(values, key=str) for name, values in region.items()}
 
 
-def _contract(group: list[Failure], findings: Sequence[Finding]) -> str:
+def _contract(group: list[RecordedFailure], findings: Sequence[Finding]) -> str:
     """The tightest contract that all answers of these methods kept, where they broke their own; '' if none did."""
     if any(g.finding.verdict is not Verdict.BROKEN for g in group):
         return ""
@@ -137,7 +137,7 @@ def _contract(group: list[Failure], findings: Sequence[Finding]) -> str:
     return "" if f.contract in common else next(iter(common), "")
 
 
-def _sentence(group: list[Failure]) -> str:
+def _sentence(group: list[RecordedFailure]) -> str:
     f = group[0].finding
     laws = list(dict.fromkeys(g.finding.law for g in group))
     said = " ".join(f.message.split())[:MESSAGE].rstrip(".")

@@ -27,7 +27,7 @@ class Read(NamedTuple):
     starts: Array | None
 
 
-class Run(NamedTuple):
+class ReadRun(NamedTuple):
     """`times` the same reads, each time `step` elements further."""
 
     reads: tuple[Read, ...]
@@ -93,7 +93,7 @@ def _read(row: Array) -> Read:
     return Read(taps, elements, None)
 
 
-def runs(spec: ConvSpec, axis: int) -> list[Run]:
+def runs(spec: ConvSpec, axis: int) -> list[ReadRun]:
     """The reads of all positions of `axis`, in order.
 
     >>> [run.times for run in runs(ConvSpec.parse("n1c1k1_x9_r3_p1"), 0)]
@@ -105,5 +105,5 @@ def runs(spec: ConvSpec, axis: int) -> list[Run]:
     first, behind = inner.first, inner.first + width * count
     listed = np.append(np.arange(first + width), np.arange(behind, spec.output[axis]))  # the others read the same again
     reads = tuple(map(_read, table(spec, axis, listed)))
-    before, after = ([Run((read,), 1, 0) for read in some] for some in (reads[:first], reads[first + width :]))
-    return before + [Run(reads[first : first + width], count, inner.step)] * (count > 0) + after
+    before, after = ([ReadRun((read,), 1, 0) for read in some] for some in (reads[:first], reads[first + width :]))
+    return before + [ReadRun(reads[first : first + width], count, inner.step)] * (count > 0) + after

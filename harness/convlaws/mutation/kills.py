@@ -18,7 +18,7 @@ from convlaws.targets.registry import Method
 Pair = tuple[str, str]  # a method, a law
 
 
-class Tally(Search):
+class KillTally(Search):
     """A search that asks each (method, law) until it fails once, and shrinks nothing.
 
     The methods share draws and references, so a second of it buys more than one of a search for each.
@@ -54,7 +54,7 @@ class Tally(Search):
 def kills(methods: list[Method], runner: Runner, seed: int, seconds: float, asked: list[Law] | None = None) -> dict[Pair, str]:
     """The problem that each (method, law) first failed on, in `seconds` for all together; all laws, unless some are `asked`."""
     runner.refresh()
-    search = Tally(Plan(methods, asked or laws(), seed=seed, budget=seconds), runner)
+    search = KillTally(Plan(methods, asked or laws(), seed=seed, budget=seconds), runner)
     with hurried(runner):
         search.run()
     return search.killed

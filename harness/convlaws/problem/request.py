@@ -81,7 +81,7 @@ class Reply:
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
+class RequestedCall:
     """What a law asked for; two calls of the same, on the same numbers, are equal."""
 
     spec: ConvSpec
@@ -92,7 +92,7 @@ class Call:
     __hash__ = None  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Call) or (self.spec, self.op, self.how) != (other.spec, other.op, other.how):
+        if not isinstance(other, RequestedCall) or (self.spec, self.op, self.how) != (other.spec, other.op, other.how):
             return False
         return all(_alike(a, other.operands[role]) for role, a in self.operands.items())
 

@@ -10,7 +10,7 @@ import enum
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -258,14 +258,3 @@ def load(line: str) -> dict:
     if record.get("schema") != SCHEMA:
         raise SchemaError(f"schema {_short(record.get('schema'))}, this reads {SCHEMA}")
     return record
-
-
-def read(lines: Iterable[str]) -> Iterator[Finding]:
-    """The findings of a file. A line that is no record is an error with its number, never a gap."""
-    for number, line in enumerate(lines, 1):
-        try:
-            record = load(line)
-            if record["kind"] == "finding":
-                yield Finding.from_line(line)
-        except SchemaError as error:
-            raise SchemaError(f"line {number}: {error}") from error

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from convlaws.errors import SchemaError, UsageError
-from convlaws.records.finding import Finding, load, read
+from convlaws.records.finding import Finding, load
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,47 @@ def _flat(values: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def read_records(path: Path) -> Iterator[Finding | dict]:
+    """The records of a findings file, in order: findings, and the summary of each run after its own.
+
+    Raises:
+        UsageError: the file cannot be read.
+        SchemaError: a line is no record; the message has FILE:LINE.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield _record(line.decode("utf-8"))
+        except (SchemaError, UnicodeDecodeError) as error:
+            raise SchemaError(f"{path}:{number}: {error}") from None
+
+
+def _record(line: str) -> Finding | dict:
+    record = load(line)
+    if record["kind"] == "finding":
+        return Finding.of(record)
+    if record["kind"] != "summary":
+        raise SchemaError(f"a record of kind {str(record['kind'])[:40]!r}, this reads finding and summary")
+    return record
+
+
 def read_run(path: str | PathLike[str]) -> RunFile:
     """The run that `check --json` wrote to `path`.
 
     Raises:
         UsageError: the file cannot be read, or has no finding.
-        SchemaError: a line is no record; the message has FILE: line N.
+        SchemaError: a line is no record; the message has FILE:LINE.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
-        raise UsageError(f"{path} cannot be read: {reason}") from error
-    try:
-        findings = list(read(lines))
-        last = load(lines[-1]) if lines else {}
-    except SchemaError as error:
-        raise SchemaError(f"{path}: {error}") from error
+    read = list(read_records(Path(path)))
+    findings = [record for record in read if isinstance(record, Finding)]
     if not findings:
         raise UsageError(f"{path} has no findings: was it written by 'convlaws check --json'?")
-    return RunFile(str(path), findings, last if last["kind"] == "summary" else {})
+    return RunFile(str(path), findings, read[-1] if isinstance(read[-1], dict) else {})
 
 
 def unlike(old: Mapping[str, str], new: Mapping[str, str]) -> list[tuple[str, str, str]]:

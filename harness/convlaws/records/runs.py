@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
-from convlaws.errors import SchemaError, UsageError
-from convlaws.records.finding import CellId, Finding, by_cell, digest, dump, load
+from convlaws.records.finding import CellId, Finding, by_cell, digest, dump
+from convlaws.records.run_file import read_records
 
 Place = str | PathLike[str]
 KILLED = "a run was ended before it was done; what it had found until then is here"
 
 
 @dataclass
-class Shard:
+class RecordedRun:
     """All that is known of one run: for each (method, law, op) its records, one for each kind of failure."""
 
     run: str
@@ -44,14 +44,14 @@ def _furthest(some: list[Finding]) -> list[Finding]:
     return list({f.problem if f.verdict.bad else "": f for f in some if f.drawn == most}.values())
 
 
-def shards(paths: Iterable[Place], more: Iterable[Shard] = ()) -> tuple[list[Shard], list[str]]:
+def shards(paths: Iterable[Place], more: Iterable[RecordedRun] = ()) -> tuple[list[RecordedRun], list[str]]:
     """The runs that these files hold, and `more` that are known already, each once; and what is missing in words.
 
     Raises:
         UsageError: a file cannot be read.
         SchemaError: a line is no record; the message has FILE:LINE.
     """
-    found: dict[str, Shard] = {}
+    found: dict[str, RecordedRun] = {}
     notes = []
     for part in more:
         _join(found, part)
@@ -66,18 +66,18 @@ def shards(paths: Iterable[Place], more: Iterable[Shard] = ()) -> tuple[list[Sha
     return list(found.values()), notes
 
 
-def _join(found: dict[str, Shard], part: Shard) -> None:
-    shard = found.setdefault(part.run, Shard(part.run, part.environment))
+def _join(found: dict[str, RecordedRun], part: RecordedRun) -> None:
+    shard = found.setdefault(part.run, RecordedRun(part.run, part.environment))
     for key, records in part.cells.items():
         shard.take(key, records)
     if part.summary:
         shard.conclude(part.summary)
 
 
-def _parts(path: Path) -> Iterator[Shard]:
+def _parts(path: Path) -> Iterator[RecordedRun]:
     """The runs of one file, in order: findings, then their summary."""
     pending: list[Finding] = []
-    for record in _records(path):
+    for record in read_records(path):
         if isinstance(record, Finding):
             pending.append(record)
         else:
@@ -87,30 +87,7 @@ def _parts(path: Path) -> Iterator[Shard]:
         yield from split(pending, None)
 
 
-def _records(path: Path) -> Iterator[Finding | dict]:
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            yield _record(line.decode("utf-8"))
-        except (SchemaError, UnicodeDecodeError) as error:
-            raise SchemaError(f"{path}:{number}: {error}") from None
-
-
-def _record(line: str) -> Finding | dict:
-    record = load(line)
-    if record["kind"] == "finding":
-        return Finding.of(record)
-    if record["kind"] != "summary":
-        raise SchemaError(f"a record of kind {str(record['kind'])[:40]!r}, this reads finding and summary")
-    return record
-
-
-def split(findings: list[Finding], summary: dict | None) -> Iterator[Shard]:
+def split(findings: list[Finding], summary: dict | None) -> Iterator[RecordedRun]:
     """Findings that stand before a summary, by their run; those that name none are the summary's, or a run of their own."""
     own, place = str((summary or {}).get("run") or ""), ""
     if summary and isinstance(facts := summary.get("environment"), dict):
@@ -123,13 +100,13 @@ def split(findings: list[Finding], summary: dict | None) -> Iterator[Shard]:
         by_run.setdefault(f.run or own, []).append(f)
     for run, some in by_run.items():
         environment = next((f.environment for f in some if f.environment), place if run == own else "")
-        shard = Shard(run, environment, summary=summary if run == own else None)
+        shard = RecordedRun(run, environment, summary=summary if run == own else None)
         for key, records in by_cell(some).items():
             shard.take(key, records)
         yield shard
 
 
-def lines(found: Sequence[Shard]) -> Iterator[str]:
+def lines(found: Sequence[RecordedRun]) -> Iterator[str]:
     """The records of these runs, one by one and not added up: merging what was merged is the same as merging it all at once."""
     for shard in found:
         yield from (f.to_line() for records in shard.cells.values() for f in records)

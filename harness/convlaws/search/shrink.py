@@ -9,6 +9,7 @@ from hypothesis import Phase
 
 from convlaws.judge.case import Outcome
 from convlaws.judge.cell import Cell, Failure, Origin
+from convlaws.judge.replay import FRESH, k_of_n
 from convlaws.known import Ledger
 from convlaws.problem.problem import Problem
 from convlaws.records.finding import Verdict
@@ -17,7 +18,6 @@ from convlaws.search.drawing import DRAWING, draw, quiet
 
 EACH_SECONDS = 8.0  # the most that one failure is shrunk for
 HANG_SECONDS = 1.0  # the time limit of a call while a hang is shrunk
-REPEATS = 3
 TRIALS = 40  # fresh processes spent on making a history short
 
 
@@ -80,8 +80,8 @@ class Shrinker:
 
     def _counted(self, cell: Cell, failure: Failure) -> int:
         """How often it repeats in fresh processes, noted unless it is always."""
-        times = sum(self._repeats(cell, failure, []) for _ in range(REPEATS))
-        failure.flaky = "" if times == REPEATS else f"{times}/{REPEATS}"
+        times = k_of_n(lambda: self._repeats(cell, failure, []))
+        failure.flaky = "" if times == FRESH else f"{times}/{FRESH}"
         return times
 
     def _fails(self, cell: Cell, failure: Failure, problem: Problem) -> Outcome | None:

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import chain
 from typing import Any
 
 from convlaws.errors import UnknownName
@@ -164,44 +165,18 @@ def always(name: str) -> ContractRule:
     return lambda spec, op, dtype: name
 
 
-# the modules whose import fills the table; each imports NumPy at most
+_FOLDERS = ("methods", "engines")  # that say in MODULES, by kind, whose import fills the table; each imports NumPy at most
 _MODULES = {
-    "method": (
-        "convlaws.methods.loop",
-        "convlaws.methods.unfold",
-        "convlaws.methods.toeplitz",
-        "convlaws.methods.sparse",
-        "convlaws.methods.transposed",
-        "convlaws.methods.fft",
-        "convlaws.methods.circulant",
-        "convlaws.methods.winograd",
-    ),
-    "engine": (
-        "convlaws.engines.torch_cpu",
-        "convlaws.engines.scipy_signal",
-        "convlaws.engines.jax_cpu",
-        "convlaws.engines.onnxruntime_cpu",
-        "convlaws.engines.onnx_reference",
-        "convlaws.engines.openvino_cpu",
-        "convlaws.engines.opencv_dnn",
-        "convlaws.engines.ncnn_cpu",
-        "convlaws.engines.mlx_cpu",
-        "convlaws.engines.mnn_cpu",
-        "convlaws.engines.tensorflow_cpu",
-        "convlaws.targets.plugins",
-    ),
-    "compiled": ("convlaws.engines.torch_compiled", "convlaws.engines.iree_cpu", "convlaws.engines.tvm_cpu"),
-    "cuda": ("convlaws.engines.torch_cuda",),
-    "cudnn": ("convlaws.engines.cudnn_plans",),
-    "mutant": ("convlaws.mutants",),
-    "healthy": ("convlaws.mutants",),
+    kind: tuple(f"convlaws.{folder}.{name}" for name in names)
+    for folder in _FOLDERS
+    for kind, names in import_module(f"convlaws.{folder}").MODULES.items()
 }
+_MODULES["engine"] += ("convlaws.targets.plugins",)
+_MODULES |= {"mutant": ("convlaws.mutants",), "healthy": ("convlaws.mutants",)}
 ON_GPU = ("cuda", "cudnn")  # the kinds whose rows need a CUDA device
 ENGINES = ("engine", "compiled", *ON_GPU)  # the kinds that are other people's
 KINDS = tuple(_MODULES)
-_ORDER = {
-    module: place for place, module in enumerate(dict.fromkeys(module for modules in _MODULES.values() for module in modules))
-}
+_ORDER = {module: place for place, module in enumerate(dict.fromkeys(chain.from_iterable(_MODULES.values())))}
 _TABLE: dict[str, Method] = {}
 
 

@@ -13,7 +13,7 @@ Shows = Callable[[str], bool | None]  # of a version: whether the problem fails 
 
 
 @dataclass(frozen=True)
-class Change:
+class ReleaseChange:
     """Two releases between which the answer changed; `unknown` are those between them that cannot be told."""
 
     before: str
@@ -37,7 +37,7 @@ def between(releases: Sequence[str], first: str, last: str) -> list[str]:
     return [r for r in sorted(releases, key=Version) if Version(first) <= Version(r) <= Version(last)]
 
 
-def bisect(releases: Sequence[str], shows: Shows) -> Change | None:
+def bisect(releases: Sequence[str], shows: Shows) -> ReleaseChange | None:
     """The change between the first and the last of `releases`; None if both answer alike.
 
     Halves the range, as if there were one change; releases that cannot be told are stepped over.
@@ -63,4 +63,4 @@ def bisect(releases: Sequence[str], shows: Shows) -> Change | None:
         else:
             high = middle
     between_them = tuple(releases[at] for at in sorted(unknown) if low < at < high)
-    return Change(releases[low], releases[high], bool(ends[1]), between_them)
+    return ReleaseChange(releases[low], releases[high], bool(ends[1]), between_them)

@@ -21,7 +21,7 @@ SPIN = {"GOMP_SPINCOUNT": "300000"}  # libgomp's own default: threads that sleep
 
 
 @dataclass
-class Course:
+class Comparison:
     """Which methods are compared, how, and for how long: calls are timed for `budget` seconds, for all problems together."""
 
     methods: Sequence[Method]
