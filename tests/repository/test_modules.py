@@ -7,25 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from convlaws.targets.registry import rows
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT / "harness" / "convlaws", ROOT / "strategies", ROOT / "reports")
 
-HEAVY = {
-    "torch",
-    "scipy",
-    "jax",
-    "onnxruntime",
-    "openvino",
-    "cv2",
-    "ncnn",
-    "MNN",
-    "tensorflow",
-    "mlx",
-    "numba",
-    "triton",
-    "iree",
-    "tvm",
-}
+ENGINES_OF_OTHERS = rows("engine", "compiled", absent=True)
+HEAVY = {"torch", "scipy", "numba", "triton", *(row.package.module.split(".")[0] for row in ENGINES_OF_OTHERS if row.package)}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 25
 
 
