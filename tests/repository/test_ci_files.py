@@ -131,7 +131,7 @@ def step(name: str) -> str:
 def test_the_nightly_steps_do_what_they_say(tmp_path):
     """Run two nights of them for real, with the search and the page left out: findings come from two short runs."""
     repo = tmp_path / "repo"
-    (repo / "harness" / "convlaws" / "catalogues").mkdir(parents=True)
+    (repo / "harness" / "convlaws" / "problem" / "catalogues").mkdir(parents=True)
     bin_ = repo / "bin"
     bin_.mkdir()
     (bin_ / "convlaws").write_text(f'#!/bin/sh\nexec {sys.executable} -m convlaws "$@"\n')
