@@ -27,7 +27,7 @@ DEATHS = 1  # of Dask workers under one shard, on a cluster that we started, aft
 CHATTY = ("distributed", "tornado", "asyncio")
 GLANCE = 0.2  # seconds between two checks for records and silent workers
 
-# --- what runs on the cluster -----------------------------------------------------------
+# --- code on the cluster ----------------------------------------------------------------
 _here = threading.local()
 _all: list[WorkerProcess] = []
 _stopping = threading.Event()
@@ -100,7 +100,7 @@ def clear_here() -> None:
     _stopping.clear()
 
 
-# --- what runs here ---------------------------------------------------------------------
+# --- code on this machine ---------------------------------------------------------------
 class Cluster:
     """The workers of a Dask cluster: at tcp://HOST:PORT, or a cluster started here for the campaign ('local').
 

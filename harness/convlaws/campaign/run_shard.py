@@ -27,7 +27,7 @@ from convlaws.search.shrink import Shrinker
 from convlaws.targets.registry import Method
 
 # Attempts to shrink one failure. A time limit would make the shrunk line depend on the machine; 300 attempts of a
-# # millisecond or two are what `check` has in half a second, and the project's mutants need 20 to 150.
+# millisecond or two are what `check` has in half a second, and the project's mutants need 20 to 150.
 TRIES, TRIES_OF_A_HANG = 300, 20
 Beat = Callable[[int], bool]  # gets the number of the case that begins, from 1; returns True to stop
 

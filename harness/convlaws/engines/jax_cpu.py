@@ -32,7 +32,7 @@ PACKAGE = Package(name="jax", module="jax", switches=("xla",))
 CPU = (("JAX_PLATFORMS", "cpu"), ("JAX_ENABLE_X64", "1"))
 HOME = ProcessSpec(modules=("jax",), variables=CPU)
 # the loops around a convolution (transpositions, sums) without LLVM's optimisation: an eighth of the time to compile.
-# # The convolution is the same routine of Eigen or YNNPACK; only code that XLA generates itself is slower
+# The convolution is the same routine of Eigen or YNNPACK; only code that XLA generates itself is slower
 QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 HASTY = replace(HOME, variables=(*CPU, ("XLA_FLAGS", QUICK)))
 # YNNPACK runs 2-D convolutions of many channels; without it they run in Eigen, as do all the others
