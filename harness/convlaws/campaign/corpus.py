@@ -1,6 +1,6 @@
-"""The corpus: every failing line that was made small, once, as later runs judge it first.
+"""The corpus: every shrunk failing line, once. Later runs judge these lines first.
 
-A line of the file is a problem as `check --problems` takes it; the comment behind it says whose it is.
+A line of the file is a problem as `check --problems` takes it; the JSON after it names its method, law and preceding lines.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from convlaws.problem.problem import Problem
 from convlaws.records.finding import Finding
 
 NAME = "corpus.txt"
-Kept = tuple[str, str, tuple[str, ...]]  # method, law, the lines that run before it and itself
+Kept = tuple[str, str, tuple[str, ...]]  # method, law, the lines that must run before it and the failing line itself
 
 
 def kept(finding: Finding) -> Kept:
-    """What has to be run to see a failure again."""
+    """The method, law and lines to run to reproduce a failure."""
     return finding.method, finding.law, (*finding.history, finding.problem)
 
 
 def text_of(lines: Iterable[Kept]) -> str:
-    """The file.
+    """The text of a corpus file.
 
     >>> text_of([("im2col", "homogeneous", ("n1c1k1_x1_r1",))])
     'n1c1k1_x1_r1  # {"method": "im2col", "law": "homogeneous", "after": []}\\n'
@@ -35,10 +35,10 @@ def text_of(lines: Iterable[Kept]) -> str:
 
 
 def read(path: Path) -> list[Kept]:
-    """The lines of a corpus; those that say whose they are not, or are no problem any more, are no part of it.
+    """The lines of a corpus file. Lines without method and law, or that no longer parse as problems, are skipped.
 
     Raises:
-        UsageError: it cannot be read.
+        UsageError: the file cannot be read.
     """
     try:
         rows = path.read_text(encoding="utf-8").splitlines()
@@ -50,7 +50,7 @@ def read(path: Path) -> list[Kept]:
 
 
 def parsed(row: str) -> Kept | None:
-    """The entry of a line; None if it is none that this version understands."""
+    """The entry of a line; None if this version cannot parse it."""
     line, mark, told = row.partition("  # ")
     try:
         facts = json.loads(told) if mark else {}

@@ -1,7 +1,7 @@
-"""Pool on a Dask cluster: each of its threads has a worker process like those of this machine, and results stream back.
+"""Pool on a Dask cluster: each cluster thread runs one worker process, as on this machine, and returns its records.
 
-The process stands between the code under test and Dask: what dies there is told as a death, with its case. A Dask
-worker that dies itself takes the process with it, and the scheduler gives its shard to another.
+The worker process isolates Dask from the code under test: a crash there is reported as a death record, with its case.
+A Dask worker that dies takes its process with it, and the scheduler gives the shard to another.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from convlaws.campaign.worker_process import Post, WorkerProcess, death
 from convlaws.errors import UsageError
 from convlaws.sandbox.interrupt import deaf
 
-ANSWERS = 30.0  # seconds for a scheduler to answer
-DEATHS = 1  # of Dask workers under one shard, on a cluster of ours, after which it is not tried again
+ANSWERS = 30.0  # seconds allowed for a scheduler to answer
+DEATHS = 1  # of Dask workers under one shard, on a cluster that we started, after which it is not tried again
 CHATTY = ("distributed", "tornado", "asyncio")
-GLANCE = 0.2  # seconds between two looks at who is left
+GLANCE = 0.2  # seconds between two checks for records and silent workers
 
-# --- what runs on the cluster -----------------------------------------------------------
+# --- code on the cluster ----------------------------------------------------------------
 _here = threading.local()
 _all: list[WorkerProcess] = []
 _stopping = threading.Event()
 
 
 def judged(plan: dict[str, Any], shard: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-    """Who judged a shard, and the records; that of a death if the process died: what then is for the campaign to decide."""
+    """Judge a shard; return the id of the thread that did, and the records (with a `death` record if the process died)."""
     wanted = Shard.of(shard)
     worker, fresh = _mine(CampaignPlan.of(plan))
     worker.give(wanted)
@@ -51,7 +51,7 @@ def judged(plan: dict[str, Any], shard: dict[str, Any]) -> tuple[str, list[dict[
 
 
 def _mine(plan: CampaignPlan) -> tuple[WorkerProcess, bool]:
-    """The process of this thread, and whether it is new."""
+    """The process of this thread, and True if it was started just now."""
     worker = getattr(_here, "worker", None)
     if worker and worker.post.plan == plan and worker.process.poll() is None and _here.header:
         return worker, False
@@ -89,23 +89,23 @@ def _until_done(worker: WorkerProcess, shard: Shard) -> list[dict[str, Any]]:
 
 
 def stop_here(now: bool) -> None:
-    """Have the processes of this Dask worker finish their case, or cut it off now."""
+    """Tell the processes of this Dask worker to finish their case, or to cut it off now."""
     _stopping.set()
     for worker in list(_all):
         worker.stop(now=now)
 
 
 def clear_here() -> None:
-    """A new campaign on this Dask worker."""
+    """Clear the stop flag of this Dask worker, for a new campaign."""
     _stopping.clear()
 
 
-# --- what runs here ---------------------------------------------------------------------
+# --- code on this machine ---------------------------------------------------------------
 class Cluster:
-    """The workers of a Dask cluster: at tcp://HOST:PORT, or one that is started here for the campaign ('local').
+    """The workers of a Dask cluster: at tcp://HOST:PORT, or a cluster started here for the campaign ('local').
 
     Raises:
-        UsageError: Dask is not installed, or nobody answers at the address.
+        UsageError: Dask is not installed, or no scheduler answers at the address.
     """
 
     def __init__(self, plan: CampaignPlan, address: str, workers: int):
@@ -120,32 +120,32 @@ class Cluster:
         self.counted = self.answered = time.monotonic()
 
     def _threads(self) -> int:
-        """How many threads the cluster has now."""
+        """The number of threads that the cluster has now."""
         info = self.client.scheduler_info(n_workers=-1)
         return sum(worker["nthreads"] for worker in info["workers"].values())
 
     def wants(self) -> int:
-        """How many more shards it can take now."""
+        """The number of further shards that it can take now."""
         if time.monotonic() - self.counted > ANSWERS:
             self.size, self.counted = max(self._threads(), 1), time.monotonic()
         return 0 if self.stopping else self.size - len(self.flying)
 
     def give(self, shard: Shard) -> None:
-        """Have the cluster judge a shard."""
+        """Submit a shard to the cluster."""
         future = self.client.submit(judged, self.plan, shard.to_record(), key=f"{shard.id}-{time.monotonic_ns()}", pure=False)
         self.flying[future.key] = (future, shard)
         future.add_done_callback(self.back.put)
 
     def running(self) -> int:
-        """How many shards are being judged, or on their way."""
+        """The number of shards submitted and not yet returned."""
         return len(self.flying)
 
     def cases(self) -> int:
-        """The cases of shards in flight are not known here."""
+        """Always 0: the cases of shards in flight are not known here."""
         return 0
 
     def hear(self, seconds: float) -> Iterator[tuple[int, dict[str, Any]]]:
-        """What came back.
+        """Yield (worker number, record) for the results that have arrived, waiting at most `seconds`.
 
         Raises:
             UsageError: the scheduler is gone.
@@ -157,7 +157,7 @@ class Cluster:
                 yield from self._result(self.back.get_nowait())
 
     def _check(self) -> None:
-        """The client tries for a while to find its scheduler again."""
+        """Raise UsageError if the client has been disconnected from its scheduler for ANSWERS seconds."""
         if self.client.status == "running":
             self.answered = time.monotonic()
         elif time.monotonic() - self.answered > ANSWERS:
@@ -165,14 +165,14 @@ class Cluster:
 
     def _result(self, future: Any) -> Iterator[tuple[int, dict[str, Any]]]:
         _, shard = self.flying.pop(future.key)
-        if future.status in ("cancelled", "lost"):  # the scheduler went, or forgot it
+        if future.status in ("cancelled", "lost"):  # the scheduler ended, or dropped the task
             if self.client.status != "running":
                 raise UsageError(f"the Dask scheduler at {self.address} is gone")
             yield 0, death(shard, 0, "was forgotten by the scheduler", 0)
             return
         if future.status == "error":
             error = future.exception()
-            # Dask has given it to several workers, and all of them died under it
+            # Dask gave it to several workers, and all of them died while judging it
             dead = type(error).__name__ == "KilledWorker"
             if not dead:
                 raise UsageError(f"the Dask cluster cannot judge shards: {type(error).__name__}: {error}")
@@ -186,13 +186,13 @@ class Cluster:
         yield from ((number, record) for record in told)
 
     def stop(self, *, now: bool = False) -> None:
-        """Have all finish their case, or cut it off now; what has not begun is cancelled."""
+        """Tell all workers to finish their case, or to cut it off now; no further shard is taken."""
         self.stopping = True
         with suppress(OSError, TimeoutError):
             self.client.run(stop_here, now)
 
     def close(self) -> None:
-        """Leave the cluster; end it if it is ours."""
+        """Disconnect from the cluster; shut it down if we started it."""
         with suppress(Exception):
             self.client.cancel([future for future, _ in self.flying.values()])
         for part in (self.client, self.cluster):
@@ -202,19 +202,19 @@ class Cluster:
 
 
 def _connected(address: str, workers: int) -> tuple[Any, Any]:
-    """(the cluster if it is ours, a client of it)."""
+    """(the cluster if we started it, else None; a client of it)."""
     try:
         import dask
         import distributed
     except ImportError:
         raise UsageError("--dask needs a package: pip install 'convlaws[dask]'") from None
     for name in [*CHATTY, *(n for n in logging.root.manager.loggerDict if n.startswith(CHATTY))]:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # a dying scheduler's last words fill pages; ours are a sentence
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # a dying scheduler logs pages; we report one sentence
     try:
         if address != "local":
             return None, distributed.Client(address, timeout=ANSWERS)
         dask.config.set({"distributed.scheduler.allowed-failures": DEATHS})
-        with deaf():  # its threads, and with them its processes: Ctrl-C is for the campaign, they would end in tracebacks
+        with deaf():  # its threads and processes ignore Ctrl-C, which the campaign handles; they would print tracebacks
             cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
         return cluster, distributed.Client(cluster)
     except (OSError, ValueError, TimeoutError) as error:

@@ -1,4 +1,4 @@
-"""The files that a campaign leaves beside its records: made of them, so they can be made again."""
+"""The result files of a campaign: derived from its records, so they can be regenerated."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ FINDINGS, SUMMARY = "findings.jsonl", "summary.md"
 
 
 def replaced(path: Path, text: str) -> None:
-    """Put a text there, all or nothing.
+    """Replace the content of a file atomically.
 
     Raises:
-        DiskError: there is no room; the file is as it was.
+        DiskError: the write failed; the file is unchanged.
     """
     new = path.with_name(f".{path.name}~")
     try:
@@ -45,7 +45,7 @@ def replaced(path: Path, text: str) -> None:
 
 
 def results(plan: CampaignPlan, laid: Iterable[Lane], state: CampaignState, seconds: float, *, interrupted: bool) -> Run:
-    """All that a campaign has found: the findings, and a summary for each environment."""
+    """All results of a campaign: the findings, and one summary per environment."""
     laid = list(laid)
     order = {key: n for n, key in enumerate(_keys(laid))}
     totals = state.whole()
@@ -64,7 +64,7 @@ def results(plan: CampaignPlan, laid: Iterable[Lane], state: CampaignState, seco
 
 
 def _summary(plan: CampaignPlan, state: CampaignState, totals: Totals, mine: list[Finding], place: str) -> dict[str, Any]:
-    """What does not depend on when and where from it was started."""
+    """The fields of the summary that do not depend on when and where the campaign was started."""
     return {
         "judged": totals.judged,
         "seed": plan.seed,
@@ -80,7 +80,7 @@ def _summary(plan: CampaignPlan, state: CampaignState, totals: Totals, mine: lis
 
 
 def _keys(laid: list[Lane]) -> list[CellId]:
-    """Every (method, law, op), methods first, as `check` sorts them."""
+    """Every (method, law, op), grouped by method, as `check` sorts them."""
     keys = [cell for lane in laid for job in lane.jobs for cell in job.ids()]
     keys += [f.cell for lane in laid for f in lane.refused]
     methods = {m: n for n, m in enumerate(m for lane in laid for m in lane.methods)}
@@ -88,7 +88,7 @@ def _keys(laid: list[Lane]) -> list[CellId]:
 
 
 def _completed(laid: list[Lane], found: list[Finding], order: dict[CellId, int]) -> list[Finding]:
-    """With those that were refused altogether, and those that nobody came to."""
+    """The findings, plus one for each (method, law, op) that was refused or never judged."""
     there = {f.cell for f in found}
     table = {law.name: law for law in laws.laws()}
     missing = [f for lane in laid for f in lane.refused if f.cell not in there]
@@ -101,10 +101,10 @@ def _completed(laid: list[Lane], found: list[Finding], order: dict[CellId, int])
 
 
 def write(folder: Path, done: Run) -> None:
-    """Write them.
+    """Write findings, summary and corpus to `folder`.
 
     Raises:
-        DiskError: there is no room for one.
+        DiskError: a file cannot be written.
     """
     lines = []
     for summary in done.summaries:
@@ -117,9 +117,9 @@ def write(folder: Path, done: Run) -> None:
 
 
 def joined(folders: Iterable[Path]) -> tuple[list[RecordedRun], list[str]]:
-    """The campaigns in these folders as runs, the parts of one together; and which are not finished, in words.
+    """The campaigns in these folders as runs, parts of one campaign joined; and a note for each unfinished one.
 
-    Shards are told apart by their ids, so what several folders have counts once.
+    Shards are identified by their ids, so a shard in several folders counts once.
     """
     by_campaign: dict[str, dict[Path, CampaignPlan]] = {}
     for folder in dict.fromkeys(folders):
@@ -144,7 +144,7 @@ def joined(folders: Iterable[Path]) -> tuple[list[RecordedRun], list[str]]:
 
 
 def _together(plans: list[CampaignPlan]) -> CampaignPlan:
-    """The plan of several parts: of all of them, that of the whole."""
+    """The plan of several parts: of the whole campaign if all parts are given, else of the first part."""
     parts = sorted({plan.part for plan in plans})
     if len(parts) == 1 or len({n for _, n in parts}) > 1:
         return plans[0]

@@ -1,4 +1,4 @@
-"""The lanes of a campaign, kept beside its plan: laying out thirty methods and sixty laws takes half a minute."""
+"""Cache of a campaign's lanes, beside its plan: laying out thirty methods and sixty laws takes half a minute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PLAIN = asdict(Finding(method="", law="", op="", verdict=Verdict.KEPT))
 
 
 def text_of(plan: CampaignPlan, laid: list[Lane]) -> str:
-    """The file."""
+    """The text of the cache file."""
     return json.dumps({"campaign": plan.id, "lanes": [_told(lane) for lane in laid]}) + "\n"
 
 
@@ -27,13 +27,13 @@ def _told(lane: Lane) -> dict[str, Any]:
 
 
 def laid_out(plan: CampaignPlan, folder: Path) -> list[Lane]:
-    """The lanes, from the folder if they are there."""
+    """The lanes, from the folder's cache if it is there."""
     try:
         told = json.loads((folder / NAME).read_text(encoding="utf-8"))
         if told["campaign"] == plan.id:
             return [_lane(lane) for lane in told["lanes"]]
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # there is none, or it is not whole: it can be made again
+        pass  # missing or incomplete: the lanes are computed again
     return lanes(plan)
 
 

@@ -1,4 +1,4 @@
-"""CampaignPlan: what a campaign is about, as a value that can be printed, kept and read again."""
+"""CampaignPlan: all settings of a campaign, as a value that can be printed, stored and read again."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from convlaws.targets.registry import Method
 from convlaws.targets.resolve import Calling, resolve
 
 NAME = "plan.json"
-OUTSIDE = ("budget", "part")  # what may differ between campaigns that judge pieces of the same
+OUTSIDE = ("budget", "part")  # fields that may differ between campaigns that judge parts of the same work
 
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignPlan:
-    """Everything that the results of a campaign depend on, and how long it may take.
+    """Everything that the results of a campaign depend on, and its time budget.
 
     `methods` and `laws` are names, `narrowed` the fields of the scope that are narrowed, `calling` how a user's function is
-    called. With `examples` each (method, law, op) gets that many; without, the budget goes where it pays. `changed` are the
-    methods whose engine has another version than in an earlier campaign, `suspects` the (law, method) that failed there, and
-    `kept` the failing lines that are judged first. `part` is (i, n): this is the i-th of n, counted from 1, which share the work.
-    `versions` are those of the packages: a campaign is not gone on with on others.
+    called. With `examples` each (method, law, op) gets that many; without, the budget is spent where it finds most. `changed` are
+    the methods whose engine version differs from an earlier campaign's, `suspects` the (law, method) that failed there, and
+    `kept` the failing lines that are judged first. `part` is (i, n): this is the i-th, counted from 1, of n that share the work.
+    `versions` are those of the packages: a campaign cannot be resumed with others.
     """
 
     methods: tuple[str, ...]
@@ -51,38 +51,38 @@ class CampaignPlan:
 
     @property
     def id(self) -> str:
-        """Twelve digits for what is judged; all parts of one campaign have the same."""
+        """Digest (twelve hex digits) of what is judged; all parts of one campaign have the same."""
         told = {name: value for name, value in asdict(self).items() if name not in OUTSIDE}
         return digest(json.dumps(told, sort_keys=True))
 
     @property
     def run(self) -> str:
-        """The id of the run: that of the campaign and its part."""
+        """The id of the run: a digest of the campaign's id and its part."""
         return self.id if self.part == (1, 1) else digest(f"{self.id} {self.part}")
 
     @property
     def setting(self) -> Setting:
-        """How methods are run."""
+        """The setting that methods are run with: sandbox, time limit, memory limit."""
         return Setting(sandbox=self.sandbox, time_limit=self.time_limit, memory_limit=self.memory_limit)
 
     def resolved(self) -> list[Method]:
-        """The methods themselves."""
+        """The methods as objects."""
         return resolve(self.methods, Calling(**self.calling))
 
     def search(self, methods: list[Method] | None = None) -> Plan:
-        """What `check` would call the plan: of some of the methods, or of all."""
+        """The `Plan` that `check` would use, for all methods or for the given ones."""
         some = self.resolved() if methods is None else methods
         narrowed: dict[str, Any] = {name: tuple(values) for name, values in self.narrowed.items()}
         scope = replace(WHOLE, **narrowed)
         return Plan(some, laws.find(self.laws) if self.laws else [], scope, self.seed)
 
     def to_record(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The plan as a JSON object."""
         return {"kind": "campaign", "schema": SCHEMA, "id": self.id, **asdict(self)}
 
     @staticmethod
     def of(record: Mapping[str, Any]) -> CampaignPlan:
-        """The plan of a record that `to_record` gave."""
+        """The plan of a record that `to_record` returned."""
         return CampaignPlan(**{f.name: _tuples(record[f.name]) for f in fields(CampaignPlan)})
 
 
@@ -96,7 +96,7 @@ def read_plan(folder: Path) -> CampaignPlan:
     """The plan of the campaign in `folder`.
 
     Raises:
-        UsageError: there is none, or it is not whole.
+        UsageError: the folder has none, or it is incomplete.
     """
     path = folder / NAME
     try:

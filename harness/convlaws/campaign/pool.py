@@ -1,4 +1,4 @@
-"""Pool: the workers of a campaign on this machine, each a process that is replaced when it ends."""
+"""Pool: the workers of a campaign on this machine; a process that ends is replaced."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from convlaws.campaign.shard import Shard
 from convlaws.campaign.worker_process import Post, WorkerProcess, death
 from convlaws.errors import UsageError
 
-FAILED_STARTS = 3  # workers in a row that end before they have said anything
-OPENING = 300.0  # seconds that an engine may take to be imported, on top of what its calls may take
-CALLS = 30  # that one case may make, each as long as the time limit
+FAILED_STARTS = 3  # number of workers in a row that end before they send anything
+OPENING = 300.0  # seconds that importing an engine may take, in addition to the limit of its calls
+CALLS = 30  # number of calls that one case may make, each as long as the time limit
 
 
 class Pool(Protocol):
-    """Who judges shards: processes here, or on other machines."""
+    """Interface of the workers that judge shards: processes here, or on other machines."""
 
     size: int
 
     def wants(self) -> int:
-        """How many more shards it can take now."""
+        """The number of further shards that it can take now."""
         ...
 
     def give(self, shard: Shard) -> None:
-        """Have somebody judge a shard."""
+        """Assign a shard to a worker."""
         ...
 
     def hear(self, seconds: float) -> Iterator[tuple[int, dict[str, Any]]]:
-        """(worker, record) of what was told, waiting at most so long; a `death` record names its shard."""
+        """Yield (worker number, record) as received, waiting at most `seconds`; a `death` record names its shard."""
         ...
 
     def running(self) -> int:
-        """How many shards are being judged."""
+        """The number of shards being judged."""
         ...
 
     def cases(self) -> int:
-        """How many cases of the shards in flight are judged."""
+        """The number of cases judged so far of the shards in flight."""
         ...
 
     def stop(self, *, now: bool = False) -> None:
-        """Have all finish their case, or cut it off now, and tell what there is; no shard is given after that."""
+        """Tell all workers to finish their case, or to cut it off now, and to send their records; no further shard is taken."""
         ...
 
     def close(self) -> None:
-        """End all at once."""
+        """Kill all workers at once."""
         ...
 
 
 def cores_of(number: int, workers: int, threads: int) -> tuple[int, ...]:
-    """The cores of a worker, if there is one for each thread of each; else none in particular."""
+    """The cores of a worker, if there is a core for every thread of every worker; else an empty tuple (no pinning)."""
     mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return tuple(mine[number * threads : (number + 1) * threads]) if workers * threads <= len(mine) else ()
 
@@ -75,29 +75,29 @@ class Local:
         return worker
 
     def wants(self) -> int:
-        """How many more shards it can take now."""
+        """The number of further shards that it can take now."""
         return 0 if self.stopping else self.size - self.running()
 
     def give(self, shard: Shard) -> None:
-        """Have a worker judge a shard: one that has nothing to do, or a new one."""
+        """Assign a shard to an idle worker, or to a new one."""
         idle = next((w for w in self.workers.values() if w.shard is None), None)
         (idle or self._start()).give(shard)
 
     def running(self) -> int:
-        """How many shards are being judged."""
+        """The number of shards being judged."""
         return sum(w.shard is not None for w in self.workers.values())
 
     def cases(self) -> int:
-        """How many cases of the shards in flight are judged."""
+        """The number of cases judged so far of the shards in flight."""
         return sum(w.at for w in self.workers.values() if w.shard is not None)
 
     def hear(self, seconds: float) -> Iterator[tuple[int, dict[str, Any]]]:
-        """What the workers told; one that ended is replaced."""
+        """Yield (worker number, record) as received; kill silent workers, drop those that ended."""
         for key, _ in self.selector.select(seconds):
             yield from self._hear(key.data)
         for worker in list(self.workers.values()):
             if worker.silent() > self.patience:
-                worker.kill()  # its silence is a death like any other
+                worker.kill()  # a silent worker is handled like one that died
 
     def _hear(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
         worker = self.workers[number]
@@ -116,13 +116,13 @@ class Local:
             raise UsageError(f"{FAILED_STARTS} workers in a row could not begin; the last one {how}")
 
     def stop(self, *, now: bool = False) -> None:
-        """Have all finish their case, or cut it off now; who has none ends at once."""
+        """Tell all workers to finish their case, or to cut it off now; idle ones end at once."""
         self.stopping = True
         for worker in self.workers.values():
             worker.stop(now=now)
 
     def close(self) -> None:
-        """End all."""
+        """Kill and reap all workers."""
         for worker in self.workers.values():
             worker.kill()
             worker.reap()

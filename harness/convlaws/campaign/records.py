@@ -1,4 +1,4 @@
-"""The records of a campaign: one append-only file a worker, JSON lines, of which a kill costs the line in the making at most."""
+"""The records of a campaign: one append-only file of JSON lines per worker; a kill costs at most the line being written."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from convlaws.errors import SchemaError, UsageError
 from convlaws.records.finding import SCHEMA, dump, load
 
 FOLDER = "records"
-MAIN = "main"  # the file of the campaign itself: deaths, crashes, sessions
-SYNC = 1.0  # seconds that a power cut may cost; a kill costs nothing of what was written
+MAIN = "main"  # the campaign's own file: deaths, crashes, sessions
+SYNC = 1.0  # seconds of records that a power cut may cost; a kill costs nothing that was written
 
 
-TAIL = 16 << 20  # bytes at the end of a file in which its last whole line is; one takes 20 to 100 kB
+TAIL = 16 << 20  # bytes at the end of a file that contain its last whole line; a line takes 20 to 100 kB
 
 
 class DiskError(UsageError):
@@ -27,7 +27,7 @@ class DiskError(UsageError):
 
 
 def whole(data: bytes) -> int:
-    """How many bytes of a file are whole lines that are records; a kill or a power cut spoils the end only."""
+    """The number of bytes of a file that are whole record lines; a kill or a power cut damages only the end."""
     end = data.rfind(b"\n") + 1
     start = data.rfind(b"\n", 0, max(end - 1, 0)) + 1
     with suppress(SchemaError, UnicodeDecodeError):
@@ -38,7 +38,7 @@ def whole(data: bytes) -> int:
 
 
 class RecordFile:
-    """One file of records."""
+    """One append-only file of records."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -46,14 +46,14 @@ class RecordFile:
         size = os.fstat(self.fd).st_size
         start = max(0, size - TAIL)
         self.size = start + whole(os.pread(self.fd, TAIL, start))
-        os.ftruncate(self.fd, self.size)  # what was being written when it ended
+        os.ftruncate(self.fd, self.size)  # cut off a partly written last line
         self.synced = time.monotonic()
 
     def append(self, record: dict[str, Any], *, sync: bool = False) -> None:
-        """Add a line, all or nothing.
+        """Append a line, all or nothing.
 
         Raises:
-            OSError: it could not be written; the file is as it was.
+            OSError: the write failed; the file is unchanged.
         """
         line = f"{dump(record)}\n".encode()
         try:
@@ -70,17 +70,17 @@ class RecordFile:
         self.size += len(line)
 
     def close(self) -> None:
-        """Put it on the disk."""
+        """Sync the file to disk and close it."""
         with suppress(OSError):
             os.fsync(self.fd)
         os.close(self.fd)
 
 
 class Records:
-    """All files of records of a campaign that goes on; only one process may have them.
+    """All record files of a running campaign; only one process may hold them (lock).
 
     Raises:
-        UsageError: another process has them, or the folder cannot be written to.
+        UsageError: another process holds them, or the folder is not writable.
     """
 
     def __init__(self, folder: Path):
@@ -90,7 +90,7 @@ class Records:
             (folder / FOLDER).mkdir(parents=True, exist_ok=True)
             self.lock = os.open(folder / FOLDER, os.O_RDONLY | os.O_CLOEXEC)
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for path in files(folder):  # cut off what a kill left half-written
+            for path in files(folder):  # cut off the partly written line that a kill left
                 self._file(path.stem)
         except BlockingIOError:
             raise UsageError(f"another campaign is at work in {folder}") from None
@@ -103,10 +103,10 @@ class Records:
         return self.files[name]
 
     def append(self, name: str, record: dict[str, Any], *, sync: bool = False) -> None:
-        """Add a record to a file.
+        """Append a record to a file.
 
         Raises:
-            DiskError: there is no room; all that was written before stays.
+            DiskError: no space left; all that was written before stays.
         """
         try:
             self._file(name).append({"schema": SCHEMA, **record}, sync=sync)
@@ -114,7 +114,7 @@ class Records:
             raise DiskError(f"{self.folder} cannot be written to any more: {error.strerror}") from None
 
     def close(self) -> None:
-        """Put all on the disk, and let others have them."""
+        """Sync all files to disk, and release the lock."""
         for file in self.files.values():
             file.close()
         self.files.clear()
@@ -122,16 +122,16 @@ class Records:
 
 
 def files(folder: Path) -> list[Path]:
-    """The files of records, in order."""
+    """The record files, in order."""
     return sorted((folder / FOLDER).glob("*.jsonl"))
 
 
 def read(folder: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """(record, header of its file) of all that is whole.
+    """Yield (record, header of its file) for every whole line.
 
     Raises:
         UsageError: a file cannot be read.
-        SchemaError: a line that is not the last is no record; the message has FILE:LINE.
+        SchemaError: a line other than the last is not a record; the message has FILE:LINE.
     """
     for path in files(folder):
         header: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""A campaign under way: gives shards to its pool, writes what comes back, and knows when to end."""
+"""The main loop of a campaign: gives shards to its pool, writes the records that come back, and decides when to stop."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from convlaws.errors import UsageError
 from convlaws.records.finding import Finding
 from convlaws.sandbox.interrupt import Interrupt
 
-GLANCE = 0.2  # seconds between two looks at the clock
-LAST = 1.2  # seconds from Ctrl-C until it does not wait for what a worker would still tell
+GLANCE = 0.2  # seconds between two checks of the clock
+LAST = 1.2  # seconds after Ctrl-C for which it still waits for workers' records
 
 
 @dataclass
 class CampaignState:
-    """All that is known of a campaign: from its files, and from what came since.
+    """The state of a campaign: from its files, and from the records of this session.
 
-    `partial` are shards that were cut off on purpose; they count until somebody judges them to their end.
+    `partial` are shards that were cut off on purpose; they count until they have been judged completely.
     """
 
     schedule: Schedule
@@ -36,10 +36,10 @@ class CampaignState:
     partial: dict[str, tuple[dict, dict]] = field(default_factory=dict)
     headers: dict[str, dict] = field(default_factory=dict)  # by the id of the environment
     elapsed: float = 0.0
-    over: bool = False  # whether its last session came to its end
+    over: bool = False  # True if its last session ran to its end
 
     def take(self, record: dict[str, Any], header: Mapping[str, Any]) -> list[Finding]:
-        """Take in a record of a worker; returns the failures that are to be kept from now on."""
+        """Add a worker's record to the state; return the new failures to save."""
         kind, news = record["kind"], []
         self.elapsed = max(self.elapsed, record.get("elapsed", 0.0))
         self.over = record.get("over", False) if kind == "session" else self.over
@@ -57,11 +57,11 @@ class CampaignState:
 
     @property
     def lost(self) -> list[str]:
-        """What was given up, in words."""
+        """Messages about the shards that were given up."""
         return [str(record["message"]) for record in self.schedule.crashed.values()]
 
     def whole(self) -> Totals:
-        """The totals with the shards that were cut off."""
+        """The totals, including the shards that were cut off."""
         if not self.partial:
             return self.totals
         whole = self.totals.copy()
@@ -71,10 +71,10 @@ class CampaignState:
 
 
 def load(folder: Path, plan: CampaignPlan, lanes: list[Lane], into: CampaignState | None = None) -> CampaignState:
-    """The state of the campaign in `folder`, or that of several parts of it: what two of them have counts once.
+    """The state of the campaign in `folder`, added to `into` if given; a shard present in several parts counts once.
 
     Raises:
-        UsageError: a file of it is not of this campaign, or cannot be read.
+        UsageError: a file does not belong to this campaign, or cannot be read.
     """
     state = into or CampaignState(Schedule(plan, lanes))
     for record, header in read(folder):
@@ -87,7 +87,7 @@ def load(folder: Path, plan: CampaignPlan, lanes: list[Lane], into: CampaignStat
 
 
 class Campaign:
-    """Judges shards until all are done, the time is over or somebody wants an end; `notify` is told of progress."""
+    """Judges shards until all are done, the time is up or it is interrupted; calls `notify` with itself on progress."""
 
     def __init__(
         self, state: CampaignState, records: Records, notify: Callable[[Campaign], None], found: Callable[[list[Finding]], None]
@@ -104,11 +104,11 @@ class Campaign:
 
     @property
     def elapsed(self) -> float:
-        """Seconds that it has been at work, in all sessions."""
+        """Seconds that it has run, in all sessions."""
         return self.before + time.monotonic() - self.started
 
     def run(self, pool: Pool, interrupt: Interrupt, budget: float | None) -> None:
-        """Until the end; what is in flight then is cut off after its case (by Ctrl-C, in it), and written."""
+        """Run to the end; then cases in flight are finished (on Ctrl-C: cut off) and the shards written as partial."""
         self.pool, stopping, hurried = pool, False, False
         self._session(over=False)
         while not interrupt.waited(LAST):
@@ -138,7 +138,7 @@ class Campaign:
                 return
             self.headers[worker] = record
         if kind in ("shard", "refused", "death") and not self.schedule.is_flying(record["shard"]):
-            return  # it came twice
+            return  # a duplicate
         if kind in ("death", "refused"):
             self._give_up(record)
             return
@@ -165,7 +165,7 @@ class Campaign:
     def _give_up(self, record: dict[str, Any]) -> None:
         if record["kind"] == "refused":
             if not self.state.totals.shards:
-                raise UsageError(record["message"])  # the very first: nothing will come of this campaign
+                raise UsageError(record["message"])  # the very first shard: the campaign cannot work at all
             self._crashed(self.schedule.refuse(record))
             return
         self.records.append(MAIN, record, sync=True)

@@ -1,4 +1,4 @@
-"""A shard is judged: by a search of its own, in this process."""
+"""Judging of one shard: by a search of its own, in this process."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from convlaws.search.search import Search
 from convlaws.search.shrink import Shrinker
 from convlaws.targets.registry import Method
 
-# Tries that one failure is shrunk for. A time would make the small line depend on the machine; 300 tries of a
-# millisecond or two are what `check` has in half a second, and mutants of the zoo need 20 to 150.
+# Attempts to shrink one failure. A time limit would make the shrunk line depend on the machine; 300 attempts of a
+# millisecond or two are what `check` has in half a second, and the project's mutants need 20 to 150.
 TRIES, TRIES_OF_A_HANG = 300, 20
-Beat = Callable[[int], bool]  # told the number of the case that begins, from 1; True: stop
+Beat = Callable[[int], bool]  # gets the number of the case that begins, from 1; returns True to stop
 
 
 @dataclass
 class ShardPlan(Plan):
-    """A plan of some (law, method) on one op."""
+    """A plan of the (law, method) pairs of a shard, on one op."""
 
     op: str = ""
     pairs: frozenset[Pair] = frozenset()
 
     def job(self, law: Law, op: str) -> tuple[list[Cell], list[Finding]]:
-        """The cells that the shard asks for."""
+        """The cells of the shard, and the findings of those refused."""
         if op != self.op:
             return [], []
         methods = [m for m in self.methods if (law.name, m.name) in self.pairs]
@@ -48,7 +48,7 @@ class ShardPlan(Plan):
 
 
 class ShardSearch(Search):
-    """A search that no clock changes, and that judges no problem of a (method, law) twice."""
+    """A search that does not depend on the clock, and judges no problem of a (method, law) twice."""
 
     def __init__(self, plan: Plan, runner: Runner, ledger: Ledger, notify: Callable[[dict], None], beat: Beat, quiet: set[Pair]):
         super().__init__(plan, runner, ledger, notify, ignore_second=True)
@@ -57,7 +57,7 @@ class ShardSearch(Search):
         self.met: set[tuple[str, str, Problem]] = set()
 
     def examine(self, cell: Cell, problem: Problem, *, fresh: bool = False) -> Outcome:
-        """Run one case, after saying which."""
+        """Run one case, after reporting its number to `beat`."""
         if self.beat(self.judged + 1):
             self.interrupt.press()
         return super().examine(cell, problem, fresh=fresh)
@@ -77,9 +77,9 @@ class ShardSearch(Search):
 
 
 def judge(plan: CampaignPlan, shard: Shard, runner: Runner, ledger: Ledger, notify: Callable[[dict], None], beat: Beat) -> dict:
-    """The record of a shard; `notify` gets failures as soon as they are known, as {"failures": [Finding, ...]}."""
+    """The record of a shard; `notify` gets failures as soon as they are found, as {"failures": [Finding, ...]}."""
     began = time.monotonic()
-    runner.refresh()  # what ran before must not matter
+    runner.refresh()  # the result must not depend on what ran before
     found = (_given if shard.lines else _drawn)(plan, shard, runner, ledger, notify, beat)
     told = {"kind": "shard", "schema": SCHEMA, "shard": shard.id, "lane": shard.lane, "stage": shard.stage, "op": shard.op}
     return {**told, "seed": shard.seed, "seconds": round(time.monotonic() - began, 3), **found}
@@ -107,7 +107,7 @@ def _drawn(
 
 
 class _Watch:
-    """Hears what a search tells: whether it came to its end, and each kind of failure once, before it is made small."""
+    """Listener for a search's events: records if it completed, and reports each kind of failure once, before shrinking."""
 
     def __init__(self, notify: Callable[[dict], None]):
         self.notify, self.complete, self.lost = notify, True, ""
@@ -125,7 +125,7 @@ class _Watch:
 def _given(
     plan: CampaignPlan, shard: Shard, runner: Runner, ledger: Ledger, notify: Callable[[dict], None], beat: Beat
 ) -> dict[str, Any]:
-    """Lines that failed once: each by its method and its law, after the lines that it needs."""
+    """Judge kept lines: each for its method and law, after the lines that must run before it."""
     cells: dict[CellId, Cell] = {}
     judge, coverage, complete = Judge(runner), Coverage(), True
     methods = {m.name: m for m in plan.resolved()}

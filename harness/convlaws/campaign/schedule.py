@@ -1,4 +1,4 @@
-"""Schedule: which shard is judged next, and which are done."""
+"""Schedule: the shards that are done, and the choice of the next one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from convlaws.campaign.shard import Shard
 from convlaws.campaign.stage_totals import Evidence
 from convlaws.campaign.stages import Lane, stage
 
-TWICE = 2  # deaths in a row at the same case, after which a shard is not tried again: the case is to blame
-OFTEN = 20  # deaths anywhere in it: kills from outside hit a shard here and there, never so often
+TWICE = 2  # deaths in a row at the same case, after which a shard is given up: the case is the cause
+OFTEN = 20  # deaths anywhere in a shard, after which it is given up: kills from outside never hit one shard so often
 
 
 @dataclass
 class LaneProgress:
-    """One lane under way: its stage, what is waiting, in flight and done of it, and the worker-seconds that it had."""
+    """State of one lane: its stage, the shards waiting, in flight and done, and the worker-seconds spent on it."""
 
     lane: Lane
     stage: int = -1
@@ -33,7 +33,7 @@ class LaneProgress:
     over: bool = False
 
     def advance(self, plan: CampaignPlan) -> None:
-        """Go on to the next stage as long as all of this one is done."""
+        """Go on to the next stage while all shards of the current one are done."""
         while not (self.over or self.waiting or self.flying):
             self.evidence.absorb(self.told.pop(self.stage, Evidence()))
             self.stage += 1
@@ -47,7 +47,7 @@ class LaneProgress:
 
 
 class Schedule:
-    """The lanes of a campaign, of which the one that had least time is served next."""
+    """The lanes of a campaign; the one with the least time spent is served next."""
 
     def __init__(self, plan: CampaignPlan, lanes: Iterable[Lane]):
         self.plan = plan
@@ -59,7 +59,7 @@ class Schedule:
         self.crashed: dict[str, dict[str, Any]] = {}
 
     def remember(self, record: Mapping[str, Any]) -> None:
-        """Take in a record of an earlier session, before anything is planned."""
+        """Add a record of an earlier session, before anything is planned."""
         if record["kind"] == "shard" and record["complete"]:
             self.finish(record)
         elif record["kind"] == "death" and record["shard"]:
@@ -68,15 +68,15 @@ class Schedule:
             self.crash(record)
 
     def is_done(self, record: Mapping[str, Any]) -> bool:
-        """Whether the shard of a record has its record already."""
+        """True if the shard of this record is done already."""
         return record["shard"] in self.courses[record["lane"]].done
 
     def is_flying(self, shard: str) -> bool:
-        """Whether somebody is judging it."""
+        """True if the shard is in flight."""
         return any(shard in course.flying for course in self.courses.values())
 
     def finish(self, record: Mapping[str, Any]) -> None:
-        """A shard was judged to its end."""
+        """Mark the shard of this record as completely judged."""
         course = self.courses[record["lane"]]
         course.done.add(record["shard"])
         course.flying.pop(record["shard"], None)
@@ -86,14 +86,14 @@ class Schedule:
         self.deaths.pop(record["shard"], None)
 
     def crash(self, record: Mapping[str, Any]) -> None:
-        """A shard is given up."""
+        """Mark the shard of this record as given up."""
         self.crashed[record["shard"]] = dict(record)
         course = self.courses[record["lane"]]
         course.done.add(record["shard"])
         course.flying.pop(record["shard"], None)
 
     def next(self) -> Shard | None:
-        """The shard to judge next; None if all are done, or wait for those in flight."""
+        """The shard to judge next; None if all are done, or the next stage waits for those in flight."""
         for course in self.courses.values():
             course.advance(self.plan)
         ready = [c for c in self.courses.values() if c.waiting]
@@ -106,33 +106,33 @@ class Schedule:
 
     @staticmethod
     def _ahead(course: LaneProgress) -> float:
-        """Seconds that its shards in flight will take, as those before did."""
+        """Estimated seconds for the lane's shards in flight, from the mean of its shards so far."""
         return len(course.flying) * (course.seconds / course.judged if course.judged else 1.0)
 
     def progress(self) -> tuple[int, int]:
-        """Shards that are done, and that are planned so far."""
+        """(shards done, shards planned so far)."""
         done = sum(c.judged for c in self.courses.values()) + len(self.crashed)
         left = sum(len(c.waiting) + len(c.flying) for c in self.courses.values())
         return done, max(done + left, self.expected)
 
     def share(self) -> float:
-        """The part of the planned shards that is done, from 0 to 1."""
+        """The fraction of the planned shards that is done, from 0 to 1."""
         done, planned = self.progress()
         return done / planned if planned else 0.0
 
     def is_over(self) -> bool:
-        """Whether nothing is left to do."""
+        """True if no shard is left to judge."""
         return all(course.over for course in self.courses.values())
 
     def fall(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
-        """A worker died in a shard: it is tried again; or the record that says that it is not."""
+        """Handle the death of a worker in a shard: queue the shard again (None), or return the record that gives it up."""
         course = next(c for c in self.courses.values() if record["shard"] in c.flying)
         shard = course.flying.pop(record["shard"])
         places = self.deaths.setdefault(shard.id, [])
         places.append(record["at"])
         poisoned = record["at"] > 0 and places[-TWICE:] == [record["at"]] * TWICE
         if not poisoned and len(places) < OFTEN and not record.get("final"):
-            course.waiting.append(shard)  # behind the others: should it be to blame, they are done first
+            course.waiting.append(shard)  # at the end of the queue: if it is the cause, the other shards are done first
             return None
         why = f"{shard} ended its worker {len(places)} times, at case {record['at']}: {record['how']}"
         return {"kind": "crashed", **self._whose(shard), "message": why}
@@ -148,7 +148,7 @@ class Schedule:
         return {"shard": shard.id, "lane": shard.lane, "stage": shard.stage}
 
     def put_back(self, shard_id: str) -> None:
-        """A shard was cut off on purpose."""
+        """Queue a shard again that was cut off on purpose."""
         for course in self.courses.values():
             if shard := course.flying.pop(shard_id, None):
                 course.waiting.appendleft(shard)

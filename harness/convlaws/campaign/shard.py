@@ -1,8 +1,8 @@
-"""Shard: the piece of a campaign that is judged as a whole, and its record.
+"""Shard: the smallest unit of a campaign that is judged as a whole, and its record.
 
-What a shard finds depends on the shard alone: it has its own seed, a fresh process for the code
+The result of a shard depends on the shard alone: it has its own seed, a fresh process for the code
 under test, no database, no target and no clock, whichever worker runs it and whatever ran before.
-So one that was cut off is judged again from its seed, and its id tells that it is the same.
+So a shard that was cut off is judged again from its seed, and its id identifies it as the same.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ OF_THE_LAW = ("says", "family", "specific")  # fields of a finding that the head
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """What one worker judges without a break.
+    """One unit of work that a single worker judges.
 
     `cells` are (law, methods) on `op`: all of them judge the same draws. `lines` are given problems instead of draws, each
     with its method, its law and the lines that have to run before it. Failures of the pairs in `quiet` are counted, not
-    shrunk: earlier shards have shrunk enough of them. `stage` says which results had to be there before it was planned.
+    shrunk: earlier shards have shrunk enough of them. `stage` is its stage, which was planned from the results of earlier ones.
     """
 
     campaign: str
@@ -41,7 +41,7 @@ class Shard:
 
     @property
     def id(self) -> str:
-        """Twelve digits for all that its result depends on."""
+        """Digest (twelve hex digits) of all fields that its result depends on."""
         told = {name: value for name, value in asdict(self).items() if name != "stage"}
         return digest(json.dumps(told, sort_keys=True))
 
@@ -55,12 +55,12 @@ class Shard:
         return f"{self.id} ({self.lane}: {what})"
 
     def to_record(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The shard as a JSON object."""
         return {"id": self.id, **asdict(self)}
 
     @staticmethod
     def of(record: Mapping[str, Any]) -> Shard:
-        """The shard of a record that `to_record` gave."""
+        """The shard of a record that `to_record` returned."""
         told = {f.name: _frozen(record[f.name]) for f in fields(Shard)}
         return Shard(**told)
 
@@ -74,7 +74,7 @@ _FIELDS = [f.name for f in fields(Finding) if f.name not in OF_THE_LAW]
 
 
 def compact(finding: Finding) -> dict[str, Any]:
-    """A finding without what is as it always is, and without the zeros at the end of its histograms."""
+    """The record of a finding without fields at their defaults, and without trailing zeros in its histograms."""
     told = {name: getattr(finding, name) for name in _FIELDS}
     told |= {name: _cut(told[name]) for name in HISTOGRAMS}
     return {name: value for name, value in told.items() if name == "verdict" or value != getattr(_PLAIN, name)}
@@ -86,7 +86,7 @@ def _cut(counts: list[int]) -> list[int]:
 
 
 def expanded(record: Mapping[str, Any], laws: Mapping[str, Mapping[str, Any]]) -> Finding:
-    """The finding of a record that `compact` gave; `laws` is what the header of its file says of them."""
+    """The finding of a record that `compact` returned; `laws` is the law data in the header of its file."""
     counts = {name: record.get(name, []) for name in HISTOGRAMS}
     filled = {name: [*some, *[0] * (BINS - len(some))] for name, some in counts.items()}
     return Finding.of({"method": "", "law": "", "op": "", **laws.get(record["law"], {}), **record, **filled})

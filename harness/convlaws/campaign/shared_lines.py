@@ -1,7 +1,7 @@
-"""Failing lines shared between machines, in one of Hypothesis' example databases.
+"""Failing lines shared between machines, in an example database of Hypothesis.
 
-Shards draw without a database, so that a seed means the same everywhere. What the database holds is judged before
-them, as lines: the failures that other machines and other nights made small.
+Shards draw without a database, so that a seed gives the same draws everywhere. The lines in the database are judged
+before the draws: they are shrunk failures from other machines and earlier runs.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from convlaws.campaign.corpus import Kept, parsed, text_of
 from convlaws.errors import UsageError
 
 PREFIX = "convlaws:"
-KEPT = timedelta(days=365)  # of a line in Redis since it was last seen failing; Hypothesis' eight days are less than a release
-PAUSE = 30.0  # seconds between two tries of a database that is away
+KEPT = timedelta(days=365)  # how long a line stays in Redis after it last failed; Hypothesis' eight days are less than a release
+PAUSE = 30.0  # seconds between two attempts to reach an unavailable database
 
 
 def opened(address: str) -> ExampleDatabase:
-    """The database at `address`: a directory, redis://HOST:PORT, or github:OWNER/REPOSITORY, which is only read.
+    """Open the database at `address`: a directory, redis://HOST:PORT, or github:OWNER/REPOSITORY (read-only).
 
     Raises:
-        UsageError: there is none, or what it needs is not installed.
+        UsageError: there is no database, or a required package is not installed.
     """
     if address.startswith("github:"):
         owner, slash, name = address.removeprefix("github:").partition("/")
@@ -51,7 +51,7 @@ def _redis(address: str) -> ExampleDatabase:
 
 
 class Shared:
-    """The failing lines of a farm. One that is away ends no campaign: what it should have had waits for it."""
+    """Failing lines shared by several machines. If the database is unavailable, the campaign goes on and writes are queued."""
 
     def __init__(self, address: str):
         self.address, self.database = address, opened(address)
@@ -71,19 +71,19 @@ class Shared:
             for law in laws:
                 try:
                     values = list(self.database.fetch(_key(method, law)))
-                except Exception as error:  # of whatever library it is
+                except Exception as error:  # of whatever library the database uses
                     raise UsageError(f"{self.address} does not answer: {error}") from None
                 entries = (parsed(value.decode(errors="replace").strip()) for value in values)
                 found += [entry for entry in entries if entry and entry[:2] == (method, law)]
         return sorted(set(found))
 
     def save(self, lines: Iterable[Kept]) -> None:
-        """Put lines there; if the database is away, they wait until it is back."""
+        """Save lines; while the database is unavailable, they are queued."""
         self.waiting |= {text_of([line]).encode(): _key(line[0], line[1]) for line in lines}
         self.flush()
 
     def flush(self, *, now: bool = False) -> None:
-        """Try again to put there what waits."""
+        """Try again to save the queued lines."""
         if isinstance(self.database, ReadOnlyDatabase):
             self.waiting.clear()
         if not self.waiting or (time.monotonic() < self.next_try and not now):
@@ -93,14 +93,14 @@ class Shared:
                 self.database.save(key, value)
                 del self.waiting[value]
             self.away = ""
-        except Exception as error:  # of whatever library it is
+        except Exception as error:  # of whatever library the database uses
             self.away, self.next_try = str(error), time.monotonic() + PAUSE
 
     def close(self) -> None:
-        """The last try.
+        """Try to save the queued lines a last time.
 
         Raises:
-            UsageError: it is still away; the corpus of the campaign has all lines.
+            UsageError: it is still unavailable; the corpus of the campaign has all lines.
         """
         self.flush(now=True)
         if self.waiting:

@@ -1,4 +1,4 @@
-"""What the records of a lane tell its next stage: how far each (method, law, op) is, and what pays."""
+"""Totals over the records of a lane's stages, from which its next stage is planned: examples, coverage, failures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convlaws.records.finding import CellId
 
 
 def is_small(cell: Mapping[str, Any]) -> bool:
-    """Whether a compact finding is a new failure that was made small."""
+    """True if a compact finding is a new failure that has been shrunk."""
     return cell["verdict"] in ("broken", "crashed", "hung") and not cell.get("known") and UNSHRUNK not in cell.get("message", "")
 
 
@@ -25,8 +25,8 @@ def _id(cell: Mapping[str, Any]) -> CellId:
 class Evidence:
     """Sums over the shards of some stages of a lane.
 
-    `spent` are the cells that no more draws will tell anything of: their space is exhausted, all is refused or vacuous. `pairs`
-    has the pairs of features that each method has met, one bit each, and `grew` how many of them the latest stage added.
+    `spent` are the cells for which further draws give nothing new: their space is exhausted, all is refused or vacuous. `pairs`
+    has the pairs of feature values that each method has met, one bit each, and `grew` how many the latest stage added.
     """
 
     examples: Counter[CellId] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class Evidence:
     grew: dict[str, int] = field(default_factory=dict)
 
     def see(self, record: Mapping[str, Any]) -> None:
-        """Take note of the record of a whole shard."""
+        """Add the record of a complete shard."""
         op = record["op"]
         once = {_id(cell): cell.get("examples", 0) for cell in record["cells"]}
         self.examples.update(once)
@@ -46,7 +46,7 @@ class Evidence:
             self.pairs[method] = self.pairs.get(method, 0) | int(told["pairs"], 16)
 
     def absorb(self, stage: Evidence) -> None:
-        """Take in what a whole stage told, after all stages before it."""
+        """Add the totals of a whole stage, after all stages before it."""
         self.examples.update(stage.examples)
         self.small.update(stage.small)
         self.spent |= stage.spent
@@ -56,9 +56,9 @@ class Evidence:
         self.grew = {m: bits.bit_count() - before.get(m, 0).bit_count() for m, bits in self.pairs.items()}
 
     def is_growing(self, method: str) -> bool:
-        """Whether the latest stage added more than a hundredth to the pairs that the method has met."""
+        """True if more than a hundredth of the pairs that the method has met were added by the latest stage."""
         return self.grew.get(method, 0) * 100 > self.pairs.get(method, 0).bit_count()
 
     def few(self) -> float:
-        """Half of the median of what the cells have: who has less is behind."""
+        """Half of the median number of examples of the cells: a cell with fewer is behind."""
         return median(self.examples.values()) / 2 if self.examples else 0.0

@@ -1,7 +1,7 @@
-"""What to judge next: the shards of a lane's stage, as a function of the plan and of the records of the stages before it.
+"""The shards of a lane's stage, as a function of the plan and of the records of the stages before it.
 
-A lane is an engine. Lanes know nothing of each other, so a slow one holds up none; within one, the shards of a stage do
-not depend on each other, so any number of workers can take them in any order and come to the same next stage.
+A lane is an engine. Lanes are independent, so a slow one delays no other; within one, the shards of a stage do not
+depend on each other, so any number of workers can judge them in any order and get the same next stage.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from convlaws.records.finding import LEAST, CellId, Finding, name_parts
 from convlaws.search.search import LAWS_A_JOB
 from convlaws.targets.registry import Method
 
-FLOOR = LEAST  # examples of a cell before any has more
-LATER = 60  # of a shard after that: drawing and a fresh process are paid once for all of them
-DOUBLINGS = 5  # stages grow up to 2 ** 5 rounds: few, so that few workers wait for the last shard of one
-HIGHEST = 6  # shares that a cell may have in a stage
-METHODS_A_JOB = 8  # that share their draws: with more, the draws are no longer what costs, and a shard takes long
-ENOUGH = 3  # failures of a cell that are made small; later ones are counted
+FLOOR = LEAST  # examples that every cell gets before any gets more
+LATER = 60  # examples of a shard after that: drawing and a fresh process are paid once for all of them
+DOUBLINGS = 5  # stages grow up to 2 ** 5 rounds: with few stages, workers seldom wait for the last shard of one
+HIGHEST = 6  # the most shares that a cell may have in a stage
+METHODS_A_JOB = 8  # methods that share their draws: with more, drawing is no longer the main cost, and a shard takes long
+ENOUGH = 3  # failures of a cell that are shrunk; later ones are only counted
 LINES = 50  # kept lines in one shard
 
 
 @dataclass(frozen=True)
 class Job:
-    """Up to six laws on one op, each with up to eight methods that it is about: they share their draws."""
+    """Up to six laws on one op, each with up to eight applicable methods; all share their draws."""
 
     number: int
     op: str
@@ -43,7 +43,7 @@ class Job:
 
 @dataclass
 class Lane:
-    """The methods of one engine, what is to be judged of them, and what they refuse altogether."""
+    """The methods of one engine, the jobs to be judged for them, and the findings of those refused."""
 
     name: str
     methods: tuple[str, ...]
@@ -66,7 +66,7 @@ def _engine(method: Method) -> str:
 
 
 def _laid(plan: CampaignPlan, name: str, methods: list[Method]) -> Lane:
-    """Jobs as a search lays them out: the weighty laws first."""
+    """The lane with its jobs, as a search lays them out: laws of the largest weight first."""
     lane = Lane(name, tuple(m.name for m in methods))
     hands = [plan.search(methods[start : start + METHODS_A_JOB]) for start in range(0, len(methods), METHODS_A_JOB)]
     ordered = sorted(hands[0].laws, key=lambda law: -law.weight)
@@ -84,21 +84,21 @@ def _laid(plan: CampaignPlan, name: str, methods: list[Method]) -> Lane:
 
 
 def stage(plan: CampaignPlan, lane: Lane, number: int, evidence: Evidence) -> list[Shard]:
-    """The shards of a lane's stage, in the order in which they should be judged; none: there is nothing left to do."""
+    """The shards of a lane's stage, in the order in which they should be judged; an empty list: the lane is finished."""
     kept = _kept(plan, lane) if number == 0 else []
     return kept + (_weighed(plan, lane, number, evidence) if plan.examples is None else _counted(plan, lane, number, evidence))
 
 
 def _kept(plan: CampaignPlan, lane: Lane) -> list[Shard]:
-    """The lines that failed once, before anything is drawn; the first part judges them."""
+    """Shards of the kept failing lines, judged before anything is drawn; only the first part of a campaign has them."""
     mine = [line for line in plan.kept if line[0] in lane.methods] if plan.part[0] == 1 else []
     pieces = [tuple(mine[start : start + LINES]) for start in range(0, len(mine), LINES)]
     return [Shard(campaign=plan.id, lane=lane.name, stage=0, seed=n, lines=piece) for n, piece in enumerate(pieces)]
 
 
-# --- a number of examples each ------------------------------------------------------------
+# --- with a number of examples for each cell -------------------------------------------------
 def sizes(examples: int) -> list[int]:
-    """How many examples the shards of a job have.
+    """The number of examples in each shard of a job.
 
     >>> sizes(150)
     [20, 60, 60, 10]
@@ -109,7 +109,7 @@ def sizes(examples: int) -> list[int]:
 
 
 def _counted(plan: CampaignPlan, lane: Lane, number: int, evidence: Evidence) -> list[Shard]:
-    """First a shard of each job, then all others, but for what is exhausted."""
+    """Stage 0: the first shard of each job; stage 1: all other shards, without exhausted cells."""
     if number > 1:
         return []
     assert plan.examples is not None
@@ -123,9 +123,9 @@ def _counted(plan: CampaignPlan, lane: Lane, number: int, evidence: Evidence) ->
     return [shard for _, shard in sorted(found, key=lambda pair: pair[0]) if shard]
 
 
-# --- a budget ---------------------------------------------------------------------------
+# --- with a time budget -----------------------------------------------------------------
 def _weighed(plan: CampaignPlan, lane: Lane, number: int, evidence: Evidence) -> list[Shard]:
-    """A stage has a round for each share of its neediest cell, and twice as many as the stage before it."""
+    """The shards of a stage: a round for each share of the cell with the most, times a factor that doubles with each stage."""
     growth = 2 ** min(number - 1, DOUBLINGS) if number else 1
     few = evidence.few()
     shares = {key: _shares(plan, key, number, evidence, few) for job in lane.jobs for key in job.ids()}
@@ -140,7 +140,7 @@ def _weighed(plan: CampaignPlan, lane: Lane, number: int, evidence: Evidence) ->
 
 
 def _shares(plan: CampaignPlan, key: CellId, number: int, evidence: Evidence, few: float) -> int:
-    """How many shares of a stage a cell gets: its floor first, then more where it pays."""
+    """The number of shares that a cell gets in a stage: first its floor, then more where it finds more."""
     method, law, _ = key
     if number == 0:
         return 1
@@ -164,7 +164,7 @@ def _shard(
     cells = tuple((law, tuple(m for m in methods if levels[CellId(m, law, job.op)])) for law, methods in job.cells)
     cells = tuple((law, methods) for law, methods in cells if methods)
     quiet = tuple((k.law, k.method) for k in job.ids() if evidence and levels[k] and evidence.small[k] >= ENOUGH)
-    engine = name_parts(lane.name)[0]  # two versions or levels of an engine are asked the same
+    engine = name_parts(lane.name)[0]  # two versions or levels of an engine get the same draws
     seed = zlib.crc32(f"{plan.seed} {engine} {salt}".encode())
     if not cells:
         return None

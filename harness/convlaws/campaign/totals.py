@@ -1,6 +1,6 @@
-"""What a campaign has found so far: the records of its shards, added up as they come, in whatever order.
+"""Running totals of a campaign: the records of its shards, added up in any order of arrival.
 
-Memory is taken by (method, law, op) and by failures that differ, not by records, so it stays flat for days.
+Memory grows with the number of (method, law, op) and of distinct failures, not of records, so it stays flat for days.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Sort = tuple[str, ...]
 
 
 def kind_of(finding: Finding) -> Sort:
-    """What failures have in common that count once: the id of the known finding, or the shrunk signature.
+    """The key by which failures count as one kind: the id of the known finding, or else the signature and features.
 
-    That is how it failed, and which features its small line has: two small lines with the same ones show the same mistake.
+    The features are those of its shrunk line: two shrunk lines with the same ones are taken for the same mistake.
     """
     if finding.known:
         return ("known", finding.known, finding.signature)
@@ -55,7 +55,7 @@ class Total:
     raw: dict[Sort, Finding] = field(default_factory=dict)
 
     def add(self, records: list[Finding], order: Sort, *, first: bool) -> list[Finding]:
-        """Take in what a shard found; returns the failures that are new here, or smaller than before."""
+        """Add a shard's findings; return the failures that are new here, or smaller than before."""
         one = records[0]
         self.asked ^= zlib.crc32(" ".join((*order, one.asked)).encode())
         if not first:
@@ -77,11 +77,11 @@ class Total:
         return news
 
     def signatures(self) -> set[str]:
-        """How it failed, in all ways."""
+        """The signatures of all its failures."""
         return {f.signature for f in (*self.small.values(), *self.raw.values())}
 
     def findings(self) -> list[Finding]:
-        """A finding for each kind of failure, or one that says that there is none."""
+        """One finding for each kind of failure, or one without a failure if there are none."""
         tallies = {**tallies_of([self.tally]), "asked": f"{self.asked:08x}"}
         shrunk = {f.signature for f in self.small.values()}
         bad = [*self.small.values(), *(f for f in self.raw.values() if f.signature not in shrunk)]
@@ -104,8 +104,8 @@ class Total:
 class Totals:
     """The sums of a campaign, by environment.
 
-    `judged`, `shards` and `seconds` are of shards that were judged to their end; `failures` are those
-    of attempts that were cut off, and count only if no whole shard shows them.
+    `judged`, `shards` and `seconds` are of shards that were judged completely; `failures` are those
+    of attempts that were cut off, and count only if no complete shard shows them.
     """
 
     cells: dict[tuple[str, CellId], Total] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class Totals:
     failures: dict[tuple[str, CellId, str], Finding] = field(default_factory=dict)
 
     def add(self, record: Mapping[str, Any], header: Mapping[str, Any]) -> list[Finding]:
-        """Take in the record of a shard; returns the failures that are to be kept from now on."""
+        """Add the record of a shard; return the new failures to save."""
         place = header["environment"]["id"]
         self.judged += record["judged"]
         self.shards += 1
@@ -131,11 +131,11 @@ class Totals:
         return news
 
     def copy(self) -> Totals:
-        """Another one with the same sums."""
+        """A deep copy."""
         return deepcopy(self)
 
     def note(self, findings: Iterable[Finding], header: Mapping[str, Any]) -> None:
-        """Take in failures of an attempt that may never come to its end."""
+        """Add failures of an attempt that may not be completed."""
         place = header["environment"]["id"]
         for f in findings:
             key = (place, f.cell, f.signature)
@@ -146,7 +146,7 @@ class Totals:
         return list(dict.fromkeys([place for place, _ in self.cells] + [place for place, _, _ in self.failures]))
 
     def findings(self, place: str, order: Mapping[CellId, int]) -> list[Finding]:
-        """All that was found in one environment, in the given order of the (method, law, op)."""
+        """All findings in one environment, in the given order of the (method, law, op)."""
         by_key = {key: total.findings() for (where, key), total in self.cells.items() if where == place}
         for (where, key, signature), f in self.failures.items():
             total = self.cells.get((where, key))
@@ -163,7 +163,7 @@ class Totals:
 
 
 def summed(one: Any, other: Any) -> Any:
-    """Two coverage records as one: numbers are added, hexadecimal sets united, tables joined."""
+    """Two coverage records added: numbers are summed, hexadecimal sets united, lists and tables merged item by item."""
     if isinstance(one, dict):
         return {k: summed(one[k], other[k]) if k in one and k in other else one.get(k, other.get(k)) for k in {**one, **other}}
     if isinstance(one, str):

@@ -1,11 +1,11 @@
-"""A worker's process: takes shards as JSON lines on its standard input, and tells what it finds on its standard output.
+"""A worker process: reads shards as JSON lines from standard input, and writes its records to standard output.
 
     {"do": "plan", "plan": {...}, "number": 0, "beat": FD, "observations": FOLDER, "cores": [...]}
     {"do": "shard", "shard": {...}}
-    {"do": "stop", "now": false}             finish the case, or cut it off now, and tell what there is
+       {"do": "stop", "now": false}             finish the case, or cut it off now, and send the records so far
 
-It answers with the records that go into the campaign's files: its header, failures as they are found, the
-shard. The end of its input is the end of its campaign: it leaves at once, and so do its children.
+It writes the records that go into the campaign's files: its header, failures as they are found, the
+shard. End of input means that the campaign has ended: the process and its children exit at once.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from convlaws.sandbox.settings import running
 from convlaws.search.observations import recording
 from convlaws.targets.registry import ON_GPU
 
-MOST_MEMORY = 2 << 30  # bytes of this process, after which it is replaced by a fresh one between two shards
-ENDED = 3  # exit status when the campaign went away
+MOST_MEMORY = 2 << 30  # resident bytes of this process, after which it is replaced by a fresh one between two shards
+ENDED = 3  # exit status if the campaign's process has ended
 
 
 class Line:
-    """The connection to the campaign: what it asks for, whether it wants an end, and where answers go."""
+    """The connection to the campaign: incoming messages, the stop flag, and the output stream."""
 
     def __init__(self) -> None:
         self.out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-        os.dup2(2, 1)  # whatever prints here must not look like an answer
+        os.dup2(2, 1)  # stray prints must not be read as records
         self.asked: queue.Queue[dict[str, Any]] = queue.Queue()
         self.stopping = False
         threading.Thread(target=self._listen, daemon=True).start()
@@ -60,7 +60,7 @@ class Line:
                 if message["now"]:
                     cut_off()
             self.asked.put(message)
-        os._exit(ENDED)  # nobody is left to tell anything
+        os._exit(ENDED)  # the campaign's process has ended
 
     def tell(self, kind: str, **record: Any) -> None:
         """Send a record."""
@@ -72,7 +72,7 @@ class Line:
 
 
 def _beating(fd: int, line: Line) -> Callable[[int], bool]:
-    """What notes the case in flight where the campaign sees it, even if this process dies in it."""
+    """Return a function that writes the number of the case in flight to shared memory, where it outlives this process."""
     page = mmap.mmap(fd, 8)
 
     def beat(number: int) -> bool:
@@ -90,17 +90,17 @@ def _header(plan: CampaignPlan, number: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Judge until there is nothing more to do."""
+    """Judge shards until no more come."""
     with deferred_sigint():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is to be done then is for the campaign to say
-        with suppress(Interrupted):  # it is told when there is nothing to tell
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the campaign handles SIGINT and tells the workers to stop
+        with suppress(Interrupted):  # raised when there is nothing to send
             _work(Line())
 
 
 def _work(line: Line) -> None:
     hello = line.asked.get()
     if hello["cores"]:
-        os.sched_setaffinity(0, hello["cores"])  # its children inherit it: what reads no variable counts its cores
+        os.sched_setaffinity(0, hello["cores"])  # children inherit it: libraries that read no variable count these cores
     try:
         plan = CampaignPlan.of(hello["plan"])
         beat = _beating(hello["beat"], line)

@@ -1,4 +1,4 @@
-"""A worker's process, from outside: started with its share of the machine, heard, and buried."""
+"""Parent-side handle of a worker process: start it pinned to its cores, read its records, reap it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from convlaws.campaign.shard import Shard
 from convlaws.records.finding import SCHEMA
 from convlaws.sandbox.interrupt import descendants, kill
 
-# what libraries read to know how many threads to start; those that read nothing see the cores that they are pinned to
+# what libraries read to know how many threads to start; those that read none of them count the cores they are pinned to
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-WORDS = 400  # characters of its last output
-GRACE = 5.0  # seconds for a process whose pipe has ended
+WORDS = 400  # characters of its last output that are kept
+GRACE = 5.0  # seconds to wait for the exit of a process whose pipe has ended
 
 
 @dataclass(frozen=True)
 class Post:
-    """Where a worker works: its plan, its number, and the folder of its observations ('' for none)."""
+    """Settings of a worker: its plan, its number, its cores, and the folder for observations ('' for none)."""
 
     plan: CampaignPlan
     number: int
@@ -37,7 +37,7 @@ class Post:
 
 @dataclass
 class WorkerProcess:
-    """One process, what it is judging, and since when it has not begun another case.
+    """One worker process, the shard it judges, and the time at which its current case began.
 
     Raises:
         OSError: it cannot be started.
@@ -54,7 +54,7 @@ class WorkerProcess:
         self._page = mmap.mmap(beat, 8)
         self._log = os.memfd_create("convlaws-worker", os.MFD_CLOEXEC)
         try:
-            # a session of its own: Ctrl-C in the terminal is for the campaign, which says what is to be done
+            # a session of its own: the campaign handles Ctrl-C in the terminal, and tells the workers what to do
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "convlaws.campaign.worker"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, pass_fds=[beat], env=self._environment(),
@@ -72,23 +72,23 @@ class WorkerProcess:
 
     @property
     def out(self) -> IO[bytes]:
-        """Its answers; never blocks."""
+        """Its non-blocking output stream."""
         assert self.process.stdout is not None
         return self.process.stdout
 
     def _say(self, message: dict[str, Any]) -> None:
         assert self.process.stdin is not None
-        with suppress(OSError):  # a dead one is noticed by its silence
+        with suppress(OSError):  # a dead process is noticed when its output ends
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
 
     def give(self, shard: Shard) -> None:
-        """Have it judge a shard."""
+        """Send it a shard to judge."""
         self.shard, self.moved = shard, time.monotonic()
         self._say({"do": "shard", "shard": shard.to_record()})
 
     def stop(self, *, now: bool = False) -> None:
-        """Have it finish the case in flight, or cut it off now, tell what there is, and end."""
+        """Tell it to finish the case in flight, or to cut it off now, to send its records, and to exit."""
         self._say({"do": "stop", "now": now})
 
     @property
@@ -97,13 +97,13 @@ class WorkerProcess:
         return struct.unpack_from("Q", self._page, 0)[0]
 
     def silent(self) -> float:
-        """Seconds since it began the case in flight; 0 if it has nothing to do."""
+        """Seconds since it began the case in flight; 0 if it is idle."""
         if self.shard is None or self.at != self.case:
             self.case, self.moved = self.at, time.monotonic()
         return time.monotonic() - self.moved
 
     def hear(self) -> tuple[list[dict[str, Any]], bool]:
-        """The whole records that came, and whether there will be no more."""
+        """The complete records received so far, and True if its output has ended."""
         over = False
         while True:
             try:
@@ -115,7 +115,7 @@ class WorkerProcess:
                 break
             self._heard += piece
         *lines, rest = bytes(self._heard).split(b"\n")
-        self._heard = bytearray(rest)  # of a dead one: half a record, which nobody counts
+        self._heard = bytearray(rest)  # after a death: an incomplete record, which is dropped
         records = [json.loads(line) for line in lines]
         for record in records:
             self.answered = True
@@ -124,7 +124,7 @@ class WorkerProcess:
         return records, over
 
     def reap(self) -> str:
-        """How it ended, in words; it is killed if it has not."""
+        """Wait for it, killing it if necessary; return how it ended, in words."""
         assert self.process.stdin is not None
         try:
             code = self.process.wait(GRACE)
@@ -146,7 +146,7 @@ class WorkerProcess:
         return "".join(c if c.isprintable() else " " for c in text.splitlines()[-1]) if text else ""
 
     def kill(self) -> None:
-        """End it and its children at once."""
+        """Kill it and its children at once."""
         theirs = descendants(self.process.pid)
         self.process.kill()
         kill(theirs)

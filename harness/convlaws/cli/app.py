@@ -11,7 +11,7 @@ import click
 
 from convlaws.errors import HarnessError
 
-# name -> (module of this folder, what `convlaws --help` says of it): a command is imported when it is named
+# name -> (module of this folder, its text in `convlaws --help`): a command is imported when it is named
 COMMANDS = {
     "check": ("check", "Judge convolutions: methods, engines, or functions of yours."),
     "campaign": ("campaign", "Judge for hours, on many processes or machines."),
@@ -30,14 +30,14 @@ COMMANDS = {
 
 
 class Lazy(click.Group):
-    """The commands of the table; every refusal of ours is one line on stderr and exit code 2."""
+    """Click group that imports commands on demand; each HarnessError becomes one line on stderr and exit code 2."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names."""
+        """The names of the commands."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command, imported; None if there is none of that name."""
+        """The imported command; None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
         command = import_module(f"convlaws.cli.{COMMANDS[cmd_name][0]}").command
@@ -45,12 +45,12 @@ class Lazy(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What `--help` says of them, out of the table."""
+        """Write the commands into `--help` from the table, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command that is named."""
+        """Run the named command."""
         try:
             return super().invoke(ctx)
         except HarnessError as error:

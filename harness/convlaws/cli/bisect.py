@@ -34,7 +34,7 @@ def command(lines, **options) -> None:
 
 
 def run(lines: tuple[str, ...], first: str, last: str, **o) -> int:
-    """Find the release and print; returns the exit code."""
+    """Find the release and print it; return the exit code."""
     if len(lines) < 2:
         raise UsageError("bisect takes at least one problem line, in quotes, and then an ENGINE")
     *texts, name = lines
@@ -50,7 +50,7 @@ def run(lines: tuple[str, ...], first: str, last: str, **o) -> int:
 
 
 def _shows(method: Method, version: str, chosen: list[Law], problems: list[Problem], o: dict) -> bool | None:
-    """Whether the last problem fails at `version`; None if that cannot be told, which is printed with its reason."""
+    """True if the last problem fails at `version`; None if that cannot be determined, with the reason printed."""
     try:
         placed = versioned(method, version, settings.calling(o))
         with running(settings.setting(o)) as runner:

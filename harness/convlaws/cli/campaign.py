@@ -37,7 +37,7 @@ from convlaws.records.tallies import shares
 from convlaws.reports import console
 from convlaws.sandbox.interrupt import INTERRUPTED, Interrupt, deferred_sigint, keeping
 
-# what may be said anew when a campaign goes on: how long, by whom; not what is judged
+# options that may be given again when a campaign is resumed: how long, by which workers; not what is judged
 ANEW = {"resume", "budget", "workers", "dask", "database", "plan", "observations"}
 
 
@@ -74,7 +74,7 @@ def command(context, targets, **options) -> None:
 
 
 def run(targets: tuple[str, ...], given: list[str], **o: Any) -> int:
-    """Plan, judge, write and print; returns the exit code. `given` are the options that the user gave."""
+    """Plan, judge, write and print; return the exit code. `given` are the options that the user gave."""
     folder: Path | None = o["resume"] or o["output"]
     if o["dask"] and o["observations"]:
         raise UsageError("--observations writes files where the shards are judged: with --dask that is elsewhere")
@@ -99,7 +99,7 @@ def _resumed(folder: Path, targets: tuple[str, ...], given: list[str]) -> Campai
 
 
 def _show(plan: CampaignPlan) -> None:
-    """The plan, its lanes, and the shards that are judged first."""
+    """Print the plan, its lanes, and the first shards."""
     from convlaws.campaign.stage_totals import Evidence
     from convlaws.campaign.stages import stage
 
@@ -133,13 +133,13 @@ def _go(plan: CampaignPlan, folder: Path, shared: Shared | None, o: dict[str, An
     if interrupt.requested:
         click.echo(f"convlaws: interrupted; go on with: convlaws campaign --resume {folder}", err=True)
     if shared:
-        shared.save(map(kept, state.totals.new()))  # those of earlier sessions too: it may have been away then
+        shared.save(map(kept, state.totals.new()))  # those of earlier sessions too: the database may have been unavailable then
         shared.close()
     return code
 
 
 def _begin(plan: CampaignPlan, folder: Path) -> None:
-    """Put the plan there, unless there is a campaign that has judged something."""
+    """Write the plan to the folder; raise UsageError if a campaign there has judged something."""
     if (folder / NAME).exists() and any(path.stat().st_size for path in (folder / "records").glob("worker-*.jsonl")):
         raise UsageError(f"{folder} holds a campaign already: go on with --resume {folder}, or choose another folder")
     for old in (folder / "records").glob("*.jsonl"):
@@ -148,7 +148,7 @@ def _begin(plan: CampaignPlan, folder: Path) -> None:
 
 
 def _budget(plan: CampaignPlan, state: CampaignState, o: dict[str, Any]) -> float | None:
-    """Until how many seconds of work it goes on: what the plan says, or what is asked for on top of what was done."""
+    """The limit in seconds of work, of all sessions: the plan's, or on --resume the time so far plus --budget."""
     if o["resume"] and o["budget"]:
         return state.elapsed + o["budget"]
     return plan.budget
@@ -164,7 +164,7 @@ def _pool(plan: CampaignPlan, o: dict[str, Any], folder: Path) -> Pool:
 
 
 def _found(folder: Path, state: CampaignState, shared: Shared | None, news: list[Finding]) -> None:
-    """New failures were made small: the corpus has them from now on."""
+    """Write new shrunk failures to the corpus and the shared database."""
     replaced(folder / CORPUS, text_of(map(kept, state.totals.new())))
     if shared:
         shared.save(map(kept, news))
@@ -172,7 +172,7 @@ def _found(folder: Path, state: CampaignState, shared: Shared | None, news: list
 
 @contextmanager
 def _ended_politely() -> Iterator[Interrupt]:
-    """Within, Ctrl-C and SIGTERM, by which clusters take machines back, only note themselves."""
+    """Context in which Ctrl-C and SIGTERM (which clusters send before they take a machine back) only set a flag."""
     with deferred_sigint() as interrupt:
         before = signal.signal(signal.SIGTERM, interrupt.press)
         try:
@@ -183,7 +183,7 @@ def _ended_politely() -> Iterator[Interrupt]:
 
 @contextmanager
 def _explained(folder: Path) -> Iterator[None]:
-    """Whatever ends the campaign early: the sentence says how to go on."""
+    """Add how to resume to the message of whatever ends the campaign early."""
     on = f"nothing that was written is lost; go on with: convlaws campaign --resume {folder}"
     try:
         with keeping(lambda: f"; {on}" if (folder / NAME).exists() else ""):

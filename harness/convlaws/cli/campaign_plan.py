@@ -1,4 +1,4 @@
-"""The options of `convlaws campaign` as a plan."""
+"""CampaignPlan from the options of `convlaws campaign`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def planned(targets: tuple[str, ...], o: dict[str, Any], shared: Shared | None) 
     """The plan of a new campaign.
 
     Raises:
-        UsageError: options that exclude each other, or a target that is none.
+        UsageError: options that exclude each other, or an invalid target.
     """
     _check(targets, o)
     methods = resolve(targets, settings.calling(o))
@@ -61,14 +61,14 @@ def _check(targets: tuple[str, ...], o: dict[str, Any]) -> None:
 
 
 def _kept(methods: list[str], chosen: list[str], since: Path | None, shared: Shared | None) -> list[corpus.Kept]:
-    """The failing lines of an earlier campaign and of the database that are about these methods and laws."""
+    """The failing lines of an earlier campaign and of the database, for these methods and laws."""
     earlier = corpus.read(since / corpus.NAME) if since else []
     told = [*earlier, *(shared.load(methods, chosen) if shared else [])]
     return [line for line in dict.fromkeys(told) if line[0] in methods and line[1] in chosen]
 
 
 def _changed(methods: list[Method], since: Path | None, versions: dict[str, str]) -> list[str]:
-    """The methods whose engine has another version than in an earlier campaign."""
+    """The methods whose engine version differs from that in an earlier campaign."""
     if since is None:
         return []
     before = read_plan(since).versions
@@ -77,7 +77,7 @@ def _changed(methods: list[Method], since: Path | None, versions: dict[str, str]
 
 
 def check_versions(plan: CampaignPlan, folder: Path) -> None:
-    """Raise UsageError if packages changed since a campaign began: its examples would not be of one thing."""
+    """Raise UsageError if package versions changed since a campaign began, as its examples would mix versions."""
     now = environment.facts()["versions"]
     differ = [name for name in {**plan.versions, **now} if plan.versions.get(name) != now.get(name)]
     if differ:

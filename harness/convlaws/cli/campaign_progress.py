@@ -1,4 +1,4 @@
-"""How far a campaign is: a bar in a terminal, a line now and then where nobody watches."""
+"""Progress of a campaign: a bar in a terminal, else a line from time to time."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from convlaws.campaign.shared_lines import Shared
 from convlaws.cli.progress import tidied
 from convlaws.records.finding import counted
 
-FIRST, EVERY = 5.0, 30.0  # seconds until the first plain line, and between two
+FIRST, EVERY = 5.0, 30.0  # seconds until the first plain line, and between later ones
 
 
 def clock(seconds: float) -> str:
-    """A time in words.
+    """A duration as text.
 
     >>> clock(42), clock(4000), clock(200_000)
     ('42 s', '1 h 06 min', '2 d 7 h')
@@ -34,18 +34,18 @@ def clock(seconds: float) -> str:
 
 
 def share(campaign: Campaign, budget: float | None) -> float:
-    """How much is done, from 0 to 1; of a number of examples, by shards."""
+    """The fraction done, from 0 to 1: of the budget's time, else of the shards."""
     if budget:
         return min(campaign.elapsed / budget, 1.0)
     return campaign.schedule.share()
 
 
 def sentence(campaign: Campaign, budget: float | None) -> str:
-    """Cases, rate, findings and what is left."""
+    """Progress as text: cases, rate, failures, shards and the time left."""
     here = time.monotonic() - campaign.began
     cases = campaign.judged + (campaign.pool.cases() if campaign.pool else 0)
     part = share(campaign, budget)
-    # of a session that went on with an earlier one, only what it did itself tells how fast it is
+    # in a resumed session, the speed is that of this session only
     began = campaign.before / budget if budget else campaign.share_before
     left = here * (1 - part) / (part - began) if part > began else 0.0
     said = f"{cases:,} cases, {cases / here if here else 0:,.0f} a second, {counted(campaign.kinds, 'new failure')}"
@@ -56,7 +56,7 @@ def sentence(campaign: Campaign, budget: float | None) -> str:
 
 @contextmanager
 def progress(budget: float | None, shared: Shared | None) -> Iterator[Callable[[Campaign], None]]:
-    """A function that shows how far a campaign is, on stderr; `shared` gets what still waits for it."""
+    """Yield a function that shows a campaign's progress on stderr, and saves queued lines to `shared`."""
     with _shown(budget) as show:
 
         def notify(campaign: Campaign) -> None:

@@ -48,8 +48,8 @@ from convlaws.targets.resolve import resolve
 
 KEPT, FOUND, NOTHING = 0, 1, 5
 DEFAULT_BUDGET = 60.0
-AGAIN, AGAIN_LEAST = 0.15, 5.0  # of the budget, and in seconds: what known findings may take to be run again
-SHOWN = 12  # failing lines printed of a search; of given lines, all are
+AGAIN, AGAIN_LEAST = 0.15, 5.0  # fraction of the budget, and minimum in seconds, for running known findings again
+SHOWN = 12  # maximum of failing lines printed for a search; with given lines, all are printed
 # option -> the field of the scope that it narrows
 NARROWING = {
     "op": "ops",
@@ -121,7 +121,7 @@ def command(targets, **options) -> None:
 
 
 def run(targets: tuple[str, ...], **o) -> int:
-    """Search and print; returns the exit code."""
+    """Search and print; return the exit code."""
     warn()
     plan = _plan(targets, o)
     workers = o["workers"] or min(os.cpu_count() or 1, 8)
@@ -130,7 +130,7 @@ def run(targets: tuple[str, ...], **o) -> int:
     setting = _setting(o)
     summary = Appended(o["summary"]) if o["summary"] else None
     outputs = Outputs(_wanted(account, o))
-    with deferred_sigint() as interrupt:  # from the first case until all is written
+    with deferred_sigint() as interrupt:  # from the first case until all files are written
         with _kept(outputs), running(setting) as runner:
             findings = _search(plan, setting, workers, problems, judged, outputs, runner)
             absent = [] if judged.interrupted else _gone(plan, problems, setting, runner, findings)
@@ -154,7 +154,7 @@ def _tell(
     """Print the findings, and write the files."""
     try:
         show()
-    finally:  # whoever reads what is printed may have gone away
+    finally:  # printing may fail, as on a closed pipe
         outputs.finish(findings)
     if summary:
         summary.append(findings)
@@ -164,7 +164,7 @@ def _tell(
 
 @contextmanager
 def _kept(outputs: Outputs) -> Iterator[None]:
-    """Whatever ends the search early: the sentence says where what was found so far is."""
+    """Add where the results so far are to the message of whatever ends the search early."""
     try:
         yield
     except HarnessError as error:
@@ -175,7 +175,7 @@ def _kept(outputs: Outputs) -> Iterator[None]:
 
 
 def _problems(o: dict) -> list[Problem] | None:
-    """The problems that are given; None if they are to be drawn."""
+    """The given problems; None if they are to be drawn."""
     if not o["problems"]:
         return None
     if o["observations"]:
@@ -188,7 +188,7 @@ def _setting(o: dict) -> Setting:
 
 
 def _wanted(account: RunSummary, o: dict) -> dict[Path, Render]:
-    """Which file is made how."""
+    """The output files asked for, each with the function that renders it."""
     renders: dict[str, Render] = {
         "json_path": account.lines,
         "junit_path": lambda findings, done: junit(findings),
@@ -209,7 +209,7 @@ def _search(
     outputs: Outputs,
     runner: Runner,
 ) -> list[Finding]:
-    """The findings; `runner` is what this process has for them, others have their own."""
+    """The findings; `runner` is used in this process, worker processes have their own."""
     with progress(judged) as show:
 
         def notify(event: dict) -> None:
@@ -222,7 +222,7 @@ def _search(
 
 
 def _levels(plan: Plan, runner: Runner, interrupted: bool) -> list[AtLevel]:
-    """What rows that were held to ISA levels give there, bit by bit."""
+    """Compare rows at the requested ISA levels, bit by bit."""
     if interrupted or not any(m.level for m in plan.methods):
         return []
     with deferred_sigint() as interrupt:
@@ -232,14 +232,14 @@ def _levels(plan: Plan, runner: Runner, interrupted: bool) -> list[AtLevel]:
 def _gone(
     plan: Plan, problems: list[Problem] | None, setting: Setting, runner: Runner, findings: list[Finding]
 ) -> list[KnownStatus]:
-    """The known findings about what the plan asks that do not show here; what explained a failure of the run does."""
+    """The known findings for the plan that do not fail here any more; those that explained a failure are not run again."""
     shown = {name for f in findings for name in f.explained}
     about = [k for k in known.ledger_of(setting).entries if k.id not in shown and _asked(k, plan, problems)]
-    asked = [k for k in about if setting.sandbox or not k.avoid]  # what is avoided may end this very process
+    asked = [k for k in about if setting.sandbox or not k.avoid]  # avoided problems may crash this process
     until = time.monotonic() + max(AGAIN_LEAST, AGAIN * plan.budget) if plan.budget else float("inf")
     try:
         absent, left = no_longer_failing(asked, runner, plan.methods, until)
-    except (Exception, KeyboardInterrupt) as error:  # what was found must not be lost for the sake of a footnote
+    except (Exception, KeyboardInterrupt) as error:  # a failure here must not lose the findings
         click.echo(f"convlaws: the known findings could not be repeated: {type(error).__name__}: {error}", err=True)
         return []
     if left:
@@ -248,7 +248,7 @@ def _gone(
 
 
 def _asked(entry: known.Known, plan: Plan, problems: list[Problem] | None) -> bool:
-    """Whether the plan has a method and a law of the entry, and one of its lines is among what is drawn or given."""
+    """True if the plan has a method and a law of the entry, and one of its lines is among the drawn or given problems."""
     named = any(entry.names(name, law.name) for m in plan.methods for name in (m.name, m.known_as) for law in plan.laws)
     if problems is not None:
         return named and not {*problems}.isdisjoint(entry.problems)
@@ -288,7 +288,7 @@ def _print(
 
 
 def _where(o: dict[str, Any]) -> console.Where:
-    """Where the failures of a run are shown and recorded."""
+    """Settings for the console text: the processor, and the files with the run's failures."""
     return console.Where(
         processor=environment.processor() or "this processor",
         level=highest(environment.extensions()).name,
@@ -302,11 +302,11 @@ def _take_out(known_status: KnownStatus) -> str:
 
 
 def repaired(known_status: KnownStatus) -> bool:
-    """Whether an entry of the user's own files is about a failure that is not there any more."""
+    """True if an entry of the user's own files is about a failure that no longer occurs."""
     return bool(known_status.entry.file) and known_status.surprise
 
 
-# which failures end a run with 1, by the word of --fail-on
+# the failures that make a run exit with 1, by the value of --fail-on
 _COUNTS: dict[str, Callable[[str], bool]] = {
     "new": lambda kind: True,
     "own": lambda kind: kind not in ENGINES,
@@ -317,8 +317,8 @@ _COUNTS: dict[str, Callable[[str], bool]] = {
 def exit_code(
     findings: list[Finding], methods: Iterable[Method] = (), fail_on: str = "new", absent: Iterable[KnownStatus] = ()
 ) -> int:
-    """1 a failure that is not known (`fail_on` says whose count) or a known one of the user's that is repaired;
-    0 something was verified; 5 nothing was."""
+    """1 if there is a failure that is not known (of the methods that `fail_on` counts) or a known one of the user's is repaired;
+    0 if something was verified; 5 if nothing was."""
     kinds = {m.name: m.kind for m in methods}
     new = [f for f in findings if f.verdict.bad and not f.known and _COUNTS[fail_on](kinds.get(f.method, ""))]
     if new or (fail_on == "new" and any(map(repaired, absent))):

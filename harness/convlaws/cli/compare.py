@@ -1,4 +1,4 @@
-"""`convlaws compare`: which one should I use?"""
+"""`convlaws compare`: time methods on problems and rank them."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from convlaws.timing.roofline import Machine
 from convlaws.timing.rounds import Comparison
 
 KEPT, FOUND, NOTHING = 0, 1, 5
-BUDGET = 5.0  # seconds of timing for a problem
-MOST = 5  # methods shown of each problem, if there are several
-DEARER = 50  # times the multiply-adds that a search may ask of a method: a comparison asks a few times, not thousands
+BUDGET = 5.0  # seconds of timing per problem
+MOST = 5  # maximum of methods shown per problem, if there are several problems
+DEARER = 50  # factor on a method's limit of multiply-adds in a search: a comparison makes a few calls, not thousands
 WIDEST = 120  # columns
-FILL = "normal"  # numbers as networks have them; sums of small integers would be exact, and errors all 0
+FILL = "normal"  # values as in networks; sums of small integers would be exact, and errors all 0
 
 
 @click.command()
@@ -74,7 +74,7 @@ def command(targets, **options) -> None:
 
 
 def run(targets: tuple[str, ...], **o: Any) -> int:
-    """Time and print; returns the exit code: 0 some method has a time, 1 one is wrong or crashed, 5 none has a time."""
+    """Time and print; return the exit code: 0 some method has a time, 1 one is wrong or crashed, 5 none has a time."""
     warn()
     problems = [variant for target in targets for named in _problems(target, o) for variant in _variants(named, o)]
     methods = _methods(o)
@@ -97,7 +97,7 @@ def run(targets: tuple[str, ...], **o: Any) -> int:
 
 
 def _parts(o: dict[str, Any], machine: Machine) -> list[OutputFile[Timing]]:
-    """The files that are asked for: what is known so far beside its place, the whole at its place at the end."""
+    """The output files asked for: partial results are in a file beside the target, which is replaced at the end."""
 
     def facts() -> dict[str, Any]:
         rates = {"threads": machine.threads, "products": machine.products, "copying": machine.copying}
@@ -111,7 +111,7 @@ def _parts(o: dict[str, Any], machine: Machine) -> list[OutputFile[Timing]]:
 
 
 def _problems(target: str, o: dict[str, Any]) -> list[Named]:
-    """The problems that a target names: a catalogue, a file of lines, a torch model, or one line."""
+    """The problems of a target: a catalogue, a file of lines, a torch model, or one line."""
     if target in names():
         return [(name, replace(p, fill=FILL)) for name, p in catalogue(target)]
     if Path(target).is_file():
@@ -140,14 +140,14 @@ def _layers(address: str, shape: str | None) -> list[Named]:
 
 
 def _variants(named: Named, o: dict[str, Any]) -> list[Named]:
-    """The problem with each op, dtype and layout that is asked for."""
+    """The problem with each requested op, dtype and layout."""
     name, problem = named
     asked = (o["op"] or (problem.op,), o["dtype"] or (problem.dtype,), o["layout"] or (problem.layout,))
     return [(name, replace(problem, op=op, dtype=dtype, layout=layout)) for op, dtype, layout in product(*asked)]
 
 
 def _methods(o: dict[str, Any]) -> list[Method]:
-    """Those that are asked for, or all that run here, with larger problems than a search would ask of them."""
+    """The requested methods, or all that run here, with scopes that allow larger problems than in a search."""
     patterns = [word for text in o["methods"] for word in text.replace(",", " ").split()]
     chosen = resolve(patterns, settings.calling(o)) if patterns else [m for m in rows() if not m.absent]
     return [replace(m, scope=replace(m.scope, macs=DEARER * m.scope.macs)) for m in chosen]
@@ -155,9 +155,9 @@ def _methods(o: dict[str, Any]) -> list[Method]:
 
 @contextmanager
 def _pinned(threads: int) -> Iterator[None]:
-    """Hold this process and its children to as many CPUs, the last ones, as others begin with the first.
+    """Pin this process and its children to `threads` CPUs: the last ones, as other programs often use the first.
 
-    Not every library takes a number of threads.
+    Not every library has an option for the number of threads.
     """
     cpus = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set()
     if cpus and threads > len(cpus):
@@ -174,7 +174,7 @@ def _pinned(threads: int) -> Iterator[None]:
 def _timed(
     problems: Sequence[Named], methods: Sequence[Method], machine: Machine, parts: list[OutputFile[Timing]], o: dict[str, Any]
 ) -> list[list[Timing]]:
-    """The timings by problem, printed as they come."""
+    """The timings of each problem, printed as soon as they are measured."""
     width = min(shutil.get_terminal_size((100, 24)).columns, WIDEST)
     most = MOST if len(problems) > 1 and not o["all"] else None
     found: list[list[Timing]] = []
@@ -192,7 +192,7 @@ def _timed(
 
 @contextmanager
 def _watched() -> Iterator[Callable[[str], None]]:
-    """A function that shows on a terminal what is timed now; an empty text clears it."""
+    """Yield a function that shows on a terminal what is being timed; an empty text clears it."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda text: None

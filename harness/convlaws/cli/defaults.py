@@ -1,4 +1,4 @@
-"""Defaults of options out of pyproject.toml: [tool.convlaws] holds what `check` would be told on the command line."""
+"""Defaults of options from pyproject.toml: [tool.convlaws] holds values for the options of `check`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TABLE = "tool.convlaws"
 
 
 class Configured(click.Command):
-    """A command whose options have the defaults that the nearest pyproject.toml names."""
+    """A command whose options have their defaults from the nearest pyproject.toml."""
 
     def make_context(self, info_name, args, parent=None, **extra):
-        """The context, with these defaults; `--help` needs none."""
+        """The context with these defaults; `--help` does not read them."""
         if not {"-h", "--help"} & set(args):
             extra.setdefault("default_map", self.defaults())
         context = super().make_context(info_name, args, parent, **extra)
@@ -28,10 +28,10 @@ class Configured(click.Command):
         return context
 
     def defaults(self) -> dict[str, Any]:
-        """The defaults by the names of parameters; paths are those beside the file.
+        """The defaults by parameter name; paths are relative to the file.
 
         Raises:
-            UsageError: the file cannot be read, or names an option that is none.
+            UsageError: the file cannot be read, or names an unknown option.
         """
         file = _nearest(Path.cwd())
         told = _table(file) if file else {}
@@ -46,24 +46,24 @@ class Configured(click.Command):
         return found
 
 
-EXCLUSIVE = ("budget", "examples")  # what is said on the command line overrules the other of the file
+EXCLUSIVE = ("budget", "examples")  # options that exclude each other: one on the command line overrides the other from the file
 
 
 def _overruled(context: click.Context) -> list[str]:
-    """Which of the exclusive options comes from the file, where another was said on the command line."""
+    """The exclusive options from the file that another on the command line overrides."""
     given = [name for name in EXCLUSIVE if context.params.get(name) is not None]
     file = [name for name in given if context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP]
     return file if 0 < len(file) < len(given) else []
 
 
 def _names(option: click.Option) -> list[str]:
-    """How an option may be written: fail-on or fail_on."""
+    """The accepted spellings of an option: fail-on or fail_on."""
     long = [flag.removeprefix("--") for flag in option.opts if flag.startswith("--")]
     return [*long, *(flag.replace("-", "_") for flag in long)]
 
 
 def _value(option: click.Option, value: Any, file: Path | None) -> Any:
-    """The value as click takes it: text, or a list of texts where an option may be repeated."""
+    """The value as click expects it: text, or a list of texts for a repeatable option."""
     if isinstance(value, dict) or (isinstance(value, list) and not option.multiple and option.name != "isa"):
         raise UsageError(f"{file}: [{TABLE}] has {option.name} = {value!r}, which is not one value")
     if isinstance(value, list):
@@ -80,7 +80,7 @@ def _text(option: click.Option, value: Any, file: Path | None) -> Any:
 
 
 def _nearest(folder: Path) -> Path | None:
-    """The pyproject.toml of this folder, or of the nearest above it."""
+    """The pyproject.toml of this folder, or of the nearest parent that has one."""
     return next((file for place in (folder, *folder.parents) if (file := place / "pyproject.toml").is_file()), None)
 
 

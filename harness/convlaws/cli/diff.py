@@ -19,8 +19,8 @@ from convlaws.records.run_file import RunFile, read_run, unlike
 from convlaws.reports import console
 from convlaws.sandbox.settings import running
 
-WIDE = 50  # characters of a value that stands beside another
-SHOWN = 12  # failing lines of a kind that are printed in full
+WIDE = 50  # maximum characters of a value that is printed side by side with another
+SHOWN = 12  # maximum of failing lines of one kind that are printed in full
 # the changes that are listed, with their headings
 _LISTED = {
     Change.BROKE: "broke",
@@ -52,7 +52,7 @@ def command(old, new, **options) -> None:
 
 
 def run(old_path: Path, new_path: Path, *, recheck: bool, as_json: bool, **o) -> int:
-    """Compare and print; returns the exit code."""
+    """Compare and print; return the exit code."""
     old, new = read_run(old_path), read_run(new_path)
     found = differences(old.findings, new.findings)
     elsewhere = _elsewhere(new) if recheck else ""
@@ -80,7 +80,7 @@ def _parts(old: RunFile, new: RunFile, found: list[Difference], where: str) -> l
 
 
 def _side_by_side(old: RunFile, new: RunFile) -> str:
-    """What differs of where and how the two ran; long values below each other."""
+    """The differences in settings and environment as a table; long values one below the other."""
     rows = [("", old.path, new.path), *unlike(old.facts(), new.facts())]
     if len(rows) == 1:
         rows.append(("", "the same environment, command and seed", ""))
@@ -92,7 +92,7 @@ def _side_by_side(old: RunFile, new: RunFile) -> str:
 
 
 def _elsewhere(new: RunFile) -> str:
-    """What is not here as it was in the new run, in words; '' if all is."""
+    """A sentence on what differs here from the environment of the new run; '' if nothing."""
     here = RunFile("here", [], {"environment": environment.facts()})
     names = [name for name, _, _ in unlike(new.facts(), here.facts()) if name not in ("command", "seed")]
     return f"rechecked here, which is not where {new.path} ran: other {', '.join(names)}" if names else ""
@@ -109,7 +109,7 @@ def _table(found: Sequence[Difference]) -> str:
 
 
 def _in_full(found: Sequence[Difference]) -> str:
-    """Each failing line once, with what it says and how both sides stood."""
+    """Each failing line once, with its message and the results of both sides."""
     groups: dict[tuple[str, str], list[Difference]] = {}
     for d in found:
         assert d.shown is not None
@@ -131,7 +131,7 @@ def _before_and_after(d: Difference) -> str:
 
 
 def _in_lines(found: Sequence[Difference]) -> str:
-    """A line for what changed alike in one method: the reason, then the laws and ops."""
+    """One line for each equal change within a method: the reason, then the laws and ops."""
     groups: dict[tuple[str, str], list[CellId]] = {}
     for d in found:
         said = d.note if d.change is Change.MOVED else _before_and_after(d)

@@ -26,14 +26,14 @@ from convlaws.targets.registry import Method, rows
 from convlaws.targets.resolve import Calling, resolve
 
 INTERRUPTED = 130
-DRAWS = 300  # problems for each scope, to tell how much of them an entry covers
+DRAWS = 300  # problems drawn for each scope, to estimate the fraction that an entry covers
 
 
 class _ShowFirst(click.Group):
-    """A group whose first command is meant where none is named: 'known torch*' is 'known show torch*'."""
+    """A group with a default command: 'known torch*' means 'known show torch*'."""
 
     def parse_args(self, ctx, args):
-        """The arguments, with the command that is meant."""
+        """The arguments, with the default command inserted if none is named."""
         named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
         return super().parse_args(ctx, args if named else ["show", *args])
 
@@ -58,7 +58,7 @@ def show(ids, check_, files, as_json, isa) -> None:
 
 
 def run(ids: tuple[str, ...], *, check: bool, as_json: bool, files: tuple[Path, ...] = (), levels: tuple[str, ...] = ()) -> int:
-    """Print the entries that `ids` name, run their lines if asked (at these ISA levels); returns the exit code."""
+    """Print the entries that `ids` name, run their lines if asked (at these ISA levels); return the exit code."""
     entries = _chosen(ids, files)
     if not check:
         click.echo(json.dumps([_record(k) for k in entries], indent=1) if as_json else "\n\n".join(map(_text, entries)))
@@ -80,7 +80,7 @@ def run(ids: tuple[str, ...], *, check: bool, as_json: bool, files: tuple[Path, 
 
 
 def _at_levels(entry: Known, levels: tuple[str, ...]) -> list[Method]:
-    """The functions that an entry names, and its rows at these ISA levels."""
+    """The functions that an entry names, and the rows that it names at these ISA levels."""
     named = [m for m in rows(*KINDS) if entry.names(m.name)]
     functions = [name for name in entry.methods if ":" in name and "*" not in name]
     return [*resolve(functions, Calling()), *(resolve([m.name for m in named], Calling(isa=levels)) if levels else [])]
@@ -96,7 +96,7 @@ def _chosen(ids: tuple[str, ...], files: tuple[Path, ...]) -> list[Known]:
 
 @lru_cache(maxsize=64)
 def _drawn(scope: Scope) -> list[Problem]:
-    """Problems as a search would draw them for a method of this scope, before a law narrows it."""
+    """Problems as a search draws them for a method of this scope, before a law narrows it."""
     found: list[Problem] = []
 
     def note(problem: Problem) -> bool:
@@ -108,7 +108,7 @@ def _drawn(scope: Scope) -> list[Problem]:
 
 
 def covered(entry: Known) -> float:
-    """The part, from 0 to 1, that an entry covers of the problems drawn for the methods that it names."""
+    """The fraction, from 0 to 1, of the problems drawn for the methods of an entry that it covers."""
     named = [p for m in rows("method", "engine", "compiled", "cuda") if entry.names(m.name) for p in _drawn(m.scope)]
     return sum(map(entry.covers, named)) / len(named) if named else 0.0
 

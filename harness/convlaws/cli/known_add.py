@@ -28,7 +28,7 @@ def command(findings, ids, output) -> None:
 
 
 def run(findings: Path, ids: tuple[str, ...], output: Path) -> int:
-    """Write the ledger and print its new entries; returns the exit code."""
+    """Write the ledger and print its new entries; return the exit code."""
     old = [to_record(entry) for entry in known.read_file(output)] if output.exists() else []
     runs, _ = shards([findings])
     every = [f for run in runs for group in run.cells.values() for f in group]
@@ -36,7 +36,7 @@ def run(findings: Path, ids: tuple[str, ...], output: Path) -> int:
     failures = [RecordedFailure(f, _environment(runs, f), _method(f)) for f in chosen]
     new = entries_of(failures, every)
     text = to_json(joined(old, new))
-    known.parsed(str(output), text)  # what is written can be read
+    known.parsed(str(output), text)  # check that the written file can be read
     OutputFile(output, lambda records, done: text).write([], done=True)
     for entry in new:
         click.echo(f"{entry['id']}  {counted(len(entry['lines']), 'line')}: {entry['sentence']}")
@@ -64,7 +64,7 @@ def _environment(runs: list[RecordedRun], f: Finding) -> dict:
 
 
 def _method(f: Finding) -> Method | None:
-    """The row or the function that failed; None if it is not here."""
+    """The row or the function that failed; None if it is not available here."""
     row = name_parts(f.method)[0]
     table = {m.name: m for m in rows(*KINDS, absent=True)}
     if ":" not in row:

@@ -21,7 +21,7 @@ def command(files, output) -> None:
 
 
 def run(files: tuple[Path, ...], output: Path) -> None:
-    """Write one file of what these files and folders of campaigns hold; it may be one of them."""
+    """Write the contents of these files and folders of campaigns to one file, which may be one of them."""
     folders = [path for path in files if path.is_dir()]
     campaigns, unfinished = _campaigns(folders)
     found, notes = shards([path for path in files if path not in folders], campaigns)
@@ -35,9 +35,9 @@ def run(files: tuple[Path, ...], output: Path) -> None:
 
 
 def _campaigns(folders: list[Path]) -> tuple[list, list[str]]:
-    """The runs in the folders of campaigns, and which of them did not come to their end."""
+    """The runs in the folders of campaigns, and a note for each unfinished one."""
     if not folders:
         return [], []
-    from convlaws.campaign.files import joined  # not at the top: files are merged without the methods
+    from convlaws.campaign.files import joined  # not at the top, so that files are merged without importing the methods
 
     return joined(folders)

@@ -1,4 +1,4 @@
-"""`convlaws mutants`: how far the judge sees."""
+"""`convlaws mutants`: mutation testing of the judge."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def command(names, **options) -> None:
 def run(
     patterns: tuple[str, ...], *, docs: Path | None, work_path: Path, quick: bool, baselines: bool, workers: int | None
 ) -> int:
-    """Hunt the mutants, write what was seen, and say what should not be; 1 if there is something."""
+    """Hunt the mutants, write the records and print the totals; return 1 if there is a complaint."""
     warn()
     chosen, budgets = _chosen(patterns), QUICK if quick else Budgets()
     if baselines and (missing := opinfo.absent()):
         raise UsageError(missing)
     wanted = chores(chosen, budgets, compared=baselines)
     work_path.parent.mkdir(parents=True, exist_ok=True)
-    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a worker and its children have one core
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a worker and its children share one core
     count = workers or min(2, os.cpu_count() or 1)
     with keeping(lambda: f"; the same command goes on where {work_path} ends"):
         work(wanted, work_path, count, compared=baselines, tell=lambda said: click.echo(said, err=True))
@@ -70,7 +70,7 @@ def run(
 
 
 def _chosen(patterns: Sequence[str]) -> list[Mutant]:
-    """The mutants that names or globs select; all, if none is given."""
+    """The mutants that names or globs select; all if none is given."""
     every = everybody()
     for pattern in patterns:
         if not any(fnmatchcase(m.name, pattern.removeprefix("mutant-")) for m in every):
@@ -80,7 +80,7 @@ def _chosen(patterns: Sequence[str]) -> list[Mutant]:
 
 
 def pages(sight: Sight) -> dict[str, str]:
-    """The pages that are made of the records, by the names of their files."""
+    """The pages rendered from the records, by file name."""
     text = resources.files("convlaws.mutants").joinpath("threads.json").read_text(encoding="utf-8")
     bugs = [atlas.Bug.of(record) for record in json.loads(text)]
     return {
@@ -97,7 +97,7 @@ def _write(docs: Path, data: str, sight: Sight) -> None:
 
 
 def _say(sight: Sight, *, whole: bool) -> int:
-    """The totals and the complaints; a law that kills nothing is one only where all mutants were asked."""
+    """Print totals and complaints; a law that kills nothing is a complaint only if all mutants were run."""
     found = sum(m.found for m in sight.guilty)
     click.echo(f"{found} of {len(sight.guilty)} mutants found")
     for m in sight.survivors:

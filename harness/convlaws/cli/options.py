@@ -1,4 +1,4 @@
-"""Options that several commands share. Names are written out here: `--help` must not import what they come from."""
+"""Options that several commands share. Choices are listed here, as `--help` must not import the modules that define them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def many(name: str, choices: tuple[str, ...], what: str):
     return click.option(name, multiple=True, type=click.Choice(choices), help=f"Only this {what}; may be repeated.")
 
 
-# the options that narrow what is judged
+# the options that narrow the space of problems and laws
 NARROWING = (
     many("--op", OPS, "op"),
     click.option("--ndim", multiple=True, type=click.IntRange(1, 3), help="Only this number of spatial axes; may be repeated."),
@@ -43,12 +43,12 @@ known_as = click.option(
 
 
 class Levels(click.ParamType):
-    """Names of ISA levels with commas between them; whether there are such levels is asked later."""
+    """Names of ISA levels, separated by commas; later code checks that the levels exist."""
 
     name = "levels"
 
     def convert(self, value, param, ctx) -> tuple[str, ...]:
-        """The names, each once."""
+        """The names without duplicates."""
         if isinstance(value, tuple):
             return value
         names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
@@ -63,7 +63,7 @@ isa = click.option(
     help="Run each target at these levels, each in a process of its own ('convlaws list levels'); also TARGET%LEVEL.",
 )
 
-# the options that say how a user's function is called and run
+# the options for how a user's function is called and run
 CALLING = (
     click.option(
         "--signature",
@@ -98,26 +98,26 @@ CALLING = (
 
 
 def calling(command):
-    """A command with the options of how a function is called and run."""
+    """Add the options for how a user's function is called and run to a command."""
     for option in CALLING:
         command = option(command)
     return command
 
 
 def narrowing(command):
-    """A command with the options that narrow what is judged."""
+    """Add the options that narrow what is judged to a command."""
     for option in reversed(NARROWING):
         command = option(command)
     return command
 
 
 class Duration(click.ParamType):
-    """A time as people write it: 90s, 30m, 2h, 7d; a bare number is seconds."""
+    """A duration: 90s, 30m, 2h, 7d; a bare number is seconds."""
 
     name = "time"
 
     def convert(self, value, param, ctx) -> float:
-        """Seconds."""
+        """The duration in seconds."""
         if isinstance(value, float):
             return value
         number, unit = (value[:-1], value[-1]) if value[-1:] in UNITS else (value, "s")

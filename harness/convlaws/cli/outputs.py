@@ -1,7 +1,7 @@
-"""The files that a run writes: each is made beside its place, kept up to date, and moved there once it is whole.
+"""Output files of a run: each is written to a partial file beside it, updated during the run, and renamed at the end.
 
-While the run goes on, `FILE.part` holds what is known so far. A run that is killed leaves it, and
-leaves what was at FILE before as it was; a run that comes to its end replaces FILE in one step.
+During the run, `FILE.part` holds the results so far. A run that is killed leaves it, and
+leaves FILE unchanged; a run that completes replaces FILE in one step.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from convlaws.sandbox.interrupt import keep, release
 
 Record = TypeVar("Record")
 Render = Callable[[list[Finding], bool], str]
-REST = 10  # times as long as writing took, until it is written again
+REST = 10  # after a write, wait this many times as long as the write took
 
 
 class OutputFile(Generic[Record]):
-    """One file in the making. A place that is no regular file (/dev/stdout, a pipe) is written to at the end only."""
+    """One output file. A path that is no regular file (/dev/stdout, a pipe) is written to at the end only."""
 
     def __init__(self, path: Path, render: Callable[[list[Record], bool], str]):
         self.direct = path.exists() and not path.is_file()
-        # a link stays a link: what it points to is replaced
+        # a symbolic link is kept: its target is replaced
         self.path, self.render, self.made = path if self.direct else path.resolve(), render, False
         try:
             if self.path.is_dir() or (self.path.exists() and not os.access(self.path, os.W_OK)):
-                self.path.open("a").close()  # says why not
+                self.path.open("a").close()  # raises the error with the reason
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.part = self.path if self.direct else self._fresh()
         except OSError as error:
@@ -43,11 +43,11 @@ class OutputFile(Generic[Record]):
 
     @property
     def _next(self) -> Path:
-        """What the part is replaced with."""
-        return self.part.with_name(f".{self.part.name}~")  # hidden: FILE* means whole files only
+        """The temporary file that replaces the partial file."""
+        return self.part.with_name(f".{self.part.name}~")  # hidden, so that FILE* matches complete files only
 
     def _fresh(self) -> Path:
-        """A part of our own: one that is there already is all that is left of another run."""
+        """A new partial file: an existing one is the only result of another run."""
         for number in count(1):
             part = self.path.with_name(f"{self.path.name}.part{number if number > 1 else ''}")
             try:
@@ -58,9 +58,9 @@ class OutputFile(Generic[Record]):
         return part
 
     def write(self, records: list[Record], *, done: bool = False) -> None:
-        """Put these records there, all or nothing; `done` moves the file to its place."""
+        """Write these records atomically; with `done`, rename the file to its final path."""
         text = self.render(records, done)
-        if not text and not done:  # it is made at the end only
+        if not text and not done:  # rendered at the end only
             return
         if self.direct:
             if done:
@@ -76,7 +76,7 @@ class OutputFile(Generic[Record]):
             release(self.forget)
 
     def forget(self) -> str:
-        """Leave nothing behind if there was nothing to say; else what it says where the rest is."""
+        """Delete the files if nothing was written; else return a sentence on where the partial file is."""
         release(self.forget)
         if self.direct:
             return ""
@@ -88,7 +88,7 @@ class OutputFile(Generic[Record]):
 
 
 class Appended:
-    """A file that others write to as well ($GITHUB_STEP_SUMMARY): a summary is put after what is there."""
+    """A file that other programs write to as well ($GITHUB_STEP_SUMMARY): a summary is appended."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -99,7 +99,7 @@ class Appended:
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
     def append(self, findings: list[Finding]) -> None:
-        """Put the summary there, as long as the whole stays under the limit."""
+        """Append the summary, cut so that the file stays under the limit."""
         try:
             room = LIMIT - self.path.stat().st_size
             if room < ROOM * 4:
@@ -111,7 +111,7 @@ class Appended:
 
 
 class Outputs:
-    """All files of a run, and the findings that they are made of; a thread of its own writes."""
+    """All output files of a run, and the findings to write; a thread of its own writes them."""
 
     def __init__(self, wanted: dict[Path, Render]):
         self.parts: list[OutputFile[Finding]] = []
@@ -126,7 +126,7 @@ class Outputs:
         self._scribe.start()
 
     def see(self, event: dict) -> None:
-        """Take the findings of an event: they replace what was known of their cells."""
+        """Take the findings of an event: they replace earlier ones of their cells."""
         if event.get("findings") and self.parts:
             with self._lock:
                 self._cells |= by_cell(event["findings"])
@@ -143,7 +143,7 @@ class Outputs:
                 for part in self.parts if findings and not self._over.is_set() else ():
                     part.write(findings)
             except OSError:
-                continue  # a full disk, perhaps: said at the end, if it still is
+                continue  # possibly a full disk: reported at the end if it still is
             self._over.wait(REST * (time.monotonic() - started))
 
     def _stop(self) -> None:
@@ -152,7 +152,7 @@ class Outputs:
         self._scribe.join()
 
     def finish(self, findings: list[Finding]) -> None:
-        """Write all that was found, and move the files to their places."""
+        """Write all findings, and rename the files to their final paths."""
         self._stop()
         try:
             for part in self.parts:
@@ -162,10 +162,10 @@ class Outputs:
             raise UsageError(f"the findings above could not be written: {error}{left}") from None
 
     def abandon(self) -> str:
-        """The run cannot go on: keep what was found, and say where."""
+        """Stop writing after an error; return a sentence on where the partial files are."""
         self._stop()
         return self.forget()
 
     def forget(self) -> str:
-        """What the parts leave behind, in words."""
+        """Release the files; return a sentence on the partial files that remain."""
         return "".join(part.forget() for part in self.parts)

@@ -1,4 +1,4 @@
-"""A progress display: a bar in a terminal, nothing where nobody watches."""
+"""Progress display: a bar in a terminal, else nothing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from convlaws.sandbox.interrupt import keeping
 
-CLEAR_AND_SHOW = b"\r\x1b[2K\x1b[?25h"  # the line, the cursor
+CLEAR_AND_SHOW = b"\r\x1b[2K\x1b[?25h"  # clear the line, show the cursor
 
 
 @contextmanager
 def tidied(console: Console) -> Iterator[None]:
-    """Within, a display may hide the cursor of a terminal: it comes back even if the process is left."""
+    """Context in which a display may hide the terminal's cursor: it is shown again even if the process is ended."""
 
     def tidy() -> str:
         if console.is_terminal:
@@ -29,7 +29,7 @@ def tidied(console: Console) -> Iterator[None]:
 
 @contextmanager
 def progress(counted) -> Iterator[Callable[[dict], None]]:
-    """A function that takes the events of a search and shows them on stderr."""
+    """Yield a function that takes the events of a search and shows them on stderr."""
     console = Console(stderr=True)
     columns = (BarColumn(), TextColumn("{task.percentage:3.0f}%"), TextColumn("{task.description}"), TimeElapsedColumn())
     with tidied(console), Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

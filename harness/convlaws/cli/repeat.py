@@ -36,7 +36,7 @@ def command(lines, **options) -> None:
 
 
 def run(lines: tuple[str, ...], **o) -> int:
-    """Repeat and print; returns the exit code."""
+    """Repeat and print; return the exit code."""
     if len(lines) < 2:
         raise UsageError("repeat takes at least one problem line, in quotes, and then a TARGET")
     warn()

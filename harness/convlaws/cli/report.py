@@ -38,14 +38,14 @@ def command(files, output, since, speed, times) -> None:
 
 
 def run(files: Sequence[Path], output: Path, since: Sequence[Path], speed: Path | None, times: Path | None = None) -> None:
-    """Write the page of these findings files, and say where it is."""
+    """Write the page of these findings files, and print where it is."""
     before = merged(since) if since else None
     write(output, page(merged(files), before, speed, times))
     click.echo(f"wrote {output}")
 
 
 def page(found: Run, before: Run | None = None, speed: Path | None = None, times: Path | None = None) -> str:
-    """The page of a run; what this convlaws knows of known findings comes from its own ledger."""
+    """The page of a run; the facts on known findings come from this installation's own ledger."""
     sentences = {entry.id: f"{entry.sentence} {entry.thread}".strip() for entry in known.load().entries}
     return render(found, Beside(before, read_speed(speed) if speed else None, sentences, read_times(times) if times else None))
 
@@ -54,7 +54,7 @@ def write(path: Path, text: str) -> None:
     """Write a page.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file cannot be written.
     """
     part: OutputFile[str] = OutputFile(path, lambda records, done: text)
     try:

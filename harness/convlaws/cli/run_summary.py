@@ -1,4 +1,4 @@
-"""What a run says of itself: its cases, its time, its summary."""
+"""Summary record of a run: cases, time, environment."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from convlaws.targets.registry import ON_GPU
 
 
 class Counted:
-    """Sums the cases that all workers judged."""
+    """Progress totals of all workers: cases, coverage, lost findings."""
 
     def __init__(self):
         self.by_worker: dict[int, int] = {}
         self.interrupted = False
         self.coverage: dict[str, dict] = {}
-        self.lost: list[str] = []  # whose findings ended with their worker, in words
+        self.lost: list[str] = []  # messages on findings lost with their worker
 
     def see(self, event: dict) -> None:
-        """Take note of a progress event."""
+        """Add a progress event."""
         self.coverage |= event.get("census", {})
         self.interrupted |= event.get("interrupted", False)
         self.lost += [event["lost"]] if "lost" in event else []
@@ -39,12 +39,12 @@ class Counted:
 
     @property
     def total(self) -> int:
-        """Cases judged so far."""
+        """Number of cases judged so far."""
         return sum(self.by_worker.values())
 
 
 class RunSummary:
-    """A run's own record, from its start on."""
+    """The summary record of a run, from its start on."""
 
     def __init__(self, plan: Plan, workers: int, problems: list[Problem], judged: Counted):
         self.started = time.monotonic()
@@ -60,16 +60,16 @@ class RunSummary:
         self.ended: float | None = None
 
     def close(self, absent: list[KnownStatus]) -> None:
-        """The search is over; `absent` are the known findings that do not show here."""
+        """End the timing of the search; `absent` are the known findings that do not show here."""
         self.absent, self.ended = absent, time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """How long it took, or has taken so far."""
+        """The seconds that it took, or has taken so far."""
         return (self.ended or time.monotonic()) - self.started
 
     def facts(self, findings: list[Finding], done: bool) -> dict:
-        """What the summary says; `done` if the run came to its end."""
+        """The fields of the summary; `done` if the run is complete."""
         return {
             "run": self.run,
             "command": sys.argv[1:],
@@ -89,7 +89,7 @@ class RunSummary:
         }
 
     def lines(self, findings: list[Finding], done: bool) -> str:
-        """The findings file."""
+        """The text of the findings file."""
         for f in findings:
             f.run, f.environment = self.run, self.environment["id"]
         lines = [*(f.to_line() for f in findings), summary_line(**self.facts(findings, done))]
@@ -97,7 +97,7 @@ class RunSummary:
 
 
 def _mutants(plan: Plan) -> dict[str, dict]:
-    """What each mutant of the plan is."""
+    """The facts about each mutant of the plan."""
     names = {m.name for m in plan.methods if m.kind == "mutant"}
     chosen = (m for m in all_mutants() if f"mutant-{m.name}" in names)
     return {
@@ -106,9 +106,9 @@ def _mutants(plan: Plan) -> dict[str, dict]:
 
 
 def run_id(plan: Plan, workers: int, problems: list[Problem], environment: str) -> str:
-    """The same for a run that was started again, in the same environment.
+    """The id of a run; a restart in the same environment has the same.
 
-    How long it draws is no part of it: of two runs that differ in nothing else, one has judged all
+    The duration is not part of it: of two runs that differ in nothing else, one has judged all
     that the other has, and more. The draws are shared by the methods of a worker, so the number of
     workers and the order of the methods are part of it.
     """
@@ -125,7 +125,7 @@ def run_id(plan: Plan, workers: int, problems: list[Problem], environment: str) 
 
 
 def _named(record: dict[str, str]) -> dict[str, str]:
-    """A serialised method, with what is in the file of a user's function: another content is another function."""
+    """A serialised method, with a digest of the file of a user's function: changed content makes another function."""
     file = Path(record.get("function", "").rpartition(":")[0])
     content = digest(file.read_bytes().decode("latin-1")) if file.suffix == ".py" and file.is_file() else ""
     return {**record, "content": content}

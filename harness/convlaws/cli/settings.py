@@ -1,4 +1,4 @@
-"""What the options that several commands share mean."""
+"""Settings from the options that several commands share."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from convlaws.sandbox.settings import Setting
 from convlaws.targets.plugins import left_out
 from convlaws.targets.resolve import Calling
 
-NONE = "none"  # in place of a file of known findings: those of the package explain nothing
+NONE = "none"  # in place of a file of known findings: the package's own entries explain nothing
 
 
 def calling(o: dict[str, Any]) -> Calling:
-    """How a user's function is called, and what an environment may fetch."""
+    """How a user's function is called, and if large downloads for an environment are allowed."""
     return Calling(
         signature=o["signature"] or "",
         arrays=o["arrays"] or "",
@@ -27,7 +27,7 @@ def calling(o: dict[str, Any]) -> Calling:
 
 
 def setting(o: dict[str, Any]) -> Setting:
-    """Sandbox or not, its limits, and the known findings."""
+    """The settings for running methods: sandbox, limits, known findings."""
     files = [path for path in o.get("known", ()) if str(path) != NONE]
     return Setting(
         sandbox=not o["no_sandbox"],
@@ -39,6 +39,6 @@ def setting(o: dict[str, Any]) -> Setting:
 
 
 def warn() -> None:
-    """Print them to the standard error."""
+    """Print the list `left_out` to standard error."""
     for line in left_out:
         click.echo(f"convlaws: {line}", err=True)

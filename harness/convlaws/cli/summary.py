@@ -46,6 +46,6 @@ def command(files, form, since) -> None:
 
 
 def run(files: tuple[Path, ...], form: str, since: tuple[Path, ...]) -> None:
-    """Print the findings in that form."""
+    """Print the findings in the given format."""
     text = _FORMS[form](merged(files), merged(since) if since else None)
     sys.stdout.buffer.write(text.encode("utf-8"))

@@ -1,6 +1,6 @@
 """Other people's libraries, each in a process of its own, and the host that runs them there."""
 
-# by kind: a new module is a row here; the order is that of the table, which seeds depend on, so it goes to the end
+# by kind; append new modules at the end: the order is that of the table, which seeds depend on
 MODULES = {
     "engine": (
         "torch_cpu",

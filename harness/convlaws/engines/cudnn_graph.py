@@ -1,6 +1,6 @@
-"""cuDNN's graph of one convolution, and its plans, through nvidia-cudnn-frontend.
+"""cuDNN graph of one convolution, and its plans, through nvidia-cudnn-frontend.
 
-Written against 1.32.0 and its sources; nobody has run a plan of it on a device yet.
+Written against 1.32.0 and its sources; none of its plans has been run on a device yet.
 
 References:
     NVIDIA cuDNN Frontend, "Operations: Convolutions" and its Python samples; cuDNN Backend API, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE.
@@ -20,18 +20,18 @@ from convlaws.problem.spec import ConvSpec
 
 Form = tuple[tuple[int, ...], tuple[int, ...]]  # shape, and strides in elements
 TYPES = {"float64": "DOUBLE", "float32": "FLOAT", "float16": "HALF", "bfloat16": "BFLOAT16"}
-PORTS = {  # op -> the node, and which operand goes to which of its inputs
+PORTS = {  # op -> the node, and the operand for each of its inputs
     "fprop": ("conv_fprop", {"image": "x", "weight": "w"}),
     "dgrad": ("conv_dgrad", {"loss": "gy", "filter": "w"}),
     "wgrad": ("conv_wgrad", {"image": "x", "loss": "gy"}),
 }
-WORKSPACE = 4 << 30  # bytes; a plan that wants more is left out
-UNSUPPORTED = "CUDNN_STATUS_NOT_SUPPORTED"  # how every status of cuDNN begins that says so
+WORKSPACE = 4 << 30  # bytes; plans that need more are left out
+UNSUPPORTED = "CUDNN_STATUS_NOT_SUPPORTED"  # prefix of every cuDNN status that means "not supported"
 
 
 @dataclass(frozen=True)
 class Notes:
-    """Numerical notes of cuDNN that a plan must have, and those that it must not have."""
+    """Numerical notes of cuDNN that a plan must have (`keep`), and those that it must not have (`drop`)."""
 
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -39,18 +39,18 @@ class Notes:
 
 @lru_cache(maxsize=1)
 def handle() -> Any:
-    """The process's handle; its stream is the default one, as torch's is."""
+    """The process's cuDNN handle, on the default stream, as torch's is."""
     import cudnn
 
     return cudnn.create_handle()
 
 
 class Graph:
-    """A convolution as cuDNN sees it, with all the plans that are on offer for it.
+    """A convolution as a cuDNN graph, with all plans that cuDNN offers for it.
 
     `forms` holds shape and strides of each operand, `result` those of the output. `where` is what the graph is
     planned for: a handle, or a device's properties. The plans are those of the heuristics, best
-    first, then each engine with its default knobs.
+    first, then one for each engine with its default knobs.
 
     Raises:
         Refusal: cuDNN says that it does not support this.
@@ -84,7 +84,7 @@ class Graph:
         )
 
     def plan(self, notes: Notes) -> int:
-        """Ask for all plans, bar those of other notes; how many there are, the barred ones included."""
+        """Create all plans, and deselect those with the wrong notes; return the number of plans, deselected ones included."""
         import cudnn
 
         modes = [cudnn.heur_mode.A, cudnn.heur_mode.B, cudnn.heur_mode.FALLBACK]
@@ -99,7 +99,7 @@ class Graph:
         return self.graph.get_execution_plan_count()
 
     def builds(self, index: int) -> bool:
-        """Whether plan `index` is of the right notes, can be built, and is none that was built before under another index."""
+        """True if plan `index` has the right notes, can be built, and was not built before under another index."""
         name = self.graph.get_plan_name_at_index(index)
         if name in self.built or said_no(lambda: self.graph.build_plan_at_index(index)):
             return False
@@ -107,7 +107,7 @@ class Graph:
         return True
 
     def workspace(self, index: int) -> int:
-        """Bytes that plan `index` wants; it has been built."""
+        """Bytes of workspace that plan `index` needs; the plan must have been built."""
         return self.graph.get_workspace_size_plan_at_index(index)
 
     def name(self, index: int) -> str:
@@ -123,7 +123,7 @@ class Graph:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turns cuDNN's own "not supported" into a Refusal; any other exception passes."""
+    """Convert cuDNN's own "not supported" into a Refusal; any other exception passes."""
     try:
         yield
     except Exception as error:
@@ -133,7 +133,7 @@ def refusing() -> Iterator[None]:
 
 
 def said_no(ask: Callable[[], object]) -> bool:
-    """Whether cuDNN answers `ask` with its own "not supported"; any other exception passes."""
+    """True if `ask` raises cuDNN's own "not supported"; any other exception passes."""
     try:
         ask()
     except Exception as error:
@@ -144,7 +144,7 @@ def said_no(ask: Callable[[], object]) -> bool:
 
 
 def unsupported(error: BaseException) -> bool:
-    """Whether this is cuDNN's "not supported": the frontend's exception for it, or the backend's status in its text."""
+    """True if this is cuDNN's "not supported": the frontend's exception for it, or the backend's status in its text."""
     return type(error).__name__ == "cudnnGraphNotSupportedError" or UNSUPPORTED in str(error)
 
 
@@ -154,7 +154,7 @@ def first_line(error: BaseException) -> str:
 
 
 def result_form(spec: ConvSpec, op: str, forms: Mapping[str, Form]) -> Form:
-    """The output's shape, and strides in the order of the first operand's: channels last, or as in C."""
+    """The output's shape and strides, in the memory order of the first operand: channels last, or row-major."""
     shape = shape_of(spec, RESULT[op])
     _, strides = next(iter(forms.values()))
     order = [0, *range(2, len(shape)), 1] if strides[1] == 1 else list(range(len(shape)))

@@ -1,9 +1,9 @@
 """Every plan that cuDNN offers for a problem, as a method of its own: the first, the second, and so on.
 
-Contracts are declared before a run, so the plans are sorted by what cuDNN notes about their numbers: the k-th plan of a class is
-a row. What that plan is (engine, knobs, notes) is told with each reply. Plans are left out that compute in
+Contracts are declared before a run, so the plans are grouped by cuDNN's notes about their numerics: the k-th plan of a class is
+a row. The details of that plan (engine, knobs, notes) are in each reply. Plans are left out that compute in
 fewer bits than any contract covers: inputs converted to a half type, sums in a half type, Winograd tiles of 13.
-Ready on a machine without a GPU, where every call is refused; nobody has run these rows on a device yet.
+On a machine without a GPU every call is refused; these rows have not been run on a device yet.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from convlaws.targets.registry import ContractRule, Method, Package, always, reg
 
 Arrays = Mapping[str, np.ndarray]
 PACKAGE = Package(name="nvidia-cudnn-frontend", module="cudnn")
-KEPT = 64  # problems whose plans are kept: laws come back to the same few
+KEPT = 64  # problems whose plans are cached: laws ask repeatedly for the same few
 
 SCOPE = Scope(
     ops=SPATIAL,
     ndim=(2, 3),
-    layouts=("contiguous", "channels_last"),  # "sliced": cuDNN takes weights without gaps only
+    layouts=("contiguous", "channels_last"),  # "sliced": cuDNN takes only weights without gaps
     batch=("one", "many"),
     transposed=(False,),
     bias=(False,),
@@ -53,7 +53,7 @@ UNSTEADY = "NONDETERMINISTIC"
 
 @dataclass(frozen=True)
 class Class:
-    """Plans of one numerical class: which notes they have, the contract, and how many rows there are."""
+    """Plans of one numerical class: their notes, their contract, and the number of rows."""
 
     says: str
     keep: tuple[str, ...]
@@ -63,7 +63,7 @@ class Class:
     only: Mapping[str, Any]
 
     def notes(self, dtype: str) -> Notes:
-        """The notes for a dtype: tensor cores are TF32 in float32 only, in float64 they round as IEEE 754 says."""
+        """The notes for a dtype: tensor cores mean TF32 in float32 only; in float64 they round as IEEE 754 requires."""
         return Notes(self.keep, tuple(n for n in self.drop if n != "TENSOR_CORE" or dtype == "float32"))
 
 
@@ -89,7 +89,7 @@ CLASSES = {
 
 
 class Offered:
-    """The plans of one problem that can be built, found one by one as they are asked for.
+    """The plans of one problem that can be built, built one by one on demand.
 
     >>> Offered(5, lambda index: index != 2).nth(2)
     3
@@ -104,7 +104,7 @@ class Offered:
         """The index of the `number`-th plan that can be built, counted from 0.
 
         Raises:
-            Refusal: there are not so many.
+            Refusal: there are fewer.
         """
         while len(self._found) <= number and self._next < self.count:
             if self._builds(self._next):
@@ -119,12 +119,12 @@ _PLANNED: OrderedDict[tuple, tuple[Graph, Offered]] = OrderedDict()
 
 
 def no_cudnn() -> str | None:
-    """Why no plan can be run here, or None."""
+    """The reason why no plan can be run here, or None."""
     return no_device() or (None if PACKAGE.installed else f"{PACKAGE.name} is not installed")
 
 
 def plan(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """The k-th plan of a class, on guarded memory of the device, with output and workspace poisoned."""
+    """Run the k-th plan of a class, on guarded memory of the device, with output and workspace poisoned."""
     if reason := no_cudnn():
         raise Refusal(reason)
     with exit_on_fatal(alive):
@@ -134,7 +134,7 @@ def plan(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) ->
 def _run(spec: ConvSpec, op: str, arrays: Arrays, wanted: Class, number: int) -> np.ndarray:
     import torch
 
-    # a graph promises cuDNN pointers that are aligned to 16 bytes, so a misalignment of the host's stays there
+    # a graph promises cuDNN pointers that are aligned to 16 bytes, so a misalignment on the host is not copied
     tensors = {role: to_tensor(a) for role, a in arrays.items()}
     operands = Operands(tensors, DEVICE, aligned=True)
     forms = {role: (tuple(t.shape), t.stride()) for role, t in tensors.items()}

@@ -1,18 +1,18 @@
-"""Arrays in a GPU's memory for one call: what lies around each is NaN, and nobody may write there."""
+"""GPU arrays for one call, each between guard bytes that read as NaN and must not be written."""
 
 from __future__ import annotations
 
 from typing import Any
 
-POISON = 0xFF  # as every byte: NaN in float16, bfloat16, float32 and float64
-GUARD = 512  # bytes before and after; a multiple of what CUDA aligns an allocation to
-LINE = 64  # bytes; the sandbox begins its buffers at a multiple
+POISON = 0xFF  # the value of every byte: NaN in float16, bfloat16, float32 and float64
+GUARD = 512  # bytes before and after the tensor; a multiple of CUDA's alignment of allocations
+LINE = 64  # bytes; the sandbox aligns its buffers to a multiple
 
 
 class Guarded:
-    """A tensor in memory of its own between two guards; all of it POISON until it is written.
+    """A tensor in its own memory between two guards; all of it is POISON until it is written.
 
-    `start` (bytes, a multiple of the dtype's) moves it off the alignment of the allocation.
+    `start` (bytes, a multiple of the dtype's size) offsets it from the alignment of the allocation.
     """
 
     def __init__(self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any, device: str, start: int = 0):
@@ -25,7 +25,7 @@ class Guarded:
 
     @classmethod
     def copied(cls, tensor: Any, device: str, *, aligned: bool = False) -> Guarded:
-        """A copy with the same strides, misaligned as it was or `aligned`; elements that share memory share it again."""
+        """A copy with the same strides, misaligned like the original or `aligned`; elements that share memory still share it."""
         import torch
 
         found = cls(tuple(tensor.shape), tensor.stride(), tensor.dtype, device, 0 if aligned else tensor.data_ptr() % LINE)
@@ -35,11 +35,11 @@ class Guarded:
         return found
 
     def guards(self) -> tuple[Any, Any]:
-        """The bytes before and after it."""
+        """The bytes before and after the tensor."""
         return self.memory[: self.first], self.memory[self.last :]
 
     def written_around(self) -> bool:
-        """Whether a byte of the guards is no longer POISON."""
+        """True if a byte of the guards is no longer POISON."""
         return any(bool((guard != POISON).any()) for guard in self.guards())
 
 
@@ -52,7 +52,7 @@ class Operands:
         self.tensors = {role: guarded.tensor for role, guarded in self.held.items()}
 
     def reject_if_touched(self) -> None:
-        """Raise RuntimeError if the call wrote into an operand or around it: the host's copies cannot show that."""
+        """Raise RuntimeError if the call wrote into an operand or around it, which the host's copies cannot show."""
         import torch
 
         touched = [role for role, was in self.before.items() if not torch.equal(self.held[role].memory, was)]
@@ -61,5 +61,5 @@ class Operands:
 
 
 def _reach(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
-    """Elements from the first to the last one."""
+    """Number of elements from the first to the last one, gaps included."""
     return 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if all(shape) else 0

@@ -1,7 +1,7 @@
-"""An error after which a process can compute nothing more ends it: one child is lost, and not the run.
+"""End a process after an error from which it cannot recover, so that one child is lost, and not the run.
 
-After an illegal access, a failed launch and their likes CUDA gives the same error to every later call of the process,
-until that is ended (CUDA Runtime API, "Error handling"). Such an error is told from others by asking for something trivial.
+After an illegal access, a failed launch and similar errors CUDA returns the same error to every later call of the process,
+until it exits (CUDA Runtime API, "Error handling"). Such an error is detected by a trivial call that fails after it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from contextlib import contextmanager
 
 from convlaws.errors import Refusal
 
-SPENT = 86  # exit status of a process that ended so
-SAID = 280  # bytes: the sandbox keeps a little more of what a child says last
+SPENT = 86  # exit status of a process that was ended so
+SAID = 280  # bytes; the sandbox keeps a little more than this of a child's last output
 
 
 @contextmanager
 def exit_on_fatal(alive: Callable[[], object]) -> Iterator[None]:
-    """Let exceptions pass; but where `alive` fails after one, say it on stderr and end the process with SPENT."""
+    """Let exceptions pass; but if `alive` fails after one, print it on stderr and end the process with SPENT."""
     try:
         yield
     except Refusal:
@@ -38,7 +38,7 @@ def _fails(alive: Callable[[], object]) -> bool:
 
 
 def _end(error: Exception) -> None:
-    """End at once: destructors and exit handlers would only call the broken library again."""
-    first = (str(error).splitlines() or [""])[0]  # below it torch explains how to debug
+    """Exit at once: destructors and exit handlers would only call the broken library again."""
+    first = (str(error).splitlines() or [""])[0]  # the lines after it are torch's advice on debugging
     os.write(2, f"{type(error).__name__}: {first}".encode()[:SAID])
     os._exit(SPENT)

@@ -1,12 +1,12 @@
-"""What runs in the child process: opens a target and answers calls.
+"""Code that runs in the child process: opens a target and answers calls.
 
-A target is a dictionary, as it can cross into the process:
+A target is a dictionary, so that it can be sent to the process:
 
     {"row": "im2col"}                                             a row of the table of methods
-    {"function": "path/to/file.py:conv", "signature": "conv2d",   somebody's own function
+       {"function": "path/to/file.py:conv", "signature": "conv2d",   a user's own function
      "arrays": "torch"}
 
-The address of a row leads to a class of maps (see `methods.base.Maps`) or to an
+The address of a row names a class of maps (see `methods.base.Maps`) or an
 adapter `f(spec, op, arrays, options) -> array`.
 """
 
@@ -30,7 +30,7 @@ from convlaws.targets import registry
 
 
 class HostCall(Protocol):
-    """One call as it crosses into the process: bfloat16 arrays are uint16 bits, strides are the real ones."""
+    """One call as sent to the process: bfloat16 arrays are uint16 bits, strides are kept."""
 
     spec: str
     op: str
@@ -42,19 +42,19 @@ __all__ = ["kernel_log", "measured", "open_target", "preload", "set_threads"]
 Answer = tuple[np.ndarray, str]
 Compute = Callable[[ConvSpec, str, dict[str, np.ndarray]], np.ndarray]
 Ready = Callable[[ConvSpec, str, dict[str, np.ndarray]], AbstractContextManager[Callable[[], np.ndarray]]]
-OURS = (user.__file__, tensors.__file__)  # files of ours that a message never points to as the code under test
+OURS = (user.__file__, tensors.__file__)  # files of ours that an error message never names as the code under test
 
 
 def preload() -> None:
-    """Fill the table for the children; nothing is computed, so no thread is started before the fork."""
+    """Load the table for the children; nothing is computed, so no thread is started before the fork."""
     registry.rows("method", "engine", "mutant")
 
 
 def set_threads(count: int) -> None:
-    """Let the libraries that are loaded use `count` threads."""
+    """Limit the loaded libraries to `count` threads."""
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(count)
-    if find_spec("threadpoolctl"):  # BLAS below NumPy and SciPy; not one of our requirements
+    if find_spec("threadpoolctl"):  # for the BLAS of NumPy and SciPy; not one of our requirements
         import_module("threadpoolctl").threadpool_limits(count)
 
 
@@ -65,8 +65,8 @@ def open_target(target: Mapping[str, Any]) -> Callable[[HostCall], Answer]:
         call -> (array, its dtype's name); bfloat16 as uint16 bits.
 
     Raises:
-        UsageError: a function that cannot be called, in a sentence for who wrote it.
-        UnknownName: a row that is not there.
+        UsageError: a function that cannot be called; the message is for the user.
+        UnknownName: no such row.
     """
     opener = next((_OPENERS[key] for key in _OPENERS if key in target), None)
     if opener is None:
@@ -83,11 +83,11 @@ def open_target(target: Mapping[str, Any]) -> Callable[[HostCall], Answer]:
 def measured(
     target: Mapping[str, Any], opened: Callable[[HostCall], Answer], call: HostCall, how: Mapping[str, Any]
 ) -> tuple[Answer, dict[str, Any]]:
-    """The answer to a call, and what was measured of it (see `stopwatch`).
+    """The answer to a call, and its measurements (see `stopwatch`).
 
-    What is timed is what a user pays again and again. A row whose module has `READY` (by the name of its code a
+    The timed part is what a user pays on every call. A row whose module has `READY` (from the name of its adapter to a
     generator function that yields the call) is prepared beforehand: a session is built there, a graph recorded.
-    Memory is that of one whole call.
+    Memory is that of one whole call, preparation included.
     """
     ready = None if how.get("memory") else _ready(target)
     if ready is None:
@@ -113,7 +113,7 @@ def _packed(result: np.ndarray) -> Answer:
 
 
 def open_row(target: Mapping[str, Any]) -> Compute:
-    """(spec, op, arrays) -> array, by a row of the table."""
+    """(spec, op, arrays) -> array, for a row of the table."""
     row = registry.get(target["row"])
     code = attribute(row.address)
     if isinstance(code, type):
@@ -122,7 +122,7 @@ def open_row(target: Mapping[str, Any]) -> Compute:
 
 
 def attribute(address: str) -> Any:
-    """What `module:attribute` leads to."""
+    """The object at `module:attribute`."""
     module, _, path = address.partition(":")
     found: Any = import_module(module)
     for name in path.split("."):

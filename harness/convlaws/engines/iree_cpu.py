@@ -1,8 +1,8 @@
-"""IREE on the CPU: a module of one linalg convolution, compiled for the very sizes of each problem.
+"""IREE on the CPU: a module with one linalg convolution, compiled for the exact sizes of each problem.
 
-Its rows are of the kind "compiled", as those of Inductor: a compilation takes 0.3 to 0.8 s (measured 2026-11-21), so name
+Its rows are of the kind "compiled", like those of Inductor: a compilation takes 0.3 to 0.8 s (measured 2026-11-21), so name
 them: `convlaws check 'compiled-iree*' --law equals-the-definition`. A linalg convolution has neither padding nor
-bias, adds to what its result holds before (zeros, filled in by the module), and has groups along two axes only.
+bias, adds to its output tensor (which the module fills with zeros), and has groups along two axes only.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from convlaws.targets.registry import Method, Package, always, register
 
 PACKAGE = Package(name="iree-base-compiler", module="iree.compiler", beside=("iree-base-runtime=={version}",))
 HOME = ProcessSpec(modules=("iree.compiler", "iree.runtime"))
-KEPT = 64  # compiled modules of a child
-MOST = 1 << 16  # bytes of the compiler's reasons
+KEPT = 64  # compiled modules that a child keeps
+MOST = 1 << 16  # bytes of the compiler's diagnostics that are read
 OPS = {1: "conv_1d_ncw_fcw", 2: "conv_2d_nchw_fchw", 3: "conv_3d_ncdhw_fcdhw"}
 GROUPED = "conv_2d_ngchw_gfchw"
 TYPES = {"float32": "f32", "float64": "f64"}
-# the processor itself, instead of any of its family; float64 stays float64, which by default becomes float32
+# compile for this very processor instead of its family; keep float64, which by default becomes float32
 FLAGS = ("--iree-hal-target-backends=llvm-cpu", "--iree-llvmcpu-target-cpu=host", "--iree-input-demote-f64-to-f32=false")
 TEXT = """
 func.func @conv(%x: {x}, %w: {w}) -> {y} {{
@@ -49,7 +49,7 @@ class CompileError(RuntimeError):
 
 # --- the module ------------------------------------------------------------------------
 def _shapes(spec: ConvSpec) -> dict[str, tuple[int, ...]]:
-    """The shapes of x, w, y; with groups an axis of their own."""
+    """The shapes of x, w, y; if there are several groups, with an axis for the groups."""
     shapes = {"x": spec.x_shape, "w": spec.w_shape, "y": spec.y_shape}
     if spec.groups == 1:
         return shapes
@@ -68,7 +68,7 @@ def module_of(spec: ConvSpec, dtype: str) -> str:
 
 @contextmanager
 def _stderr() -> Iterator[Callable[[], str]]:
-    """What the compiler writes into the standard error of this process, instead of there."""
+    """Redirect the standard error of this process, where the compiler writes; yields a function that returns the text."""
     kept = os.dup(2)
     with TemporaryFile() as file:
         os.dup2(file.fileno(), 2)
@@ -80,7 +80,7 @@ def _stderr() -> Iterator[Callable[[], str]]:
 
 
 def _bytecode(text: str, flags: tuple[str, ...]) -> bytes:
-    """The module, compiled in this process: a compiler of its own would outlive it."""
+    """The module's bytecode, compiled in this process: a compiler in a process of its own would outlive it."""
     from iree.compiler.api import Output, Session, Source
 
     with Session() as session:
@@ -95,7 +95,7 @@ def _bytecode(text: str, flags: tuple[str, ...]) -> bytes:
 
 @lru_cache(maxsize=KEPT)
 def _compiled(text: str, flags: tuple[str, ...]) -> Callable[..., Any]:
-    """(x, w) -> y on the calling thread."""
+    """(x, w) -> y, run on the calling thread."""
     from iree import runtime
 
     context = runtime.SystemContext(config=runtime.Config("local-sync"))
@@ -104,7 +104,7 @@ def _compiled(text: str, flags: tuple[str, ...]) -> Callable[..., Any]:
 
 
 def convolve(spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options: Mapping[str, Any]) -> np.ndarray:
-    """The linalg convolution of the spec's axes and groups."""
+    """Run the linalg convolution for the spec's number of axes and groups."""
     from iree.compiler.version import VERSION
 
     x, w = arrays["x"], arrays["w"]
@@ -116,7 +116,7 @@ def convolve(spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options:
 
 
 # --- the rows ----------------------------------------------------------------------------
-FLUSHING = always("ftz")  # its devices run with the processor's flushing of subnormal numbers on, in float64 too
+FLUSHING = always("ftz")  # its devices flush subnormal numbers to zero, in float64 too
 
 
 def _row(name: str, says: str, scope: Scope, *flags: str) -> None:

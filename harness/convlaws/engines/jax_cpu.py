@@ -1,9 +1,9 @@
 """JAX's convolutions, compiled by XLA for the CPU.
 
-Each new shape is compiled, which takes some 50 ms. The scopes are what `jax.lax` takes: a batch axis
-always, zeros for padding, no bias. A subnormal number may be flushed anywhere: XLA says so of its
-CPU (`xla_cpu_ftz`, on by default). Half types are computed in float32, which has no subnormal
-products of float16, so there the plain contract holds.
+Each new shape is compiled, which takes some 50 ms. The scopes are what `jax.lax` takes: always a batch
+axis, zeros for padding, no bias. A subnormal number may be flushed anywhere: XLA documents that for its
+CPU (`xla_cpu_ftz`, on by default). Half types are computed in float32, in which products of
+float16 are never subnormal, so there the plain contract holds.
 
 Nothing within the scopes is refused by JAX 0.10 (tried), so no exception is caught.
 """
@@ -28,17 +28,17 @@ from convlaws.targets.registry import ContractRule, Method, Package, register
 
 Arrays = Mapping[str, np.ndarray]
 PACKAGE = Package(name="jax", module="jax", switches=("xla",))
-# importing jax starts no backend and no thread of its own, so its children may fork (tried: they compile and compute)
+# importing jax starts no backend and no thread, so the child may fork (tried: its children compile and compute)
 CPU = (("JAX_PLATFORMS", "cpu"), ("JAX_ENABLE_X64", "1"))
 HOME = ProcessSpec(modules=("jax",), variables=CPU)
 # the loops around a convolution (transpositions, sums) without LLVM's optimisation: an eighth of the time to compile.
-# The convolution is the same routine of Eigen or YNNPACK; only those that XLA writes itself are slower
+# The convolution is the same routine of Eigen or YNNPACK; only code that XLA generates itself is slower
 QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 HASTY = replace(HOME, variables=(*CPU, ("XLA_FLAGS", QUICK)))
-# YNNPACK runs 2-D convolutions of many channels; without it they go to Eigen, as do all the others
+# YNNPACK runs 2-D convolutions of many channels; without it they run in Eigen, as do all the others
 EIGEN = replace(HOME, variables=(*CPU, ("XLA_FLAGS", f"{QUICK} --xla_cpu_experimental_ynn_fusion_type=")))
 
-KEPT = 64  # compiled maps that are kept; each holds about 1.5 MB
+KEPT = 64  # compiled maps that are cached; each holds about 1.5 MB
 BATCHED = ("empty", "one", "many")
 SCOPE = Scope(transposed=(False,), bias=(False,), batch=BATCHED, padding_mode=("zeros",), ops=("fprop", "dgrad", "wgrad"))
 WORDS = {"same": "SAME", "valid": "VALID", "sameupper": "SAME", "samelower": "SAME_LOWER"}
@@ -46,7 +46,7 @@ AXES = {1: "W", 2: "HW", 3: "DHW"}
 Maps = Callable[..., Any]
 
 
-# --- how JAX is asked -----------------------------------------------------------------
+# --- calls of JAX -----------------------------------------------------------------------
 def _numbers(spec: ConvSpec, last: bool) -> tuple[str, str, str]:
     """The dimension numbers: channels first as torch has them, or channels last and the kernel as (*kernel, in, out)."""
     axes = AXES[spec.ndim]
@@ -70,7 +70,7 @@ def _convolve(spec: ConvSpec, last: bool) -> Maps:
 
 
 def _transpose(spec: ConvSpec, last: bool) -> Maps:
-    """(x, w) -> y by jax.lax.conv_transpose, asked with the padding of torch; an output more is a padding less."""
+    """(x, w) -> y by jax.lax.conv_transpose, with torch's padding; output_padding is subtracted from the high side."""
     from jax import lax
 
     sides = zip(spec.sides, spec.output_padding, strict=True)
@@ -124,7 +124,7 @@ def _second(derivatives: Maps, at: int, x, w, gy, v, u):
 
 
 def _turned(array: Any, role: str, last: bool, back: bool = False) -> Any:
-    """A view with the axes in the order of the dimension numbers, or `back` again."""
+    """A view with the axes in the order of the dimension numbers, or with `back` the reverse."""
     if not last or role == "b":
         return array
     ndim = array.ndim
@@ -134,7 +134,7 @@ def _turned(array: Any, role: str, last: bool, back: bool = False) -> Any:
 
 # --- the adapters -----------------------------------------------------------------------
 def jitted(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """The op as one program of XLA's."""
+    """The op as one XLA program."""
     operands, last = _operands(op, arrays, options), options["last"]
     compiled = _compiled(spec, op, last, tuple((a.shape, a.dtype) for a in operands))
     if kernel_log.wanted():
@@ -143,7 +143,7 @@ def jitted(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) 
 
 
 def eager(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """The op primitive by primitive, each a program of its own."""
+    """The op primitive by primitive, each compiled as its own program."""
     _make_room(spec, op)
     operands, last = _operands(op, arrays, options), options["last"]
     return _turned(np.asarray(_map(spec, op, last)(*operands)), _result(op), last, back=True)
@@ -171,7 +171,7 @@ _SEEN: set[tuple[ConvSpec, str]] = set()
 
 
 def _make_room(spec: ConvSpec, op: str) -> None:
-    """Have JAX forget what it compiled for many problems ago, or its caches grow without end."""
+    """Clear JAX's caches after every KEPT problems; they would grow without end."""
     import jax
 
     _SEEN.add((spec, op))
@@ -181,7 +181,7 @@ def _make_room(spec: ConvSpec, op: str) -> None:
 
 
 def _ran(program: str) -> str:
-    """Who computes the convolutions of an optimised program: YNNPACK, or XLA itself with Eigen."""
+    """The library that computes the convolutions of an optimised program: "YNNPACK", or "XLA" (with Eigen)."""
     return "YNNPACK" if "ynn_fusion" in program else "XLA"
 
 
@@ -191,7 +191,7 @@ def _flushing(spec: ConvSpec, op: str, dtype: str) -> str:
 
 
 def _with_bias(spec: ConvSpec, op: str, dtype: str) -> str:
-    """A sum y + b of half types is one of rounded numbers, and a bias is no part of lax's convolutions."""
+    """Contract for y + b: y is rounded to storage before the sum of half types, as lax's convolutions take no bias."""
     return "storage" if dtype in ("float16", "bfloat16") and op in ("fprop", "bgrad") else _flushing(spec, op, dtype)
 
 
@@ -215,7 +215,7 @@ def _row(
 
 
 LAST = replace(SCOPE, layouts=("channels_last",))
-# conv_transpose is documented as a convolution of an input with zeros between and around: an Inf or NaN meets those zeros
+# conv_transpose is documented as a convolution of an input with zeros between and around it: an Inf or NaN times zero is NaN
 NUMBERS = tuple(f for f in FILLS if f != "special")
 TRANSPOSED = replace(
     SCOPE, transposed=(True,), padding=("none", "even", "uneven"), grouping=("one",), layouts=("contiguous",), fills=NUMBERS

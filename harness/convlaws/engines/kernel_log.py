@@ -1,6 +1,6 @@
-"""What really ran: an adapter says it, where its library tells, and the reply carries it.
+"""Record of which kernel ran: an adapter notes it if its library reports it, and the reply contains it.
 
-Some libraries tell only at a price (a verbose mode): `wanted()` says whether it is worth it.
+Some libraries report it only at a cost (a verbose mode): `wanted()` is True if the cost is acceptable.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ _STATE = {"wanted": False, "ran": ""}
 
 
 def ran(text: str) -> None:
-    """Note what ran for the call at hand: the name of a kernel, an algorithm, a provider."""
+    """Note what ran for the current call: the name of a kernel, an algorithm, a provider."""
     _STATE["ran"] = text
 
 
 def wanted() -> bool:
-    """Whether the call at hand is one whose kernel should be named at any price."""
+    """True if the kernel of the current call should be named at any cost."""
     return bool(_STATE["wanted"])
 
 
 def begin(want: bool) -> None:
-    """Forget the call before."""
+    """Clear the note of the call before."""
     _STATE.update(wanted=want, ran="")
 
 
 def noted() -> str:
-    """What was noted since `begin`."""
+    """The note made since `begin`."""
     return str(_STATE["ran"])

@@ -1,8 +1,8 @@
-"""MLX on the CPU: channels last, evaluated where the result is asked for.
+"""MLX on the CPU: channels last, evaluated lazily when the result is read.
 
-Its convolutions have no bias and take padding in numbers only. In float64 it does those that become matrix products,
-and says of the others that it does not; groups it does along one and two axes, and in transposed
-convolutions, as its documentation has it, not at all.
+Its convolutions have no bias and take padding in numbers only. In float64 it supports those that become matrix products,
+and raises for the others; it supports groups along one and two axes, and in transposed
+convolutions, as its documentation says, not at all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from convlaws.targets.registry import ContractRule, Method, Package, always, reg
 
 Arrays = Mapping[str, np.ndarray]
 PACKAGE = Package(name="mlx", module="mlx", beside=("mlx[cpu]", "ml_dtypes"))
-# its matrix products are OpenBLAS's, whose threads would not live through a fork
+# its matrix products use OpenBLAS, whose threads do not survive a fork
 HOME = ProcessSpec(modules=("mlx.core", "mlx.nn"), variables=(("OPENBLAS_NUM_THREADS", "1"),))
 UNSUPPORTED = ("got unsupported data type", "Can only handle groups != 1 in 1D or 2D convolutions")
 KERNELS = ("w", "u")  # operands that are kernels
@@ -33,32 +33,32 @@ Forward = Callable[..., Any]
 
 # --- arrays ----------------------------------------------------------------------------
 def _order(role: str, ndim: int, transposed: bool) -> tuple[int, ...]:
-    """The axes channels last: (batch, *extent, channels), or (outputs, *kernel, inputs)."""
+    """The order of axes with channels last: (batch, *extent, channels), or (outputs, *kernel, inputs)."""
     swapped = transposed and role in KERNELS
     return (int(swapped), *range(2, ndim), 1 - int(swapped))
 
 
 def _given(array: np.ndarray, role: str, spec: ConvSpec, viewed: bool) -> Any:
-    """An operand of MLX: turned by MLX, which is a view there, or by NumPy beforehand."""
+    """An operand as an MLX array: transposed by MLX, where it is a view, or by NumPy beforehand."""
     import mlx.core as mx
 
     turned = _order(role, array.ndim, spec.transposed) if role != "b" else (0,)
     bits = array.view(np.uint16) if array.dtype.name == "bfloat16" else array
-    name = "uint16" if bits is not array else array.dtype.name  # float64 would become float32 unasked
+    name = "uint16" if bits is not array else array.dtype.name  # without a dtype, float64 would become float32
     made = mx.array(bits if viewed else bits.transpose(turned), dtype=getattr(mx, name))
     made = made if bits is array else made.view(mx.bfloat16)
     return made.transpose(turned) if viewed else made
 
 
 def _taken(array: Any, role: str, spec: ConvSpec, dtype: np.dtype) -> np.ndarray:
-    """A result as NumPy has it."""
+    """A result as a NumPy array."""
     import mlx.core as mx
 
     found = np.array(array.view(mx.uint16)).view(dtype) if array.dtype == mx.bfloat16 else np.array(array)
     return found if role == "b" else found.transpose(np.argsort(_order(role, found.ndim, spec.transposed)))
 
 
-# --- how MLX is asked ------------------------------------------------------------------
+# --- calls of MLX ----------------------------------------------------------------------
 def _convolve(spec: ConvSpec) -> Forward:
     """(x, w) -> y by mlx.core.conv_general, or conv_transpose1d and so on."""
     import mlx.core as mx
@@ -74,7 +74,7 @@ def _convolve(spec: ConvSpec) -> Forward:
 
 
 def _one(values: tuple[int, ...]) -> Any:
-    """One number along one axis, or all of them."""
+    """The number itself for one axis, else the tuple."""
     return values[0] if len(values) == 1 else values
 
 
@@ -141,10 +141,10 @@ def _turned_shape(spec: ConvSpec, role: str) -> tuple[int, ...]:
 
 
 def answered(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """The op; its derivatives by mlx.core.vjp.
+    """Compute the op; derivatives by mlx.core.vjp.
 
     Raises:
-        Refusal: what MLX says it does not do.
+        Refusal: MLX reports that it does not support the request.
     """
     import mlx.core as mx
 
@@ -167,7 +167,7 @@ PLAIN = always("plain")
 
 
 def _with_bias(spec: ConvSpec, op: str, dtype: str) -> str:
-    """y + b is a sum of rounded numbers, and a bias no part of MLX's convolutions."""
+    """Contract for y + b: y is rounded before the sum, as MLX's convolutions take no bias."""
     return "storage" if dtype in ("float16", "bfloat16") and op in ("fprop", "bgrad") and spec.bias else "plain"
 
 

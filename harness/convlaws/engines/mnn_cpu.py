@@ -1,7 +1,7 @@
-"""MNN on the CPU: its expressions, which are computed when their result is read.
+"""MNN on the CPU: expressions, computed when their result is read.
 
-Arrays are converted to MNN's own layout of channels in fours, as its convolutions demand. Pairs of numbers are
-(along the last axis, along the one before). A bias is always given. Where tiles pay, MNN takes Winograd of its own choice.
+Arrays are converted to MNN's layout of channels in blocks of four, which its convolutions require. Pairs of numbers are
+(last axis, axis before it). A bias is always given. Where tiles are faster, MNN uses Winograd by its own choice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PACKAGE = Package(name="MNN", module="MNN")
 
 
 def convolved(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """MNN.expr.conv2d, or conv2d_transpose."""
+    """Run MNN.expr.conv2d, or conv2d_transpose."""
     import MNN.expr as F
 
     F.set_thread_number(1)

@@ -1,8 +1,8 @@
-"""ncnn on the CPU: a network of one layer, built for each call, its weights in a file in memory.
+"""ncnn on the CPU: a network of one layer, built for each call, with its weights in an in-memory file.
 
-Its layers know no gradient, and its arrays had no batch axis until 2026. It flushes subnormal numbers while
+Its layers have no gradients, and its arrays had no batch axis until 2026. It flushes subnormal numbers while
 a layer runs, by default and without a switch in Python. The options named in the rows say which of its kernels
-may run; which one did, it does not tell.
+may run; it does not report which one did.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
 HOME = ProcessSpec(modules=("ncnn",))
-PACKAGE = Package(name="ncnn", module="ncnn", beside=("ml_dtypes",))  # which is how bfloat16 arrives
-MAGIC = 7767517  # the first line of a description of a network
-RAW = bytes(4)  # the mark before float32 weights
+PACKAGE = Package(name="ncnn", module="ncnn", beside=("ml_dtypes",))  # its arrays of bfloat16 are ml_dtypes
+MAGIC = 7767517  # the first line of a network description
+RAW = bytes(4)  # the tag before float32 weights
 SAME = -233  # a padding of -233 is ONNX's SAME_UPPER: the odd one high, as in torch
-AS_IT_IS = 1  # of ways to extract a result: without conversion to float32
-# ids of parameters along the axes x, y, z; all networks are described by them
+AS_IT_IS = 1  # extraction mode: the result without conversion to float32
+# parameter ids along the axes x, y, z, from which all network descriptions are written
 KERNEL, DILATION, STRIDE = (1, 11, 21), (2, 12, 22), (3, 13, 23)
 LOW, HIGH, EXTRA = (4, 14, 24), (15, 16, 17), (18, 19, 20)
 
 
-# --- how ncnn is asked ---------------------------------------------------------------
+# --- calls of ncnn -------------------------------------------------------------------
 def _parameters(spec: ConvSpec, dynamic: bool) -> dict[int, int]:
     """The layer's parameters by their ids."""
     found = {0: spec.out_channels, 5: int(spec.bias), 6: int(np.prod(spec.w_shape))}
@@ -49,12 +49,12 @@ def _parameters(spec: ConvSpec, dynamic: bool) -> dict[int, int]:
 
 
 def _by_axis(ids: tuple[int, ...], values: tuple[int, ...]) -> dict[int, int]:
-    """ncnn counts axes from the last."""
+    """Parameters by id for values by axis; ncnn counts axes from the last."""
     return dict(zip(ids, reversed(values), strict=False))
 
 
 def _kind(spec: ConvSpec) -> str:
-    """The layer: Convolution, ConvolutionDepthWise1D, Deconvolution3D, and so on."""
+    """The name of the layer: Convolution, ConvolutionDepthWise1D, Deconvolution3D, and so on."""
     grouped, axes = "DepthWise" if spec.groups > 1 else "", "" if spec.ndim == 2 else f"{spec.ndim}D"
     return f"{'Deconvolution' if spec.transposed else 'Convolution'}{grouped}{axes}"
 
@@ -68,12 +68,12 @@ def _description(spec: ConvSpec, fed: tuple[str, ...]) -> str:
 
 
 def _weights(spec: ConvSpec, w: np.ndarray) -> np.ndarray:
-    """w as ncnn has it: (groups, outputs, inputs, *kernel), where torch's transposed convolutions have inputs before outputs."""
+    """w in ncnn's order (groups, outputs, inputs, *kernel); in torch's transposed convolutions inputs come before outputs."""
     return w.reshape(spec.groups, -1, *w.shape[1:]).swapaxes(1, 2) if spec.transposed else w
 
 
 def _stored(spec: ConvSpec, arrays: Arrays) -> bytes:
-    """The file of weights; a bfloat16 number is written as the float32 that it is."""
+    """The file of weights; a bfloat16 number is written as float32, which is exact."""
     bias = [arrays["b"].astype(np.float32).tobytes()] if spec.bias else []
     return b"".join((RAW, _weights(spec, arrays["w"]).astype(np.float32).tobytes(), *bias))
 
@@ -83,7 +83,7 @@ def _network(spec: ConvSpec, fed: tuple[str, ...], weights: bytes, options: Mapp
 
     net = ncnn.Net()
     for name, value in options.items():
-        if hasattr(net.opt, name):  # an older version has fewer
+        if hasattr(net.opt, name):  # older versions have fewer
             setattr(net.opt, name, value)
     _load(net, "load_param", _description(spec, fed).encode())
     _load(net, "load_model", weights)
@@ -91,7 +91,7 @@ def _network(spec: ConvSpec, fed: tuple[str, ...], weights: bytes, options: Mapp
 
 
 def _load(net: Any, call: str, content: bytes) -> None:
-    """Hand ncnn a file in memory by its path, which is what every version takes."""
+    """Load an in-memory file into ncnn by its path, the only way that every version supports."""
     file = os.memfd_create(call)
     try:
         os.write(file, content)
@@ -115,20 +115,20 @@ def _run(net: Any, inputs: Mapping[str, Any], extraction: int = 0) -> Any:
 
 
 def _shared(array: np.ndarray) -> Any:
-    """A Mat on the array's memory."""
+    """A Mat that shares the array's memory."""
     import ncnn
 
     return ncnn.Mat(array)
 
 
 def _cloned(array: np.ndarray) -> Any:
-    """A Mat with memory of its own, laid out as ncnn wants it: what its converter's scripts do."""
+    """A Mat with its own memory, laid out as ncnn requires, as its converter's scripts do."""
     return _shared(array).clone()
 
 
 # --- the adapters ----------------------------------------------------------------------
 def one(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any], mat: Callable[..., Any] = _cloned) -> np.ndarray:
-    """One image; the weights are the network's."""
+    """One image; the weights belong to the network."""
     return _of_one(_network(spec, ("x",), _stored(spec, arrays), options), spec, arrays["x"], mat)
 
 
@@ -142,7 +142,7 @@ def _of_one(net: Any, spec: ConvSpec, x: np.ndarray, mat: Callable[..., Any]) ->
 
 
 def shared(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """The same on the memory of the caller's array."""
+    """As `one`, on the memory of the caller's array."""
     return one(spec, op, arrays, options, _shared)
 
 
@@ -154,7 +154,7 @@ READY = {"one": _ready}
 
 
 def fed(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """One image; the weights are inputs too."""
+    """One image; the weights are inputs as well."""
     x, w = arrays["x"], _weights(spec, arrays["w"])
     net = _network(spec, tuple(arrays), b"", options)
     given = {"x": x if spec.batch is None else x[0], "w": np.ascontiguousarray(w).reshape(-1, *w.shape[-spec.ndim - 1 :])}
@@ -163,10 +163,10 @@ def fed(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> 
 
 
 def batched(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """A batch as ncnn's own.
+    """Run a batch as ncnn's own batch.
 
     Raises:
-        Refusal: a version whose Mat has no batches.
+        Refusal: this version's Mat has no batches.
     """
     import ncnn
 
@@ -180,7 +180,7 @@ def batched(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any])
 
 
 def _shaped(spec: ConvSpec, result: np.ndarray) -> np.ndarray:
-    """The result with the problem's batch axis; a result of another size stays as it is, to be judged."""
+    """The result with the problem's batch axis; a result of the wrong size is returned unchanged, to be judged."""
     return result[None] if spec.batch == 1 and result.ndim == spec.ndim + 1 else result
 
 
@@ -192,7 +192,7 @@ PLAIN = {**FLOAT32, "use_winograd_convolution": False}
 COMMON: dict[str, Any] = {"ops": ("fprop",), "dtypes": ("float32",), "batch": BATCHES, "padding_mode": ("zeros",)}
 CONTIGUOUS = {**COMMON, "layouts": ("contiguous",)}
 SCOPE = Scope(transposed=(False,), **CONTIGUOUS)
-# of fast transforms and of flushing there is no common contract, so no subnormal numbers
+# no contract covers both fast transforms and flushing, so no subnormal numbers
 NORMAL = tuple(f for f in FILLS if f != "tiny")
 
 
@@ -224,7 +224,7 @@ def _winograd_row(tiles: int, contract: str) -> None:
     )
 
 
-# its other layers have no bfloat16 storage, and answer in float32; a tie is rounded away from zero: not the plain contract
+# its other layers lack bfloat16 storage and answer in float32; a tie is rounded away from zero: not the plain contract
 STORED = {**CONTIGUOUS, "dtypes": ("bfloat16",), "fills": NORMAL}
 BFLOAT16 = Scope(transposed=(False,), ndim=(1, 2), grouping=("one",), **STORED)
 BATCH = Scope(transposed=(False,), **{**CONTIGUOUS, "batch": ("one", "many")})

@@ -1,4 +1,4 @@
-"""Which primitives of oneDNN ran for a call of torch: its verbose mode tells, on the process's standard output."""
+"""Names of the oneDNN primitives that ran for a call of torch, from the verbose mode's lines on standard output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MARK = "onednn_verbose"
 
 @contextmanager
 def named() -> Iterator[None]:
-    """Note the primitives that run within, if somebody wants to know; else nothing is done, as it costs a file a call."""
+    """Note the primitives that run within, if the call's kernel is wanted; else do nothing, as it costs a file per call."""
     if not kernel_log.wanted():
         yield
         return
@@ -37,7 +37,7 @@ def named() -> Iterator[None]:
 
 
 def primitives(text: str) -> str:
-    """The convolutions in what oneDNN printed, each once: `brg_conv_fwd:avx512_core forward_training`.
+    """The convolutions in oneDNN's verbose output, each once: `brg_conv_fwd:avx512_core forward_training`.
 
     >>> primitives("onednn_verbose,v1,primitive,exec,cpu,convolution,jit:avx512_core,backward_data,src:f32,,,,0.1")
     'oneDNN jit:avx512_core backward_data'

@@ -10,15 +10,15 @@ from convlaws.engines.onnx_wire import Attribute, Value, one_node
 from convlaws.problem.spec import ConvSpec
 
 # (IR version, opset): as old as the operators allow, so that old engines load the model.
-# Opset 11 gave both operators the meaning they have now, opset 22 only added bfloat16.
+# Opset 11 defined both operators as they are now; opset 22 only added bfloat16.
 RELEASE, BFLOAT16 = (6, 11), (10, 22)
-# torch's 'same', whose stride is 1, puts the odd zero high, as SAME_UPPER does
+# torch's 'same', which requires stride 1, puts the odd zero high, as SAME_UPPER does
 AUTO_PAD = {"same": "SAME_UPPER", "sameupper": "SAME_UPPER", "samelower": "SAME_LOWER", "valid": "VALID"}
-PADDINGS = ("none", "even", "uneven", *AUTO_PAD)  # what ONNX has: no padding that crops
+PADDINGS = ("none", "even", "uneven", *AUTO_PAD)  # the paddings that ONNX supports: none that crops
 
 
 def attributes(spec: ConvSpec, *, shaped: bool = False) -> dict[str, Attribute]:
-    """The attributes of the node; `shaped` asks for the result's extents, from which the engine derives the padding."""
+    """The attributes of the node; `shaped` gives output_shape, from which the engine derives the padding."""
     found: dict[str, Attribute] = {
         "kernel_shape": spec.kernel,
         "strides": spec.stride,
@@ -38,7 +38,7 @@ def attributes(spec: ConvSpec, *, shaped: bool = False) -> dict[str, Attribute]:
 def model(
     spec: ConvSpec, dtype: str, arrays: Mapping[str, np.ndarray], *, fed: Collection[str] = ("x",), shaped: bool = False
 ) -> bytes:
-    """Inputs x, w and, with a bias, b; output y. Roles that are not `fed` are initializers, with the values of `arrays`."""
+    """The model: inputs x, w, b (if spec.bias), output y; roles that are not `fed` are initializers with values from `arrays`."""
     shapes = {"x": spec.x_shape, "w": spec.w_shape} | ({"b": spec.b_shape} if spec.bias else {})
     return one_node(
         "ConvTranspose" if spec.transposed else "Conv",

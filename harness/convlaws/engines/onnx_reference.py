@@ -1,4 +1,4 @@
-"""The reference evaluator of ONNX: NumPy code, meant to be read and to be right, for every type that ONNX has."""
+"""The reference evaluator of ONNX: NumPy code written for clarity and correctness, for every type that ONNX has."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SCOPE = Scope(
 
 
 def evaluate(spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options: Mapping[str, Any]) -> np.ndarray:
-    """onnx.reference.ReferenceEvaluator on a model of one node with constant weights."""
+    """Run onnx.reference.ReferenceEvaluator on a model of one node with constant weights."""
     import onnx
     from onnx.reference import ReferenceEvaluator
 
     text = model(spec, arrays["x"].dtype.name, arrays)
-    with np.errstate(all="ignore"):  # Inf and NaN are asked for, and a warning a call would be noise
+    with np.errstate(all="ignore"):  # Inf and NaN are intended, and a warning per call would be noise
         try:
             (y,) = ReferenceEvaluator(onnx.load_model_from_string(text)).run(None, {"x": arrays["x"]})
         except RuntimeError as error:  # groups of a ConvTranspose, before 1.16

@@ -1,6 +1,6 @@
-"""An ONNX model as bytes: the few protobuf messages that a graph of one node needs.
+"""ONNX models as bytes: the few protobuf messages that a graph of one node needs.
 
-Written here and not by the onnx package: an engine's environment need not have that, its
+Written here instead of by the onnx package: an engine's environment may lack it, its
 newest release writes models that old engines refuse to load, and this takes microseconds.
 
 References:
@@ -28,7 +28,7 @@ class Value(NamedTuple):
 
 # --- protobuf ------------------------------------------------------------------------
 def _varint(value: int) -> bytes:
-    value &= (1 << 64) - 1  # a negative int64 is ten bytes of its two's complement
+    value &= (1 << 64) - 1  # a negative int64 is encoded as the ten bytes of its two's complement
     found = bytearray()
     while value > 0x7F:
         found.append(value & 0x7F | 0x80)
@@ -87,7 +87,7 @@ def one_node(
 ) -> bytes:
     """A ModelProto whose graph is one node.
 
-    `held` are the inputs that are initializers; the others the graph asks for. `release` is (IR version, opset).
+    `held` are the inputs that are initializers; the others are inputs of the graph. `release` is (IR version, opset).
     """
     ir, opset = release
     graph = [_bytes(1, _node(operator, [v.name for v in inputs], output.name, attributes)), _bytes(2, "convolution")]

@@ -1,7 +1,7 @@
 """ONNX Runtime on its CPU execution provider: a model of one node, built for each call.
 
-Its kernels are float32; a float16 model it runs by casts around them, which it puts there
-itself. Other types it says it has not implemented (1.15 to 1.31), so they are out of scope.
+Its kernels are float32; it runs a float16 model by inserting casts around them.
+It reports other types as not implemented (1.15 to 1.31), so they are out of scope.
 No published wheel for Linux has the XNNPACK provider.
 """
 
@@ -27,11 +27,11 @@ from convlaws.targets.registry import Method, Package, always, register
 
 Arrays = Mapping[str, np.ndarray]
 PROVIDERS = ["CPUExecutionProvider"]
-# what it says of a valid request that it does not do: a type, a dilated SAME
+# its messages for valid requests that it does not support: a type, a dilated SAME
 REFUSALS = ("NOT_IMPLEMENTED", "Dilation not supported for AutoPadType")
-# and where output_padding is the stride or more, which ONNX allows below the dilation (recent releases; older ones compute it)
+# and for an output_padding of the stride or more, which ONNX allows below the dilation (recent releases; older ones compute it)
 BEYOND = ("may be too large for stride", "Explicit output_shape is inconsistent")
-SILENT = 4  # of its severities of logging: only what is fatal
+SILENT = 4  # log severity: fatal only
 SCOPE = Scope(
     ops=("fprop",),
     dtypes=("float32", "float16"),
@@ -46,13 +46,13 @@ SHAPED = Scope(
     layouts=("contiguous",),
     batch=("empty", "one", "many"),
     transposed=(True,),
-    padding=("none", "even"),  # the two sides that an uneven total is split into depend on auto_pad
+    padding=("none", "even"),  # how an uneven total is split between the two sides depends on auto_pad
 )
 
 
 # --- the adapters ---------------------------------------------------------------------
 def held(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """The weights and the bias are initializers: the session packs them for its kernels."""
+    """Run with the weights and the bias as initializers: the session packs them for its kernels."""
     text = model(spec, arrays["x"].dtype.name, arrays, shaped=options["shaped"])
     with tempfile.TemporaryDirectory() as folder, _refusals(spec):
         session = _session(text, options["level"], folder if kernel_log.wanted() else "")
@@ -68,7 +68,7 @@ READY = {"held": _ready}
 
 
 def fed(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """Every operand is an input of the graph, and one session serves every call of the same sizes."""
+    """Run with every operand as an input of the graph, and one session for all calls of the same sizes."""
     with _refusals(spec):
         session = _fed_session(spec, arrays["x"].dtype.name, tuple(arrays), options["level"])
         return _run(session, dict(arrays))
@@ -76,7 +76,7 @@ def fed(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> 
 
 @contextmanager
 def _refusals(spec: ConvSpec) -> Iterator[None]:
-    """Its sentences about what it does not do, as refusals; every other error is a finding."""
+    """Convert its "not supported" messages into refusals; every other error is a finding."""
     beyond = any(o >= s for o, s in zip(spec.output_padding, spec.stride, strict=True))
     sentences = REFUSALS + BEYOND * beyond
     try:
@@ -93,7 +93,7 @@ def _fed_session(spec: ConvSpec, dtype: str, roles: tuple[str, ...], level: str)
 
 
 def _session(text: bytes, level: str, folder: str) -> Any:
-    """A session on one thread; with a `folder`, one that writes there what it runs."""
+    """A session on one thread; with a `folder`, it writes a profile there."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -113,7 +113,7 @@ def _run(session: Any, inputs: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _kernels(profile: str) -> str:
-    """The kernels in the order they ran, each with its provider, of a profile that the runtime wrote."""
+    """The kernels in the order they ran, each with its provider, from a profile of the runtime."""
     events = json.loads(Path(profile).read_text(encoding="utf-8"))
     nodes = [e for e in events if e.get("cat") == "Node" and "provider" in e.get("args", {})]
     names = ((e["args"]["op_name"], e["name"].removesuffix("_kernel_time"), e["args"]["provider"]) for e in nodes)

@@ -1,7 +1,7 @@
 """OpenCV's dnn module on the CPU: an ONNX model of one node, read from memory.
 
-OpenCV 5 has two engines. `readNetFromONNX` takes the newer one unless OPENCV_FORCE_DNN_ENGINE says 1 (its argument
-`engine` does nothing for a model in memory: tried with 5.0.0); OpenCV 4 has the classic one only. Both take
+OpenCV 5 has two engines. `readNetFromONNX` uses the newer one unless OPENCV_FORCE_DNN_ENGINE is 1 (its argument
+`engine` has no effect for a model in memory: tried with 5.0.0); OpenCV 4 has only the classic one. Both take
 float32; an extent of 0 means "not known" to them.
 """
 
@@ -21,7 +21,7 @@ from convlaws.problem.spec import ConvSpec
 from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import ContractRule, Method, Package, always, register
 
-# what it asserts of valid requests that it does not do: output_padding from the stride on, weights that are inputs
+# its assertions for valid requests that it does not support: output_padding of the stride or more, weights that are inputs
 REFUSALS = ("adjust_pads[i] < strides[i]", "not found in const blobs")
 SCOPE = Scope(
     ops=("fprop",),
@@ -35,7 +35,7 @@ SHAPED = replace(SCOPE, transposed=(True,), padding=("none", "even"))
 
 
 def forward(spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options: Mapping[str, Any]) -> np.ndarray:
-    """cv2.dnn.readNetFromONNX, then Net.forward, on one thread."""
+    """Run cv2.dnn.readNetFromONNX, then Net.forward, on one thread."""
     import cv2
 
     try:
@@ -65,7 +65,7 @@ def _run(net: Any, inputs: tuple[str, ...], arrays: Mapping[str, np.ndarray]) ->
     import cv2
 
     for role in inputs:
-        net.setInput(cv2.Mat(arrays[role]), role)  # of three axes, OpenCV 4 would take the last for an image's colours
+        net.setInput(cv2.Mat(arrays[role]), role)  # OpenCV 4 would take the last of three axes for an image's colours
     return net.forward()
 
 
@@ -88,7 +88,7 @@ PLAIN = always("plain")
 
 
 def _filtered(spec: ConvSpec, op: str, dtype: str) -> str:
-    """Winograd F(6x6, 3x3), which the classic engine takes for every dense 3 x 3 kernel of stride 1 but a depthwise one."""
+    """Contract: Winograd F(6x6, 3x3), which the classic engine uses for dense 3 x 3 kernels of stride 1, except depthwise."""
     return "plain" if spec.transposed or 1 < spec.groups == spec.in_channels == spec.out_channels else "winograd6"
 
 

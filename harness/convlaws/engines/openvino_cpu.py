@@ -1,6 +1,6 @@
 """OpenVINO's CPU plugin: a graph of one convolution from its own operation set, compiled for each call.
 
-It is told to compute in float32 (left alone it takes bfloat16 where the processor has AMX). float64 is out of scope:
+It is told to compute in float32 (by default it uses bfloat16 where the processor has AMX). float64 is out of scope:
 the plugin computes it in float32.
 """
 
@@ -37,14 +37,14 @@ SHAPED = replace(SCOPE, dtypes=("float32",), transposed=(True,), padding=("none"
 
 
 def _library(part: str = "") -> Any:
-    """OpenVINO's package or a module of it: releases before 2024 have them all one floor lower."""
+    """OpenVINO's package or a module of it: before release 2024 they are in `openvino.runtime`."""
     floor = "openvino" if find_spec("openvino.opset8") else "openvino.runtime"
     return import_module(f"{floor}.{part}" if part else floor)
 
 
 # --- the graph --------------------------------------------------------------------------
 def _grouped(spec: ConvSpec) -> tuple[int, ...]:
-    """The shape of the weights as OpenVINO has it: of several groups, the group is an axis of its own."""
+    """The shape of the weights for OpenVINO: several groups are an axis of their own."""
     if spec.groups == 1:
         return spec.w_shape
     rows, *rest = spec.w_shape
@@ -52,7 +52,7 @@ def _grouped(spec: ConvSpec) -> tuple[int, ...]:
 
 
 def _padding(spec: ConvSpec, shaped: bool) -> dict[str, Any]:
-    """How the padding is asked for. With the result's extents given it must not be: the engine derives it."""
+    """The padding arguments. If the output shape is given the padding must not be: the engine derives it."""
     words = "SAME_UPPER" if shaped else AUTO_PAD.get(str(spec.padding), "EXPLICIT")
     low, high = ([0] * spec.ndim,) * 2 if words != "EXPLICIT" else map(list, zip(*spec.sides, strict=True))
     return {"auto_pad": words, "pads_begin": low, "pads_end": high}
@@ -72,7 +72,7 @@ def _convolved(spec: ConvSpec, x: Any, w: Any, shaped: bool) -> Any:
 def _compiled(spec: ConvSpec, dtype: str, arrays: Arrays, options: Mapping[str, Any]) -> Any:
     """The compiled model; roles that are not in `arrays` are its inputs."""
     openvino, operations = _library(), _library("opset8")
-    constant = _library("op").Constant  # opset8's own takes no bfloat16
+    constant = _library("op").Constant  # opset8's own does not accept bfloat16
     kind = getattr(openvino.Type, TYPES[dtype])
     shapes = {"x": spec.x_shape, "w": _grouped(spec)} | ({"b": (1, spec.out_channels, *[1] * spec.ndim)} if spec.bias else {})
     nodes = {
@@ -93,7 +93,7 @@ def _core() -> Any:
 
 
 def _tensor(array: np.ndarray, shape: tuple[int, ...]) -> Any:
-    """A tensor with the array's numbers; NumPy has no bfloat16, so its bits are handed over."""
+    """A tensor with the array's numbers; NumPy has no bfloat16, so its bits are passed."""
     openvino = _library()
     kind = getattr(openvino.Type, TYPES[array.dtype.name])
     if array.dtype.name != "bfloat16":
@@ -103,7 +103,7 @@ def _tensor(array: np.ndarray, shape: tuple[int, ...]) -> Any:
 
 # --- the adapters -------------------------------------------------------------------------
 def held(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """The weights and the bias are constants: the plugin reorders them for its kernels."""
+    """Run with the weights and the bias as constants: the plugin reorders them for its kernels."""
     dtype = arrays["x"].dtype.name
     constants = {role: a for role, a in arrays.items() if role != "x"}
     return _run(_compiled(spec, dtype, constants, options), spec, {"x": arrays["x"]})
@@ -119,7 +119,7 @@ READY = {"held": _ready}
 
 
 def fed(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """Every operand is an input of the graph, and one compiled model serves every call of the same sizes."""
+    """Run with every operand as an input of the graph, and one compiled model for all calls of the same sizes."""
     compiled = _fed_model(spec, arrays["x"].dtype.name, tuple(options.items()))
     return _run(compiled, spec, arrays)
 
@@ -143,7 +143,7 @@ def _run(compiled: Any, spec: ConvSpec, arrays: Arrays) -> np.ndarray:
 
 
 def _primitives(compiled: Any) -> str:
-    """The kernels of the nodes of the compiled graph that compute."""
+    """The kernels of the computing nodes in the compiled graph."""
     found = []
     for node in compiled.get_runtime_model().get_ordered_ops():
         told = {key: str(value.astype(str) if hasattr(value, "astype") else value) for key, value in node.get_rt_info().items()}
@@ -153,7 +153,7 @@ def _primitives(compiled: Any) -> str:
 
 
 # --- the rows -----------------------------------------------------------------------------
-# only the word "true" switches its telemetry off: it asks whether it runs on a build server
+# only the word "true" turns its telemetry off: it checks if it runs on a build server
 HOME = ProcessSpec(modules=("openvino",), variables=(("CI", "true"),))
 PACKAGE = Package(name="openvino", module="openvino", pins=(("<2024.4", "numpy<2"),), switches=("onednn",))
 

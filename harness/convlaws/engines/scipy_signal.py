@@ -1,4 +1,4 @@
-"""SciPy's correlations, a plane of the result at a time: torch's "convolution" is what SciPy calls correlation."""
+"""SciPy's correlations, one output plane at a time: torch's "convolution" is what SciPy calls correlation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCOPE = Scope(
 
 
 def correlate(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """scipy.signal.correlate(mode='valid') over (channels, *space): the channels are one more axis of the sum."""
+    """Run scipy.signal.correlate(mode='valid') over (channels, *space): the channels are one more summed axis."""
     from scipy import signal
 
     def plane(image, kernel):
@@ -42,7 +42,7 @@ def correlate(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any
 
 
 def correlate2d(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """scipy.signal.correlate2d(mode='valid'), summed over the channels."""
+    """Run scipy.signal.correlate2d(mode='valid'), summed over the channels."""
     from scipy import signal
 
     def plane(image, kernel):
@@ -57,11 +57,11 @@ def _planes(spec: ConvSpec, arrays: Arrays, plane) -> np.ndarray:
     kernel_log.ran(f"scipy {scipy.__version__}")
     x, w = arrays["x"], arrays["w"]
     images = x[None] if spec.batch is None else x
-    with np.errstate(all="ignore"):  # Inf and NaN are asked for, and a warning a call would be noise
+    with np.errstate(all="ignore"):  # Inf and NaN are intended, and a warning per call would be noise
         planes = [plane(image, kernel) for image in images for kernel in w]
     if not planes:  # an empty batch
         return np.zeros(spec.y_shape, x.dtype)
-    y = np.stack(planes)  # of whatever dtype and extents SciPy made them
+    y = np.stack(planes)  # of whatever dtype and extents SciPy returned
     return y if spec.batch is None else y.reshape(len(images), len(w), *y.shape[1:])
 
 

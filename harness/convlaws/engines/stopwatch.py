@@ -1,9 +1,9 @@
-"""How long a call takes and how much memory, measured in the process that makes it.
+"""Time and memory of a call, measured in the process that makes it.
 
-Blocks of calls as `torch.utils.benchmark.Timer.blocked_autorange` makes them, by Python's timeit: no garbage collection
-within, ten times as many calls until a block is long enough, and blocks until the time is up. It is written down here
-since most homes have no torch, and one rule for all can be compared. Ours are shorter: torch lets the clock cost
-1e-4 of a block, this a quarter of a per cent, so that more blocks lie between two interruptions by another load.
+Blocks of calls as in `torch.utils.benchmark.Timer.blocked_autorange`, by Python's timeit: no garbage collection
+within, ten times as many calls until a block is long enough, and blocks until the time is up. It is reimplemented
+here since most engine processes have no torch, and with one method all times are comparable. Our blocks are shorter: torch
+allows the clock 1e-4 of a block, this a quarter of a per cent, so that more blocks fit between two interruptions by other load.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-GRAIN = 1000  # a block takes this part of the time at least, as in torch
-FACTOR = 10  # the next number of calls to try, as in torch
-LEAST_BLOCK = 2e-5  # seconds of a block that the clock, read in 50 ns, gives to a quarter of a per cent
+GRAIN = 1000  # a block takes at least this fraction of the time, as in torch
+FACTOR = 10  # by which the number of calls to try grows, as in torch
+LEAST_BLOCK = 2e-5  # minimum of seconds for a block: the clock takes 50 ns to read, a quarter of a per cent of it
 _PROCESS = Path("/proc/self")
 
 
 def blocks(call: Callable[[], Any], seconds: float, *, warm: bool = True) -> tuple[list[float], int]:
-    """(seconds a call in each block, calls a block); about `seconds` in all, and one call at the least.
+    """(seconds per call in each block, calls per block); about `seconds` in all, and at least one call.
 
-    `warm` makes a call before: a library compiles, plans and fills its caches in the first.
+    `warm` makes a call beforehand: in the first call a library compiles, plans and fills its caches.
     """
     timer, number = timeit.Timer(call), 1
     if warm:
         call()
     while (took := timer.timeit(number)) < max(seconds / GRAIN, LEAST_BLOCK):
         number *= FACTOR
-    found, spent = [took / number], took  # the block that was long enough is one of them
+    found, spent = [took / number], took  # the block that was long enough counts as the first
     while spent < seconds:
         took = timer.timeit(number)
         found.append(took / number)
@@ -38,12 +38,12 @@ def blocks(call: Callable[[], Any], seconds: float, *, warm: bool = True) -> tup
 
 
 def grown(call: Callable[[], Any]) -> int | None:
-    """Bytes by which the memory of this process was larger during a call than before; None where the system does not say.
+    """Bytes by which the peak memory of this process grows during a call; None where the system does not report it.
 
-    True to a few hundred kB: the kernel counts pages in batches.
+    Accurate to a few hundred kB: the kernel counts pages in batches.
     """
     try:
-        (_PROCESS / "clear_refs").write_text("5")  # the peak begins here
+        (_PROCESS / "clear_refs").write_text("5")  # reset the peak
         before = _kilobytes("VmRSS")
     except (OSError, KeyError, ValueError):
         call()
@@ -58,11 +58,11 @@ def _kilobytes(name: str) -> int:
 
 
 def measured(call: Callable[[], Any], how: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """What the last call returned, and what was measured: {"blocks", "calls"}, or {"grown"} if `how` has {"memory": true}."""
+    """The result of the last call, and its measurements: {"blocks", "calls"}, or {"grown"} if `how` has {"memory": true}."""
     kept: list[Any] = [None]
 
     def once() -> None:
-        kept[0] = None  # two results at a time are not the method's doing
+        kept[0] = None  # drop the old result first, so that two at a time do not count as the method's memory
         kept[0] = call()
 
     if how.get("memory"):

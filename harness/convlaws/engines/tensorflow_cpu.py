@@ -1,8 +1,8 @@
 """TensorFlow on the CPU, channels last: oneDNN's kernels, and those of Eigen where oneDNN is off.
 
-On the CPU its kernels of Eigen have no gradients of groups or dilations and no dilated Conv3D; where oneDNN is on, it
-has them in float32 and bfloat16. Padding in numbers is a thing of Conv2D alone: the others take a word.
-TensorFlow has the processor flush subnormal numbers to zero in all of its threads.
+On the CPU its Eigen kernels have no gradients of groups or dilations and no dilated Conv3D; where oneDNN is on, it
+has them in float32 and bfloat16. Only Conv2D takes padding in numbers: the others take a word.
+TensorFlow makes the processor flush subnormal numbers to zero in all of its threads.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from convlaws.targets.registry import Method, Package, always, register
 Arrays = Mapping[str, np.ndarray]
 Forward = Callable[..., Any]
 PACKAGE = Package(name="tensorflow-cpu", module="tensorflow", switches=("onednn",))
-# two threads: work is shared out, and on every machine among as many
+# two threads, so that work is divided, and among as many on every machine
 QUIET = (("TF_CPP_MIN_LOG_LEVEL", "3"), ("TF_NUM_INTRAOP_THREADS", "2"), ("TF_NUM_INTEROP_THREADS", "1"))
-# its threads start with its first op, not with its import, so its children may fork (tried: they compute)
+# its threads start with its first op, not on import, so its children may fork (tried: they compute)
 HOME = ProcessSpec(modules=("tensorflow",), variables=(*QUIET, ("TF_ENABLE_ONEDNN_OPTS", "1")))
 EIGEN = replace(HOME, variables=(*QUIET, ("TF_ENABLE_ONEDNN_OPTS", "0")))
 UNSUPPORTED = (
@@ -38,12 +38,12 @@ UNSUPPORTED = (
 )
 WORDS = {"same": "SAME", "sameupper": "SAME", "valid": "VALID"}
 KERNELS = ("w", "u")  # operands that are kernels
-KIND = {"wgrad": "w", "second_w": "w", "bgrad": "b"}  # the role whose shape a result has; else that of an image
+KIND = {"wgrad": "w", "second_w": "w", "bgrad": "b"}  # the role whose shape the result has; for other ops it has that of an image
 
 
 # --- arrays ----------------------------------------------------------------------------
 def _order(role: str, ndim: int) -> tuple[int, ...]:
-    """The axes channels last: (batch, *extent, channels), or (*kernel, in, out), transposed (*kernel, out, in)."""
+    """The order of axes with channels last: (batch, *extent, channels), or (*kernel, in, out), transposed (*kernel, out, in)."""
     return (*range(2, ndim), 1, 0) if role in KERNELS else (0, *range(2, ndim), 1)
 
 
@@ -62,16 +62,16 @@ def _shape(spec: ConvSpec, role: str) -> tuple[int, ...]:
     return shape if role == "b" else tuple(shape[axis] for axis in _order(role, len(shape)))
 
 
-# --- how TensorFlow is asked -------------------------------------------------------------
+# --- calls of TensorFlow -------------------------------------------------------------------
 def _padding(spec: ConvSpec) -> Any:
-    """A word, or (low, high) of all axes."""
+    """The padding argument: a word, or (low, high) of all axes."""
     if isinstance(spec.padding, str):
         return WORDS[spec.padding]
     return [[0, 0], *map(list, spec.sides), [0, 0]] if any(map(any, spec.sides)) else "VALID"
 
 
 def _all_axes(spec: ConvSpec, values: tuple[int, ...]) -> Any:
-    """Along all axes as conv2d and conv3d have it; along the only one for conv1d."""
+    """Values for all axes as conv2d and conv3d take them; for conv1d, of its only axis."""
     return list(values) if spec.ndim == 1 else [1, *values, 1]
 
 
@@ -123,10 +123,10 @@ def _answered(spec: ConvSpec, op: str, given: Mapping[str, Any]) -> Any:
 
 
 def answered(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """The op, its derivatives by a tf.GradientTape; with `graph` as one tf.function.
+    """Compute the op; derivatives by a tf.GradientTape, with `graph` as one tf.function.
 
     Raises:
-        Refusal: what TensorFlow says it does not do on a CPU.
+        Refusal: TensorFlow reports that it does not support this on a CPU.
     """
     import tensorflow as tf
 
@@ -167,20 +167,20 @@ WIDER = ("float64", "float32")
 SCOPE = Scope(
     ops=("fprop", "dgrad", "wgrad"),
     ndim=(2,),
-    dtypes=("float32",),  # float16 is Eigen's, which adds it up in float16: no contract is so wide
+    dtypes=("float32",),  # float16 runs in Eigen, which sums it in float16: no contract is that wide
     transposed=(False,),
     bias=(False,),
-    layouts=("channels_last",),  # its kernels on the CPU have no other
+    layouts=("channels_last",),  # its CPU kernels support no other
     batch=("empty", "one", "many"),
     padding=WORDED,
     padding_mode=("zeros",),
 )
 LINE = replace(SCOPE, ndim=(1,), dtypes=(*WIDER, "bfloat16"))
 VOLUME = replace(LINE, ndim=(3,), grouping=("one",))
-# gradients of a convolution that is padded by numbers are Eigen's, with oneDNN too
+# gradients of a convolution padded by numbers run in Eigen, even with oneDNN on
 DENSE = replace(SCOPE, dtypes=WIDER, grouping=("one",), dilated=(False,))
 ANY = (*WORDED, "even", "uneven")
-# in a graph the weight gradient of groups raises, and does not say that it is the groups
+# in a graph the weight gradient of groups raises an error that does not mention the groups
 BIAS = replace(SCOPE, ops=OPS, bias=(True,), padding=ANY, grouping=("one",))
 _row("tensorflow", "tf.nn.conv2d", SCOPE)
 _row("tensorflow-bfloat16", "tf.nn.conv2d in bfloat16", replace(SCOPE, dtypes=("bfloat16",)))

@@ -1,4 +1,4 @@
-"""Arrays as torch tensors and back, and a forward function's derivatives; torch is imported where it is used."""
+"""Conversion of arrays to torch tensors and back, and a forward function's derivatives; torch is imported on use."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def to_array(tensor: Any) -> np.ndarray:
 def derived(forward: Forward, spec: ConvSpec, op: str, tensors: Mapping[str, Any]) -> Any:
     """`op` of `forward` by autograd; operands that the op does not name are zeros.
 
-    Every operand wants a gradient, as in training, and only the one asked for is computed.
+    Every operand requires a gradient, as in training, but only the requested one is computed.
 
     Raises:
-        Refusal: the output carries no gradient.
+        Refusal: the output has no gradient.
     """
     import torch
 
@@ -59,7 +59,7 @@ def derived(forward: Forward, spec: ConvSpec, op: str, tensors: Mapping[str, Any
 
 
 def prepared(forward: Forward, spec: ConvSpec, op: str, tensors: Mapping[str, Any]) -> Callable[[], Any]:
-    """A function that computes `op` again and again; of a gradient, the forward pass is recorded once, here."""
+    """A function that computes `op` repeatedly; for a gradient, the forward pass is recorded once, here."""
     import torch
 
     x, w, b = _operands(spec, tensors)

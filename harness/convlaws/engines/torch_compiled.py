@@ -1,4 +1,4 @@
-"""PyTorch's convolutions compiled by Inductor, for the very sizes of each problem.
+"""PyTorch's convolutions compiled by Inductor, for the exact sizes of each problem.
 
 A kind of its own, so that '*' leaves it out: a compilation takes seconds (4 to 5 s here, measured 2026-11-21), and
 twenty examples of one (law, op) some two minutes. Name it: `convlaws check compiled-torch --law equals-the-definition`.
@@ -19,14 +19,14 @@ from convlaws.problem.spec import ConvSpec
 from convlaws.targets.process_spec import ProcessSpec
 from convlaws.targets.registry import Method, always, register
 
-# compile in the child itself: a pool of processes would outlive a crash
+# compile in the child itself: a process pool would outlive a crash
 HOME = ProcessSpec(modules=("torch",), variables=(("TORCHINDUCTOR_COMPILE_THREADS", "1"),))
-VARIANTS = 64  # compilations of one spec: for its ops, dtypes and layouts
-_LAST: list[ConvSpec] = []  # the spec that dynamo's caches are about
+VARIANTS = 64  # maximum of compilations of one spec, for its ops, dtypes and layouts
+_LAST: list[ConvSpec] = []  # the spec in dynamo's caches
 
 
 def compiled(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """torch.compile(fullgraph=True, dynamic=False) of torch.nn.functional.conv1d and its likes.
+    """Run torch.compile(fullgraph=True, dynamic=False) of torch.nn.functional.conv1d, conv2d, and so on.
 
     Raises:
         Refusal: there is no C++ compiler.

@@ -1,7 +1,7 @@
-"""PyTorch's convolutions on the CPU, as they are: no padding beforehand, no other formulation.
+"""PyTorch's convolutions on the CPU, called directly: no padding beforehand, no reformulation.
 
-The scopes are what torch's documentation says it takes, less asymmetric padding, which it has
-no argument for. Nothing within them is refused by torch 2.13 (tried: every dtype, batch kind,
+The scopes are what torch's documentation allows, less asymmetric padding, for which it has
+no argument. Torch 2.13 refuses nothing within them (tried: every dtype, batch kind,
 padding mode and both derivatives, oneDNN on and off), so no exception is caught
 here: on a valid problem it is a finding.
 """
@@ -38,21 +38,21 @@ CHANNELS_LAST = Scope(
 )
 
 
-# --- how torch is asked -------------------------------------------------------------
+# --- calls of torch -----------------------------------------------------------------
 def padding_argument(spec: ConvSpec) -> str | tuple[int, ...]:
-    """The padding as torch takes it: 'same', 'valid', or one number an axis."""
+    """The padding argument of torch: 'same', 'valid', or one number an axis."""
     return spec.padding if isinstance(spec.padding, str) else tuple(low for low, _ in spec.padding)
 
 
 def call_arguments(spec: ConvSpec) -> tuple:
-    """What follows input, weight and bias in a call of conv2d, or conv_transpose2d, and their likes."""
+    """The arguments after input, weight and bias of conv2d, conv_transpose2d, and so on."""
     if spec.transposed:
         return spec.stride, padding_argument(spec), spec.output_padding, spec.groups, spec.dilation
     return spec.stride, padding_argument(spec), spec.dilation, spec.groups
 
 
 def module_arguments(spec: ConvSpec) -> dict[str, Any]:
-    """Every argument of nn.Conv2d, or nn.ConvTranspose2d, and their likes."""
+    """All arguments of nn.Conv2d, nn.ConvTranspose2d, and so on."""
     extra = {"output_padding": spec.output_padding} if spec.transposed else {}
     return {
         "in_channels": spec.in_channels,
@@ -70,16 +70,16 @@ def module_arguments(spec: ConvSpec) -> dict[str, Any]:
 
 @contextmanager
 def _switched(options: Mapping[str, Any]) -> Iterator[None]:
-    """Torch's switches for one call, and back.
+    """Set torch's switches for one call, and restore them.
 
-    oneDNN's by what its property calls: `mkldnn.flags` warns about TF32 on each use, and the property itself is frozen in a
-    process that imported PyTorch's own test helpers.
+    oneDNN's switch is set by the function below its property: `mkldnn.flags` warns about TF32 on each use, and the property is
+    frozen in a process that imported PyTorch's own test helpers.
     """
     import torch
     from torch.backends import nnpack
 
     deterministic = options.get("deterministic", False)
-    if deterministic:  # never said without need: it imports Inductor, 1.4 s
+    if deterministic:  # set only if asked for: it imports Inductor, 1.4 s
         torch.use_deterministic_algorithms(True)  # it also fills fresh memory with NaN
     nnpack.set_flags(options.get("nnpack", True))
     before = torch._C._get_mkldnn_enabled()
@@ -102,23 +102,23 @@ def functional_forward(spec: ConvSpec) -> Forward:
 
 
 def module_forward(spec: ConvSpec) -> Forward:
-    """The call of a layer of torch.nn with all its arguments, on the given weights."""
+    """The call of a torch.nn layer with all its arguments, with the given weights."""
     from torch import nn
     from torch.func import functional_call
 
     kind = getattr(nn, f"Conv{'Transpose' if spec.transposed else ''}{spec.ndim}d")
-    layer = kind(**module_arguments(spec), device="meta")  # its own weights are never made
+    layer = kind(**module_arguments(spec), device="meta")  # meta: its own weights are never allocated
     return lambda x, w, b: functional_call(layer, {"weight": w} if b is None else {"weight": w, "bias": b}, (x,))
 
 
 # --- the adapters ---------------------------------------------------------------------
 def functional(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """torch.nn.functional.conv1d, conv2d, conv3d, or conv_transpose1d and so on."""
+    """Run torch.nn.functional.conv1d, conv2d, conv3d, or conv_transpose1d and so on."""
     return _answered(functional_forward(spec), spec, op, arrays, options)
 
 
 def channels_last(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """The same on memory that torch itself calls channels_last; it arrives so, and nothing is copied."""
+    """As `functional`, on memory that torch itself calls channels_last; it arrives in that layout, and nothing is copied."""
     return _answered(_last_forward(spec), spec, op, arrays, options)
 
 
@@ -135,7 +135,7 @@ def _last_forward(spec: ConvSpec) -> Forward:
 
 
 def module(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """A layer of torch.nn with all its arguments, called on the given weights."""
+    """Run a layer of torch.nn with all its arguments, on the given weights."""
     return _answered(module_forward(spec), spec, op, arrays, options)
 
 

@@ -1,7 +1,7 @@
 """PyTorch's convolutions on a CUDA device: cuDNN with its switches, and torch's own kernels without it.
 
-Ready on a machine without a GPU: there every call is refused with the reason. The child starts CUDA
-itself, so that an error which poisons the context costs one child. Nobody has run these rows on a device yet.
+On a machine without a GPU every call is refused with the reason. The child starts CUDA
+itself, so that an error that breaks the context costs one child. These rows have not been run on a device yet.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HALF = ("float16", "bfloat16")
 
 
 def no_device() -> str | None:
-    """Why nothing can run on CUDA here, or None."""
+    """The reason why nothing can run on CUDA here, or None."""
     import torch
 
     if torch.version.cuda is None:
@@ -38,7 +38,7 @@ def no_device() -> str | None:
 
 
 def alive() -> None:
-    """Something trivial on the device: it raises where CUDA is broken for the rest of the process."""
+    """Run a trivial operation on the device; it raises if CUDA is broken for the rest of the process."""
     import torch
 
     torch.cuda.synchronize()
@@ -46,7 +46,7 @@ def alive() -> None:
 
 
 def switched(options: Mapping[str, Any]) -> AbstractContextManager:
-    """cuDNN's switches for one call; TF32 is off unless asked for, also in the matrix products of torch's own kernels."""
+    """Set cuDNN's switches for one call; TF32 is off unless asked for, also in the matrix products of torch's own kernels."""
     from torch.backends import cuda, cudnn
 
     cuda.matmul.allow_tf32 = options.get("tf32", False)
@@ -61,12 +61,12 @@ def switched(options: Mapping[str, Any]) -> AbstractContextManager:
 
 
 def functional(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """torch.nn.functional.conv1d and so on, on the GPU."""
+    """Run torch.nn.functional.conv1d and so on, on the GPU."""
     return _answered(functional_forward(spec), spec, op, arrays, options)
 
 
 def module(spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any]) -> np.ndarray:
-    """A layer of torch.nn on the GPU."""
+    """Run a layer of torch.nn on the GPU."""
     return _answered(module_forward(spec), spec, op, arrays, options)
 
 
@@ -78,7 +78,7 @@ def _answered(forward, spec: ConvSpec, op: str, arrays: Arrays, options: Mapping
 
 
 def on_device(forward, spec: ConvSpec, op: str, arrays: Arrays, options: Mapping[str, Any], device: str) -> np.ndarray:
-    """The call on guarded copies of the operands in the memory of `device`."""
+    """Run the call on guarded copies of the operands in the memory of `device`."""
     operands = Operands({role: to_tensor(a) for role, a in arrays.items()}, device)
     with switched(options):
         answer = to_array(derived(forward, spec, op, operands.tensors))
@@ -88,7 +88,7 @@ def on_device(forward, spec: ConvSpec, op: str, arrays: Arrays, options: Mapping
 
 
 def _said(options: Mapping[str, Any]) -> str:
-    """Which way torch was told to go: it does not tell which algorithm cuDNN took."""
+    """The switches that were set, as text: torch does not report which algorithm cuDNN used."""
     import torch
 
     if not options.get("cudnn", True):
@@ -98,17 +98,17 @@ def _said(options: Mapping[str, Any]) -> str:
 
 
 def _tensor_cores(spec: ConvSpec, op: str, dtype: str) -> str:
-    """Half types go to tensor cores, whose sums truncate; float32 and float64 do not without TF32."""
+    """Contract: half types use tensor cores, whose sums truncate; float32 and float64 do not without TF32."""
     return "tensor-core" if dtype in HALF and op != "bgrad" else "plain"
 
 
 def _with_tf32(spec: ConvSpec, op: str, dtype: str) -> str:
-    """TF32 is a way to compute float32 products; the other dtypes are as without it."""
+    """Contract: TF32 affects float32 products only; the other dtypes are as without it."""
     return "tf32" if dtype == "float32" else _tensor_cores(spec, op, dtype)
 
 
 def _row(name: str, says: str, scope: Scope, code: str = "functional", **options: bool) -> None:
-    """A row; only without cuDNN, or with its deterministic algorithms, are the same bits promised from call to call."""
+    """Register a row; the same bits from call to call are promised only without cuDNN, or with its deterministic algorithms."""
     same_bits = options.get("deterministic") or not options.get("cudnn", True)
     register(
         Method(

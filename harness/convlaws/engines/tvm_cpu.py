@@ -1,7 +1,7 @@
-"""TVM on the CPU: a convolution of its operator library (topi), compiled by LLVM for the very sizes of each problem.
+"""TVM on the CPU: a convolution of its operator library (topi), compiled by LLVM for the exact sizes of each problem.
 
 Its rows are of the kind "compiled": a compilation takes 0.2 to 0.5 s (measured 2026-11-21). No schedule is given,
-so what runs are the loops of the operator's definition, on one thread.
+so the loops of the operator's definition run, on one thread.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from convlaws.targets.registry import Method, Package, always, register
 
 PACKAGE = Package(name="apache-tvm", module="tvm")
 HOME = ProcessSpec(modules=("tvm", "tvm.topi"))
-KEPT = 64  # compiled functions of a child
+KEPT = 64  # compiled functions that a child keeps
 NAMES = {1: "conv1d_ncw", 2: "conv2d_nchw", 3: "conv3d_ncdhw"}
 
 
 def _defined(spec: ConvSpec, x: Any, w: Any, dtype: str) -> Any:
-    """topi's y of the symbolic x and w."""
+    """The topi expression of y for symbolic x and w."""
     from tvm.topi import nn
 
     low, high = zip(*spec.sides, strict=True)
@@ -39,7 +39,7 @@ def _defined(spec: ConvSpec, x: Any, w: Any, dtype: str) -> Any:
 
 @lru_cache(maxsize=KEPT)
 def _compiled(spec: ConvSpec, dtype: str) -> Callable[..., None]:
-    """(x, w, y) -> None: y is written."""
+    """(x, w, y) -> None: the result is written to y."""
     import tvm
     from tvm import te
 
@@ -49,7 +49,7 @@ def _compiled(spec: ConvSpec, dtype: str) -> Callable[..., None]:
 
 
 def convolve(spec: ConvSpec, op: str, arrays: Mapping[str, np.ndarray], options: Mapping[str, Any]) -> np.ndarray:
-    """topi.nn.conv1d_ncw and its likes; y holds NaN before, so that what is not written shows."""
+    """Run topi.nn.conv1d_ncw and so on; y is filled with NaN first, so that elements not written show."""
     import tvm
 
     x, w = arrays["x"], arrays["w"]

@@ -1,4 +1,4 @@
-"""A user's function in the child process: found by its address and called (see `targets.function`)."""
+"""A user's function in the child process: imported by its address and called (see `targets.function`)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Compute = Callable[[ConvSpec, str, dict[str, np.ndarray]], np.ndarray]
 
 
 def check_importable(address: str, signature: str) -> Callable:
-    """The function at `address`, able to take the arguments of `signature`.
+    """Import the function at `address`, and check that it accepts the arguments of `signature`.
 
-    A transposed function takes the positions of a plain one too, and would fail at every problem.
+    A transposed function also accepts the positional arguments of a plain one, and would fail at every problem.
 
     Raises:
-        UsageError: what is wrong with it, in a sentence.
+        UsageError: the error in it, in a sentence.
     """
     function = find(address)
     _, transposed = one_of("signature", signature, SIGNATURES)
@@ -35,7 +35,7 @@ def check_importable(address: str, signature: str) -> Callable:
     names = PARAMETERS[transposed]
     try:
         parameters = inspect.signature(function)
-    except ValueError:  # a builtin that does not say what it takes
+    except ValueError:  # a builtin without a signature
         return function
     if not transposed and "output_padding" in parameters.parameters:
         raise UsageError(f"{address} has a parameter output_padding: it needs --signature conv_transpose{signature[4:]}")
@@ -50,7 +50,7 @@ def check_importable(address: str, signature: str) -> Callable:
 
 
 def opened(target: Mapping[str, Any]) -> Compute:
-    """(spec, op, arrays) -> array, by the function that the target names.
+    """(spec, op, arrays) -> array, for the user's function that the target names.
 
     Raises:
         UsageError: it cannot be called.
@@ -61,7 +61,7 @@ def opened(target: Mapping[str, Any]) -> Compute:
 
 
 def third_party(spec: ConvSpec, op: str, arrays: dict[str, np.ndarray], options: Mapping[str, Any]) -> np.ndarray:
-    """The adapter of an engine that another package brought (see `third_party`).
+    """The adapter of an engine from another package (see `third_party`).
 
     Raises:
         Refusal: its library cannot be imported here.

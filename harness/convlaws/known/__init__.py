@@ -1,6 +1,6 @@
 """Known findings: data, each pinned to the exact lines that show it.
 
-The package has a ledger of its own; `check --known FILE` adds files of the same form.
+The package has its own ledger; `check --known FILE` adds files of the same form.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from convlaws.targets.registry import Method
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """A failure that is understood.
+    """A failure that is understood, with the conditions under which it explains a new one.
 
-    `methods` and `laws` are globs; `package` and `versions` say of which releases it is true;
+    `methods` and `laws` are globs; `package` and `versions` say in which releases it occurs;
     `lines` are problems that show it. `regions` are scopes within which a failure is explained by
-    it (none: only the lines are), if all conditions of `where` hold too; with `contracts`, only
+    it (if empty: only the lines are), if all conditions of `where` hold too; with `contracts`, only
     if there is no failure under one of those, so that a new mistake in the same region is not
-    taken for the old one, and with `signatures` only failures that look so. `avoid` keeps drawing
-    out of the regions, for crashes that would cost more than they tell. `sentence` says what is
-    wrong, and whose fault it is; `thread` where upstream talks of it, as OWNER/REPOSITORY#NUMBER, and `searched`
-    when and for what somebody looked if there is none; `processor` are the extensions, as /proc/cpuinfo spells
-    them ('!name': the lack of one), without which it cannot show, `depends` what else is known of where it was seen.
+    taken for the old one, and with `signatures` only failures with one of these signatures. `avoid` excludes the
+    regions from drawing, for crashes that would cost more than they show. `sentence` says what is
+    wrong, and which software is at fault; `thread` is the upstream report, as OWNER/REPOSITORY#NUMBER, and `searched`
+    when and for what somebody searched if there is none; `processor` are the extensions, as /proc/cpuinfo spells
+    them ('!name': the lack of one), without which it cannot show, `depends` other conditions of where it was seen.
     `seen` are the places where it was seen, each {"version", "cpu", "flags"}; `flaky` is "k/n" for one that showed in k of n
-    fresh processes. `file` is where the entry stands, '' in the package.
+    fresh processes. `file` is the file of the entry, '' for the package's own.
     """
 
     id: str
@@ -75,18 +75,18 @@ class Known:
         return tuple(Scope(**{k: _frozen(v) for k, v in region.items()}) for region in self.regions)
 
     def names(self, method: str, law: str | None = None) -> bool:
-        """Whether it names this method, at whatever version and level (and law)."""
+        """True if it names this method, at any version and level (and law)."""
         return _matches(name_parts(method)[0], self.methods) and (law is None or _matches(law, self.laws))
 
     def is_about(self, method: str, law: str | None = None, flags: Collection[str] | None = None) -> bool:
-        """Whether it names this method (and law), in its version (after '@', else the installed one) and where these
-        extensions of the processor are visible (default: all that it has)."""
+        """True if it names this method (and law), its versions include the method's (after '@', else the installed one) and these
+        extensions of the processor (default: all that it has) include what it needs."""
         version = name_parts(method)[1] or installed(self.package)
         here = extensions() if flags is None else flags
         return self.names(method, law) and in_range(self.package, self.versions, version) and not lacks(self.processor, here)
 
     def covers(self, problem: Problem) -> bool:
-        """Whether `problem` is one of the lines or in one of the regions."""
+        """True if `problem` is one of the lines or in one of the regions."""
         within = any(scope.refuses(problem) is None for scope in self.scopes)
         return problem in self.problems or (within and all(CONDITIONS[name](problem) for name in self.where))
 
@@ -109,7 +109,7 @@ def installed(package: str) -> str:
 
 
 def in_range(package: str, versions: str, version: str = "") -> bool:
-    """Whether `version` of `package` (default: the installed one) is one of `versions`; of no package, any is."""
+    """True if `version` of `package` (default: the installed one) is one of `versions`, or there is no package."""
     if not package:
         return True
     version = version or installed(package)
@@ -117,13 +117,13 @@ def in_range(package: str, versions: str, version: str = "") -> bool:
 
 
 def _about(entry: Known, method: Method, law: str) -> bool:
-    """Whether it is about the method, or about the row that its user says is at work in it."""
+    """True if it is about the method, or about the row that the user names for it (`known_as`)."""
     named = [name for name in (method.name, method.known_as) if name and entry.names(name, law)]
-    return any(entry.is_about(name, law, method.extensions) for name in named)  # the extensions read the environment
+    return any(entry.is_about(name, law, method.extensions) for name in named)  # the extensions are read from the environment
 
 
 def is_older(package: str, versions: str) -> bool:
-    """Whether the installed version comes before all of `versions`: what is not in it yet is not fixed."""
+    """True if the installed version is older than all of `versions`: an older release without the defect is not a fix."""
     version = installed(package)
     starts = [s.version.removesuffix(".*") for s in SpecifierSet(versions) if s.operator in (">=", ">", "==", "~=", "===")]
     return bool(version) and any(Version(version) < Version(start) for start in starts)
@@ -143,15 +143,15 @@ class Ledger:
         return next((k.id for k in about if not k.contracts or any(map(holds, k.contracts))), "")
 
     def avoids(self, method: Method, law: str, problem: Problem) -> str:
-        """The id of the entry in whose region nothing is drawn, or ''."""
+        """The id of the entry with `avoid` whose region contains the problem, so that it is not drawn; or ''."""
         cell = (method.name, method.known_as, law)
-        if cell not in self._avoiding:  # it is asked before each case
+        if cell not in self._avoiding:  # cached: called before each case
             self._avoiding[cell] = [k for k in self.entries if k.avoid and _about(k, method, law)]
         marked = self._avoiding[cell]
         return next((k.id for k in marked if problem not in k.problems and k.covers(problem)), "")
 
     def check_names(self, methods: Iterable[str], laws: Iterable[str]) -> None:
-        """Raise UnknownName for an entry whose globs match no method or no law: it would excuse nothing."""
+        """Raise UnknownName for an entry whose globs match no method or no law: it could explain nothing."""
         methods, laws = list(methods), list(laws)
         for entry in self.entries:
             for globs, names, kind in ((entry.methods, methods, "method"), (entry.laws, laws, "law")):

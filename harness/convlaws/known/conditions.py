@@ -1,4 +1,4 @@
-"""Conditions that no field of a scope can say: a known finding names those that its failures share."""
+"""Conditions for known findings that no field of a scope can express."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from convlaws.problem.problem import Problem
 
 
 def _unseen(p: Problem) -> list[list[bool]]:
-    """For each axis and tap, whether no position of the kernel lays it over the input."""
+    """For each axis and tap: True if the tap overlaps the input at no position of the kernel."""
     spec = p.spec
     extents, positions = (spec.output, spec.extent) if spec.transposed else (spec.spaced, spec.output)
     sizes = (positions, spec.kernel, spec.stride, spec.dilation, spec.sides)
@@ -20,12 +20,12 @@ def _unseen(p: Problem) -> list[list[bool]]:
 
 
 def _fewer_results_than_dilation(p: Problem) -> bool:
-    """Of the dilation² images that a dilated convolution of stride 1 falls into, one has no result."""
+    """True if one of the dilation² sub-images of a dilated convolution of stride 1 has no result."""
     return any(n < d for n, d in zip(p.spec.output, p.spec.dilation, strict=True))
 
 
 def _a_rest_of_the_stride(p: Problem) -> bool:
-    """The input (transposed: the output) has elements behind the last place of the kernel."""
+    """True if the input (transposed: the output) has elements after the last position of the kernel."""
     return any(p.spec.output_padding if p.spec.transposed else p.spec.unused)
 
 
@@ -34,14 +34,14 @@ def _in_a_row(sizes: tuple[int, ...]) -> bool:
 
 
 def _one_place_and_more(p: Problem) -> bool:
-    """On an undilated axis of more than one tap there is one result, and input behind the kernel."""
+    """True if an undilated axis of more than one tap has one result, and input after the kernel."""
     spec = p.spec
     axes = zip(spec.padded, spec.output, spec.kernel, spec.dilation, strict=True)
     return any(count == dilation == 1 < taps < there for there, count, taps, dilation in axes)
 
 
 def _dark_last_axis(p: Problem) -> bool:
-    """Of all axes the last alone has no tap that sees the input, at several places, strided and dilated."""
+    """True if, of all axes, only the last has no tap that overlaps the input, at several positions, strided and dilated."""
     spec = p.spec
     places = spec.extent if spec.transposed else spec.output
     *before, last = map(all, _unseen(p))
@@ -49,7 +49,7 @@ def _dark_last_axis(p: Problem) -> bool:
 
 
 def _dark_first_axis(p: Problem) -> bool:
-    """An axis before the last has no tap that sees the input, although no axis is padded by as much as the kernel reaches."""
+    """True if an axis before the last has no tap over the input, although no axis is padded by the kernel's reach or more."""
     spec = p.spec
     axes = zip(spec.sides, spec.reach, spec.unused, strict=True)
     near = all(low <= reach and high - unused < reach for (low, high), reach, unused in axes)
@@ -57,21 +57,21 @@ def _dark_first_axis(p: Problem) -> bool:
 
 
 def _one_place(p: Problem) -> list[bool]:
-    """For each axis, whether several taps have one place on it, and a stride that leads nowhere."""
+    """For each axis: True if it has several taps but one position of the kernel, and a stride above 1 (without effect)."""
     spec = p.spec
     places = spec.extent if spec.transposed else spec.output
     return [n == 1 < min(s, r) for n, s, r in zip(places, spec.stride, spec.kernel, strict=True)]
 
 
 def _one_frame(p: Problem) -> bool:
-    """A group sees one channel (transposed: makes one), of one element along the first axis, and has several taps there."""
+    """True if a group reads one channel (transposed: writes one) of size 1 on the first axis, with several taps there."""
     spec = p.spec
     channels, there = (spec.out_channels, spec.output) if spec.transposed else (spec.in_channels, spec.extent)
     return channels == spec.groups and there[0] == 1 < spec.kernel[0]
 
 
 def _long_depthwise_rows(p: Problem) -> bool:
-    """2 to 16 groups of one channel to one, undilated, and on the last axis of stride 1 at least 15 taps at 31 places."""
+    """True if depthwise in 2 to 16 groups, undilated, with a last axis of stride 1 and at least 15 taps at 31 positions."""
     spec = p.spec
     places = spec.extent if spec.transposed else spec.output
     depthwise = {spec.in_channels, spec.out_channels} == {spec.groups} and 1 < spec.groups <= 16
@@ -125,6 +125,6 @@ CONDITIONS: dict[str, Callable[[Problem], bool]] = {
     "a first axis shorter than the kernel, with several results": lambda p: (
         p.spec.extent[0] < p.spec.kernel[0] and p.spec.output[0] > 1
     ),
-    # laws that compose or split ask for other convolutions, whose images are this one's channels
+    # laws that compose or split ask for other convolutions, whose images are this problem's channels
     "16 images or channels": lambda p: max(p.spec.images, p.spec.in_channels, p.spec.out_channels) >= 16,
 }

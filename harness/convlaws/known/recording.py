@@ -1,8 +1,8 @@
-"""Known findings made of a run's failures, for a ledger of the user's own.
+"""Known findings derived from a run's failures, for a user's own ledger.
 
-Failures of one package, op, dtype and signature at one level are one entry. Its region is no wider than what
-failed: by each feature, the values that the failing problems had. Where a contract held for all answers of the
-method, the entry asks for it, so that a larger error in the same place is still new.
+Failures of one package, op, dtype and signature at one level become one entry. Its region is exactly what
+failed: for each feature, the values of the failing problems. Where a contract held for all answers of the
+method, the entry requires it, so that a larger error in the same region is still new.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from convlaws.records.finding import Finding, Verdict, digest, name_parts
 from convlaws.targets import isa
 from convlaws.targets.registry import Method
 
-DEFINITION = "equals-the-definition"  # the law whose findings say which contracts hold
+DEFINITION = "equals-the-definition"  # the law whose findings record which contracts hold
 NOT_LOOKED_INTO = "Recorded by 'convlaws known add'; nobody has looked into it yet."
-MESSAGE = 200  # characters of a failure's message in a sentence
+MESSAGE = 200  # maximum characters of a failure's message in a sentence
 
 
 @dataclass(frozen=True)
 class RecordedFailure:
-    """A failure of a run, with where the run was made and the row or function that failed (None: a row unknown here)."""
+    """A failure of a run, with the environment of the run and the row or function that failed (None: a row unknown here)."""
 
     finding: Finding
     environment: Mapping[str, Any]
@@ -62,24 +62,24 @@ class RecordedFailure:
 
     @property
     def place(self) -> dict[str, str]:
-        """Where it was seen, as an entry has it."""
+        """The place where it was seen, as in the `seen` field of an entry."""
         return {"version": self.version, "cpu": str(self.environment.get("cpu", "")), "flags": " ".join(sorted(self.flags))}
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The extensions of the highest level there: of a library that chooses its kernels by them."""
+        """The extensions of the highest level there, for a library that chooses its kernels by them."""
         engine = self.method is not None and self.method.package is not None
         return isa.highest(self.flags).needs if engine else ()
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What failures of one entry have in common."""
+        """The key of its entry: failures with the same key share one."""
         f = self.finding
         return (self.package or self.row, self.version, f.op, f.dtype, f.signature, *self.needs)
 
 
 def entries_of(failures: Iterable[RecordedFailure], findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """The entries, as JSON has them, that explain these failures of a run with these `findings`."""
+    """The entries, as JSON objects, that explain these failures of a run with these `findings`."""
     groups: dict[tuple[str, ...], list[RecordedFailure]] = {}
     for failure in failures:
         groups.setdefault(failure.key, []).append(failure)
@@ -118,7 +118,7 @@ def _id(failure: RecordedFailure) -> str:
 
 
 def _region(findings: list[Finding]) -> dict[str, list[Any]]:
-    """By each feature, the values that the failing problems had."""
+    """For each feature, the values of the failing problems."""
     region: dict[str, list[Any]] = {}
     for f in findings:
         at_line = {name: [value] for name, value in features(Problem.parse(f.problem)).items()}
@@ -146,7 +146,7 @@ def _sentence(group: list[RecordedFailure]) -> str:
 
 
 def joined(old: Sequence[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The entries of a file with new ones: an id that is there gets the lines, regions and places that it lacks."""
+    """The entries of a file with new ones added: an existing id gets the lines, regions and places that it lacks."""
     kept = {entry["id"]: dict(entry) for entry in old}
     for entry in new:
         there = kept.get(entry["id"])
@@ -164,7 +164,7 @@ def to_json(entries: Sequence[Mapping[str, Any]]) -> str:
 
 
 def to_record(entry: Known) -> dict[str, Any]:
-    """An entry as JSON has it, without what is as it always is."""
+    """An entry as a JSON object, without fields at their defaults."""
     plain = Known(id="", methods=())
     told = {f.name: getattr(entry, f.name) for f in fields(Known) if f.name != "file"}
     return {name: _thawed(value) for name, value in told.items() if value != getattr(plain, name)}

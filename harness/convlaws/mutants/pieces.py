@@ -1,4 +1,4 @@
-"""An answer as the sum of pieces, each of some of its terms: what mutants add up badly."""
+"""An answer as the sum of partial sums, which mutants then add up incorrectly."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from convlaws.problem.spec import ConvSpec
 
 
 def storage(a: Arrays) -> np.dtype:
-    """The type of the operands."""
+    """The dtype of the operands."""
     return next(iter(a.values())).dtype
 
 
 def widened(a: Arrays) -> dict[str, np.ndarray]:
-    """The operands in the type that sums are made in: float32 for the half types."""
+    """The operands in the accumulator's dtype: float32 for the half types."""
     return {role: v.astype(np.float32) if v.dtype.itemsize == 2 else v for role, v in a.items()}
 
 
 def rounded(a: Arrays, narrow: np.dtype | type) -> dict[str, np.ndarray]:
-    """The operands rounded to another type and back."""
+    """The operands rounded to another dtype and back."""
     with np.errstate(all="ignore"):
         return {role: v.astype(narrow).astype(v.dtype) for role, v in a.items()}
 
 
 def pieces(spec: ConvSpec, op: str, a: Arrays, size: int) -> list[np.ndarray]:
-    """The parts of at most `size` terms that each result is the sum of, in the accumulator's type; the first has the bias.
+    """The partial sums, of at most `size` terms each, of each result, in the accumulator's dtype; the first has the bias.
 
-    A single piece where an operand is not finite: zeros put in place of terms would meet it.
+    A single piece if an operand is not finite: the zeros that replace terms would meet it.
     """
     wide, role = widened(a), "w" if "w" in a else "gy"
     v, keep = wide[role], int((op == "dgrad") != spec.transposed) if role == "w" else int(spec.batch is not None)

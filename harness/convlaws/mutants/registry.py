@@ -1,4 +1,4 @@
-"""How a mistake becomes a row: a function (spec, op, arrays) that starts from the right answer."""
+"""Registration of mutants: a function (spec, op, arrays) that alters the right answer becomes a row of the table."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from convlaws.targets.registry import Method, always, register
 Arrays = Mapping[str, np.ndarray]
 Wrong = Callable[[ConvSpec, str, Arrays, Mapping[str, Any]], Any]
 SMALL = Scope(macs=50_000)
-STATE: dict[str, Any] = {}  # what mutants remember from one call to the next
+STATE: dict[str, Any] = {}  # state that mutants keep from one call to the next
 DEFECTS = ("indexing", "precision", "special values", "memory", "contract", "process", "threshold")
-EASY, MEDIUM = 2, 4  # the largest weight that is called so
+EASY, MEDIUM = 2, 4  # the largest weight of each difficulty
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """What a mutant does wrong, and when.
+    """A mutant's mistake, and the conditions under which it shows.
 
     `ops` are those that it gets wrong, `needs` the triggers (words of TRIGGERS) that must all hold; `thread` is a
     public report of such a bug ("owner/repo#number" or an address), `defect` one of DEFECTS. `like` names the
-    mutant of which this one is a clone: the two count once.
+    mutant of which this one is a clone: the two count as one.
     """
 
     name: str
@@ -45,13 +45,13 @@ class Mutant:
 
     @property
     def weight(self) -> int:
-        """The sum of its triggers' weights; one more if only a gradient is wrong."""
+        """The sum of its triggers' weights, plus one if only gradients are wrong."""
         gradient = bool(self.ops) and "fprop" not in self.ops
         return sum(TRIGGERS[word].weight for word in self.needs) + gradient
 
     @property
     def difficulty(self) -> str:
-        """Easy, medium or hard to find, by its weight alone: nothing was searched to say so."""
+        """Easy, medium or hard to find, by its weight alone, without any search."""
         return "easy" if self.weight <= EASY else "medium" if self.weight <= MEDIUM else "hard"
 
 
@@ -59,12 +59,12 @@ _MISTAKES: dict[str, Mutant] = {}
 
 
 def all_mutants() -> list[Mutant]:
-    """All mistakes, in the order of their registration."""
+    """All mutants, in the order of their registration."""
     return list(_MISTAKES.values())
 
 
 def right(spec: ConvSpec, op: str, arrays: Arrays) -> np.ndarray:
-    """The right answer, which most mutants spoil; also of the derivatives of both gradients (`problem.request.SECOND`)."""
+    """The right answer, which most mutants alter; also of the derivatives of both gradients (`problem.request.SECOND`)."""
     return _second(first_order, spec, op, arrays) if op in SECOND else first_order(spec, op, arrays)
 
 
@@ -74,7 +74,7 @@ def first_order(spec: ConvSpec, op: str, arrays: Arrays) -> np.ndarray:
 
 
 def _second(compute: Callable[[ConvSpec, str, Arrays], np.ndarray], spec: ConvSpec, op: str, a: Arrays) -> np.ndarray:
-    """A derivative of <dgrad(gy, w), v> + <wgrad(x, gy), u>: convolutions again, by `compute`."""
+    """A derivative of <dgrad(gy, w), v> + <wgrad(x, gy), u>, computed as convolutions by `compute`."""
     bare = replace(spec, bias=False)
     parts = (compute(bare, first, {role: a[name] for role, name in given.items()}) for first, given in BILINEAR[op])
     return reduce(np.add, parts)
@@ -92,9 +92,9 @@ def mutant(
 ):
     """Register a function as a mutant that is wrong in `ops` (all, if none are named) where all of `needs` hold.
 
-    The function gets the spec, the op and a dict of operands of its own, and is called nowhere else: elsewhere the
+    The function gets the spec, the op and its own dict of operands, and is called only where they hold: elsewhere the
     mutant gives the right answer. Its docstring's first line says the mistake. `can` holds what laws need of a
-    method: "threads", which torch counts, "second" (see `Method`).
+    method: "threads" (torch's count), "second" (see `Method`).
 
     Raises:
         KeyError: a word of `needs` is no trigger.
@@ -114,7 +114,7 @@ def mutant(
 
 
 def healthy(scope: Scope = SMALL):
-    """Register a function (spec, op, arrays) as a right method in another order of summation; it can double backward."""
+    """Register a function (spec, op, arrays) as a right method with another order of summation; it supports double backward."""
 
     def add(function: Callable) -> Wrong:
         _row("healthy", function, scope, ("second",), WITH_NUMPY)

@@ -1,4 +1,4 @@
-"""What mutants share: the answer to another question in the shape of this one, and arrays spoilt in one place."""
+"""Helpers for mutants: the answer to another spec in the shape of this one, and arrays altered in one place."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from convlaws.problem.spec import ConvSpec
 
 Array = np.ndarray
 Arrays = Mapping[str, Array]
-WIDER = Scope(**WIDE, macs=SMALL.macs)  # for mistakes of what only some engines have
+WIDER = Scope(**WIDE, macs=SMALL.macs)  # for mistakes that only some engines can make
 PLAIN = Scope(macs=SMALL.macs, transposed=(False,))  # for functions that do no transposed convolution
 
 
 def fitted(a: Array, shape: tuple[int, ...]) -> Array:
-    """`a` cut off at its ends, or followed by zeros, so that it has `shape`."""
+    """`a` cut off at its ends, or padded with zeros at its ends, to `shape`."""
     whole = np.zeros(shape, a.dtype)
     common = tuple(slice(min(n, m)) for n, m in zip(shape, a.shape, strict=True))
     whole[common] = a[common]
@@ -27,10 +27,10 @@ def fitted(a: Array, shape: tuple[int, ...]) -> Array:
 
 
 def as_if(spec: ConvSpec, op: str, a: Arrays, **fields) -> Array:
-    """The answer to a spec with other fields, operands and result fitted; zeros where there is no such spec.
+    """The answer to a spec with other fields, operands and result fitted; zeros if that spec is invalid.
 
-    A function that does this in all of fprop, dgrad and wgrad is wrong consistently: its gradients are
-    those of what it computes.
+    A function that does this in fprop, dgrad and wgrad alike is consistently wrong: its gradients are
+    those of the function that it computes.
     """
     shape = shape_of(spec, RESULT[op])
     try:
@@ -41,7 +41,7 @@ def as_if(spec: ConvSpec, op: str, a: Arrays, **fields) -> Array:
 
 
 def fields_of(spec: ConvSpec) -> dict:
-    """The fields of a spec, its padding in numbers."""
+    """The fields of a spec, with the padding as numbers."""
     return {**{name: getattr(spec, name) for name in ConvSpec.__dataclass_fields__}, "padding": spec.sides}
 
 
@@ -51,7 +51,7 @@ def ones(spec: ConvSpec) -> tuple[int, ...]:
 
 
 def turned(values: tuple) -> tuple:
-    """The last axis' value first: of two axes, the one for the other."""
+    """The values rotated so that the last axis' one is first: of two axes, swapped."""
     return (values[-1], *values[:-1])
 
 
@@ -73,18 +73,18 @@ def reordered(spec: ConvSpec, image: Array, order: Array) -> Array:
 
 
 def tail(count: int, block: int, groups: int = 1) -> Array:
-    """The indices of what is past the last whole block; of channels, in each group."""
+    """The indices after the last whole block; of channels, in each group."""
     size = count // groups
     return np.flatnonzero(np.arange(count) % size >= size - size % block)
 
 
 def in_turn(count: int, groups: int) -> Array:
-    """The order in which neighbours belong to different groups."""
+    """An order of the indices in which neighbours belong to different groups."""
     return np.arange(count).reshape(groups, -1).T.ravel()
 
 
 def border(spec: ConvSpec) -> Array:
-    """Which windows touch the padding, an entry a position of y."""
+    """Boolean array in the shape of the output: True where the window overlaps the padding."""
     touched = np.zeros(spec.output, bool)
     for axis, (low, _) in enumerate(spec.sides):
         start = np.arange(spec.output[axis]) * spec.stride[axis] - low

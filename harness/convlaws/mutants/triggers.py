@@ -1,7 +1,7 @@
-"""What a problem must have for a mistake to show: one row a trigger.
+"""Triggers: the conditions that a problem must meet for a mutant's mistake to show, one row each.
 
-A mutant names its triggers; where one of them is missing it gives the right answer. So what is said of a
-mutant is what it does, and how hard it is to find follows from its triggers before anything was searched.
+A mutant names its triggers; where one of them does not hold it gives the right answer. So its description is exact,
+and how hard it is to find follows from its triggers before any search.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Holds = Callable[[ConvSpec, str, Arrays], bool]
 class Trigger:
     """A condition on one call.
 
-    `weight` says how rare it is: 1 for a feature that one problem in a few has, 2 for one in tens or for what the
-    numbers must be, 3 for exact sizes and large ones. The call: its spec, its op, its operands with their memory.
+    `weight` says how rare it is: 1 for a feature of one problem in a few, 2 for one in tens or for a condition on the
+    numbers, 3 for exact sizes and large ones. A call consists of its spec, its op, its operands with their memory.
     """
 
     word: str
@@ -36,12 +36,12 @@ class Trigger:
 
 
 def _some(test: Callable[[ConvSpec, int], bool]) -> Holds:
-    """On at least one spatial axis."""
+    """The test holds on at least one spatial axis."""
     return lambda s, op, a: any(test(s, axis) for axis in range(s.ndim))
 
 
 def _numbers(test: Callable[[np.ndarray], np.ndarray]) -> Holds:
-    """In at least one element of an operand."""
+    """The test holds for at least one element of an operand."""
 
     def holds(s: ConvSpec, op: str, a: Arrays) -> bool:
         with np.errstate(all="ignore"):
@@ -72,12 +72,12 @@ def _named(s: ConvSpec, *words: str) -> bool:
 
 
 def _over(count: int, block: int) -> bool:
-    """Whether whole blocks leave something over, and there is one."""
+    """True if `count` is more than a block and no multiple of it."""
     return count > block and count % block > 0
 
 
 def _past(word: str, of: str, count: Callable[[ConvSpec], int]) -> tuple[Trigger, ...]:
-    """The tails of vectors of 4, 8, 16 and 32."""
+    """Triggers for the remainder after blocks of 4, 8, 16 and 32."""
     weights = {4: 1, 8: 2, 16: 3, 32: 3}
     return tuple(
         Trigger(f"{word}-{n}", weight, f"{of} past a multiple of {n}", lambda s, op, a, n=n: _over(count(s), n))  # type: ignore[misc]
@@ -86,7 +86,7 @@ def _past(word: str, of: str, count: Callable[[ConvSpec], int]) -> tuple[Trigger
 
 
 _ROWS = (
-    # --- a feature of the spec -----------------------------------------------------------
+    # --- features of the spec ------------------------------------------------------------
     Trigger("1d", 1, "one spatial axis", lambda s, op, a: s.ndim == 1),
     Trigger("2d", 1, "two spatial axes", lambda s, op, a: s.ndim == 2),
     Trigger("3d", 1, "three spatial axes", lambda s, op, a: s.ndim == 3),
@@ -123,7 +123,7 @@ _ROWS = (
     Trigger("several-outputs", 1, "more than one output channel a group", lambda s, op, a: s.out_channels > s.groups),
     Trigger("one-image", 1, "an image alone, in a batch or not", lambda s, op, a: s.images == 1),
     Trigger("3-groups", 1, "3 or more groups", lambda s, op, a: s.groups >= 3),
-    # --- how sizes stand to each other -----------------------------------------------------
+    # --- relations between sizes -----------------------------------------------------------
     Trigger("multiplier", 1, "other channels out than in", lambda s, op, a: s.out_channels != s.in_channels),
     Trigger("anisotropic", 1, "axes that differ in their parameters", lambda s, op, a: _anisotropic(s)),
     Trigger("unequal-kernel", 1, "another kernel on each axis", lambda s, op, a: len(set(s.kernel)) > 1),
@@ -210,7 +210,7 @@ _ROWS = (
     Trigger("stride-0", 2, "an operand that repeats its memory", lambda s, op, a: any(map(repeats, a.values()))),
     Trigger("sliced", 2, "an operand with gaps between its elements", lambda s, op, a: any(map(spread_out, a.values()))),
     Trigger("misaligned", 2, "an operand off a 64-byte boundary", lambda s, op, a: any(v.ctypes.data % 64 for v in a.values())),
-    # --- what no single call shows ----------------------------------------------------------------
+    # --- what a single call does not show ---------------------------------------------------------
     Trigger("earlier-call", 1, "an earlier call in the same process", lambda s, op, a: True),
     Trigger("same-sizes-before", 3, "an earlier call of these sizes that differs in something else", lambda s, op, a: True),
     Trigger("threads", 2, "more than one thread", lambda s, op, a: threads() > 1),

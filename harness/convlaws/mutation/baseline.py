@@ -1,4 +1,4 @@
-"""Question: one call that a baseline makes and how it judges the answer; asked in the same sandbox as the laws ask."""
+"""Question: one call that a baseline makes, and the check of its answer; it runs in the same sandbox as the calls of the laws."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from convlaws.targets.registry import Method, target_of
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Question:
-    """A convolution with its operands; `tolerance` holds rtol and atol, nothing for what assert_close takes by default."""
+    """A convolution with its operands; `tolerance` holds rtol and atol, and is empty for the defaults of assert_close."""
 
     spec: ConvSpec
     op: str
@@ -30,16 +30,16 @@ class Question:
 
     @staticmethod
     def of(problem: Problem) -> Question:
-        """The question that a problem is."""
+        """The question for a problem."""
         return Question(spec=problem.spec, op=problem.op, operands=problem.operands, layout=problem.layout, says=str(problem))
 
     def request(self) -> Request:
-        """As the sandbox takes it."""
+        """The request for the sandbox."""
         dtype = next(iter(self.operands.values())).dtype.name
         return Request(spec=self.spec, op=self.op, dtype=dtype, operands=self.operands, layout=self.layout)
 
     def wrong(self, reply: Reply) -> str:
-        """How the reply fails, in a word; '' if it is close enough. An exception and a dead process are failures."""
+        """The kind of failure of the reply, in a word; '' if it is close enough. An exception or a dead process is a failure."""
         import torch
 
         if reply.ending is not Ending.ANSWERED:
@@ -54,7 +54,7 @@ class Question:
 
 @dataclass
 class Asked:
-    """How a baseline fared: whether and how it found a mistake, after how many questions and seconds; `alarms` are false ones."""
+    """Result of a baseline: if and how it found the mistake, after how many questions and seconds; `alarms` counts false ones."""
 
     found: bool
     examples: int
@@ -65,10 +65,10 @@ class Asked:
 
 
 def ask(method: Method, questions: Iterable[Question], runner: Runner, seconds: float, *, right: Method | None = None) -> Asked:
-    """Put questions until one is answered wrongly, or the time is over.
+    """Ask questions until one is answered wrongly, or the time is over.
 
     With `right`, an alarm that this method raises on the same question too is false: it is counted, and
-    the questions go on. Without, the method asked is itself meant to be right, and every alarm is false.
+    the questions go on. Without it, the method asked is expected to be right, and every alarm is false.
     """
     runner.refresh()
     asked, started = Asked(False, 0, 0.0), time.monotonic()

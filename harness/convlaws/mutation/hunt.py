@@ -1,4 +1,4 @@
-"""Quest: one mutant, one seed, one clock: how long until the first law breaks, and what that shrinks to."""
+"""Quest: the search for one mutant with one seed: the time until the first law breaks, and the shrunk failure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from convlaws.search.plan import Plan
 from convlaws.search.search import Search, StopError
 from convlaws.targets.registry import Method
 
-HURRY = 0.5  # seconds; the problems of mutants take milliseconds
+HURRY = 0.5  # seconds for a call; the problems of mutants take milliseconds
 
 
 @dataclass
 class Catch:
-    """The first failure of a search, when it came: after how many cases, and seconds of the search's clock."""
+    """The first failure of a search, with the number of cases and the seconds of the search's clock until then."""
 
     cell: Cell
     failure: Failure
@@ -34,7 +34,7 @@ class Catch:
 
 @dataclass
 class Quest:
-    """How a hunt ended. A case is a problem put to the mutant under a law; `seconds` are those of the wall.
+    """The result of a hunt. A case is a problem put to the mutant under a law; `seconds` are wall-clock time.
 
     `line` is what the first failing problem was shrunk to, `apart` its fields that differ from the simplest value,
     `tries` the cases run for that, `before` the lines that have to run first, `breaks` the laws that the line breaks.
@@ -56,7 +56,7 @@ class Quest:
 
 
 class Hunt(Search):
-    """A search that ends at its first failure, and makes that one small if it `shrinks`."""
+    """A search that ends at its first failure, and shrinks it if `shrinks` is set."""
 
     caught: Catch | None = None
     shrinks = False
@@ -74,11 +74,11 @@ class Hunt(Search):
 
 
 def hunt(method: Method, runner: Runner, seed: int, seconds: float, *, shrinks: bool = False) -> Quest:
-    """Search for a failure of `method` until one shows or the seconds are over; the clock starts at the first draw.
+    """Search for a failure of `method` until one is found or the seconds are over; the clock starts at the first draw.
 
-    With `shrinks`, it is then made small, and put to every law.
+    With `shrinks`, the failure is then shrunk, and its line judged under every law.
     """
-    runner.refresh()  # what another mutant left in the process is not this one's
+    runner.refresh()  # drop the state that another mutant left in the process
     search = Hunt(Plan([method], laws(), seed=seed, budget=seconds), runner)
     search.shrinks = shrinks
     search.run()
@@ -92,7 +92,7 @@ def hunt(method: Method, runner: Runner, seed: int, seconds: float, *, shrinks: 
 
 
 def _small(quest: Quest, method: Method, failure: Failure, runner: Runner) -> Quest:
-    """The quest, with what its failure became when it was made small."""
+    """The quest with the shrunk failure added."""
     return replace(
         quest,
         line=str(failure.problem),
@@ -113,7 +113,7 @@ def _broken_by(method: Method, failure: Failure, runner: Runner) -> list[str]:
 
 @contextmanager
 def hurried(runner: Runner) -> Iterator[None]:
-    """A shorter time limit for each call: where a hang is asked by many laws, it costs its limit each time."""
+    """Shorten the time limit of each call: a hang costs the limit once for every law that is judged."""
     limit, runner.time_limit = runner.time_limit, min(runner.time_limit, HURRY)
     try:
         yield

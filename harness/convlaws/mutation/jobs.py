@@ -1,4 +1,4 @@
-"""Chores: the pieces of work that the table of mutants is made of; each gives records, and can be done in any order."""
+"""Chores: the units of work for the table of mutants; each yields records, and they can run in any order."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from convlaws.search.search import Search
 from convlaws.targets.registry import get, rows
 
 Record = dict
-SOLITARY = ("memory", "process")  # defects that may hurt who shares a process with them
+SOLITARY = ("memory", "process")  # defects that may affect other methods in the same process
 GROUP = 12  # mutants that share the draws of the table of laws
-COMPARED = 6  # every sixth mutant is put to the baselines: what they miss takes their whole time, all would take over an hour
-RIGHT = "im2col"  # what every mutant does where it makes no mistake
+COMPARED = 6  # the baselines get every sixth mutant: each that they miss takes its full time, and all would take over an hour
+RIGHT = "im2col"  # the method whose answer a mutant gives where its triggers do not hold
 BASELINES = {"uniform": uniform.questions, "opinfo": opinfo.questions}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budgets:
-    """How long is searched, in seconds: for one mutant by its difficulty, for all laws on one mutant, for one right method."""
+    """Search times in seconds: for one mutant by its difficulty, for all laws on one mutant, for one right method."""
 
     easy: float = 20.0
     medium: float = 20.0
@@ -43,26 +43,26 @@ QUICK = Budgets(easy=8.0, medium=8.0, hard=8.0, laws=1.5, healthy=3.0, seeds=1)
 
 @dataclass(frozen=True)
 class Chore:
-    """One piece: what is done (a key of DOING), to which methods, with how many seeds, for how long each."""
+    """One unit of work: its kind (a key of DOING), the methods, the number of seeds, and the seconds for each."""
 
     kind: str
     names: tuple[str, ...]
     seeds: int
     seconds: float
-    state: str = ""  # stands for what the names meant: a mutant that says something else now is done again
+    state: str = ""  # digest of the mutants' definitions: if one is changed, the chore is done again
 
     @property
     def key(self) -> str:
-        """What tells it from every other chore."""
+        """The key that identifies the chore."""
         return json.dumps([self.kind, self.names, self.seeds, self.seconds, self.state])
 
     def do(self, runner: Runner) -> list[Record]:
-        """Its records."""
+        """Run the chore; return its records."""
         return [{"kind": self.kind, "seed": 0, "budget": self.seconds, **record} for record in DOING[self.kind](self, runner)]
 
 
 def _quest(chore: Chore, runner: Runner) -> Iterator[Record]:
-    """One a seed; the first failure is made small."""
+    """One record per seed; the first failure is shrunk."""
     name, shrunk = chore.names[0], False
     for seed in range(chore.seeds):
         found = hunt(get(f"mutant-{name}"), runner, seed, chore.seconds, shrinks=not shrunk)
@@ -77,7 +77,7 @@ def _kills(chore: Chore, runner: Runner) -> Iterator[Record]:
 
 
 def _baseline(chore: Chore, runner: Runner) -> Iterator[Record]:
-    """One a seed."""
+    """One record per seed."""
     name = chore.names[0]
     method, questions = get(f"mutant-{name}"), BASELINES[chore.kind]
     for seed in range(chore.seeds):
@@ -86,7 +86,7 @@ def _baseline(chore: Chore, runner: Runner) -> Iterator[Record]:
 
 
 def _healthy(chore: Chore, runner: Runner) -> Iterator[Record]:
-    """Alarms on a method that is right: of the laws, and of each baseline that can be had."""
+    """Alarms on a right method: of the laws, and of each available baseline."""
     method = get(chore.names[0])
     runner.refresh()
     search = Search(Plan([method], laws(), seed=0, budget=chore.seconds), runner)
@@ -114,17 +114,17 @@ DOING: dict[str, Callable[[Chore, Runner], Iterator[Record]]] = {
 
 
 def baselines() -> dict[str, Callable]:
-    """The baselines that can be had here."""
+    """The baselines that are available here."""
     return {name: ask for name, ask in BASELINES.items() if name != "opinfo" or not opinfo.absent()}
 
 
 def state_of(mistake: Mutant) -> str:
-    """Stands for what a mutant says of itself."""
+    """Digest of a mutant's definition."""
     return digest(json.dumps(asdict(mistake), sort_keys=True))
 
 
 def chores(chosen: list[Mutant], budgets: Budgets, *, compared: bool) -> list[Chore]:
-    """All that is to be done, the longest first; `compared`: with the baselines, and the right methods."""
+    """All chores, the longest first; with `compared`, also those for the baselines and the right methods."""
     found = [_group(some, budgets) for some in _groups(chosen)]
     for mistake in chosen:
         seconds, state = getattr(budgets, mistake.difficulty), state_of(mistake)
@@ -133,7 +133,7 @@ def chores(chosen: list[Mutant], budgets: Budgets, *, compared: bool) -> list[Ch
 
 
 def _compared(chosen: list[Mutant], budgets: Budgets) -> list[Chore]:
-    """The baselines on a sample of the mutants that count, and on all right methods."""
+    """The baselines on a sample of the mutants that are not clones, and the chores for all right methods."""
     right = [Chore("healthy", (row.name,), 1, budgets.healthy) for row in rows("healthy", "method") if not row.absent]
     sample = [m for m in chosen if not m.like][::COMPARED]
     return right + [
@@ -147,13 +147,13 @@ def _group(some: list[Mutant], budgets: Budgets) -> Chore:
 
 
 def _groups(chosen: list[Mutant]) -> list[list[Mutant]]:
-    """Those that share a search; those that may hurt others alone."""
+    """Groups of mutants that share a search; those that may affect others are alone in theirs."""
     social = [m for m in chosen if m.defect not in SOLITARY]
     together = [social[start : start + GROUP] for start in range(0, len(social), GROUP)]
     return together + [[m] for m in chosen if m.defect in SOLITARY]
 
 
 def everybody() -> list[Mutant]:
-    """All mistakes that are registered."""
+    """All registered mutants."""
     rows("mutant")
     return all_mutants()

@@ -1,4 +1,4 @@
-"""Which laws kill which mutants: one search for many mutants, in which each law is asked until it kills."""
+"""Which laws kill which mutants: one search over many mutants, which judges each law until it kills."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Pair = tuple[str, str]  # a method, a law
 
 
 class KillTally(Search):
-    """A search that asks each (method, law) until it fails once, and shrinks nothing.
+    """A search that judges each (method, law) until it fails once, and does not shrink.
 
-    The methods share draws and references, so a second of it buys more than one of a search for each.
+    The methods share draws and references, so a second of it achieves more than one of separate searches.
     """
 
     def __init__(self, plan: Plan, runner: Runner):
@@ -32,13 +32,13 @@ class KillTally(Search):
         super()._record(cell, problem, outcome, origin)
         if outcome.verdict.bad:
             self.killed.setdefault((cell.method.name, cell.law.name), str(problem))
-            cell.goal = 0  # it has said what it was asked for
+            cell.goal = 0  # killed: no more examples needed
 
     def _serve(self, cells: list[Cell], number: int, index: int) -> None:
         super()._serve([c for c in cells if (c.method.name, c.law.name) not in self.killed], number, index)
 
     def _rounds(self) -> None:
-        """Until the budget is spent, or every pair is killed."""
+        """Run rounds until the budget is spent or every pair is killed."""
         assert self.plan.budget is not None
         pairs = {(cell.method.name, cell.law.name) for cells in self.jobs for cell in cells}
         for number in count(1):
@@ -52,7 +52,7 @@ class KillTally(Search):
 
 
 def kills(methods: list[Method], runner: Runner, seed: int, seconds: float, asked: list[Law] | None = None) -> dict[Pair, str]:
-    """The problem that each (method, law) first failed on, in `seconds` for all together; all laws, unless some are `asked`."""
+    """The problem on which each (method, law) first failed, in `seconds` for all together; all laws unless some are `asked`."""
     runner.refresh()
     search = KillTally(Plan(methods, asked or laws(), seed=seed, budget=seconds), runner)
     with hurried(runner):

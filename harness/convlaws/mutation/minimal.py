@@ -1,4 +1,4 @@
-"""The simplest problem there is, and how far from it another one stands: what shrinking should make small."""
+"""The simplest problem, and the distance of other problems from it: the measure of how well a failure was shrunk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from convlaws.problem.problem import Problem
 
 SIMPLEST = Problem.parse("n1c1k1_x1_r1")
 _OF_SPEC = ("batch", "in_channels", "out_channels", "groups", "bias", "padding_mode", "transposed")
-_OF_AXES = {  # the value of an axis that nobody looks at twice
+_OF_AXES = {  # the simplest value of each field with a value per axis
     "extent": 1,
     "kernel": 1,
     "stride": 1,
@@ -18,7 +18,7 @@ _OF_PROBLEM = ("op", "dtype", "layout", "fill", "seed")
 
 
 def apart(problem: Problem) -> tuple[str, ...]:
-    """The fields in which a problem differs from the simplest one; a spatial field once, whatever its axes hold.
+    """The fields in which a problem differs from the simplest one; a field with a value per axis is listed once.
 
     >>> apart(SIMPLEST)
     ()

@@ -23,12 +23,12 @@ from convlaws.targets.registry import Method
 
 NAMES = tuple(f"nn.functional.conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))
 LAYOUTS = ("contiguous", "sliced")
-# what test_ops.py (test_compare_cpu) allows another implementation; of the half types one rounding is more, so: the default
+# what test_ops.py (test_compare_cpu) allows another implementation; half types round once more, so they keep the defaults
 TOLERANCE = {"float32": {"rtol": 1e-3, "atol": 1e-3}, "float64": {"rtol": 1e-3, "atol": 1e-3}}
 
 
 def absent() -> str:
-    """Why the samples cannot be had, in words; '' if they can."""
+    """The reason why the samples are not available; '' if they are."""
     return "" if find_spec("expecttest") else "PyTorch's sample inputs need expecttest: pip install expecttest"
 
 
@@ -36,7 +36,7 @@ def questions(method: Method, seed: int) -> Iterator[Question]:
     """All samples within the method's scope, in torch's order; torch draws their numbers from `seed`."""
     os.environ.setdefault(
         "SETUPTOOLS_USE_DISTUTILS", "stdlib"
-    )  # setuptools, which torch imports, minds a distutils that is there
+    )  # setuptools, which torch imports, complains about a distutils that is already imported
     import torch
 
     with torch.backends.__allow_nonbracketed_mutation():  # the import freezes torch's switches for the whole process
@@ -64,7 +64,7 @@ def _of_sample(method: Method, name: str, dtype: str, sample: Any) -> Iterator[Q
 
 
 def _spec(name: str, sample: Any) -> ConvSpec:
-    """The sizes of a sample."""
+    """The ConvSpec of a sample."""
     x, (w, b), how = sample.input, sample.args, sample.kwargs
     ndim, transposed, groups = int(name[-2]), "transpose" in name, how.get("groups", 1)
     lead = x.dim() - ndim - 1
@@ -91,7 +91,7 @@ def _spec(name: str, sample: Any) -> ConvSpec:
 
 
 def _operands(spec: ConvSpec, op: str, sample: Any) -> Mapping[str, np.ndarray]:
-    """The sample's own arrays; what it has not (gy, and the directions of second derivatives) is drawn as torch draws them."""
+    """The sample's own arrays; those it lacks (gy, and the directions of second derivatives) are drawn as torch draws them."""
     import torch
 
     given = dict(zip("xwb", (sample.input, *sample.args), strict=True))

@@ -1,4 +1,4 @@
-"""Chores done by several processes, a core each; every record is on file as soon as its chore is done."""
+"""Chores run by several processes, one core each; their records are written to the file as soon as a chore is done."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from convlaws.sandbox.interrupt import deaf, descendants, hear, kill
 from convlaws.sandbox.sandbox import Sandbox
 from convlaws.targets.registry import get
 
-TIME_LIMIT = 2.0  # seconds a call: problems of mutants are small, and a hang costs this much at every try
+TIME_LIMIT = 2.0  # seconds a call: problems of mutants are small, and a hang costs this much each time
 WARM_SECONDS = 3.0
 PR_SET_PDEATHSIG = 1
 
 
 # --- in a worker ------------------------------------------------------------------------
 def _serve(pipe: Connection, core: int, compared: bool) -> None:
-    """Do the chores that come, until none comes; Ctrl-C is for the process that gave them."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # that one may be killed: nobody else would tell
+    """Run the chores that arrive, until the pipe closes; SIGINT is ignored, as the parent process handles it."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # end with the parent, even if that is killed
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hear()
     os.sched_setaffinity(0, {core})
@@ -41,7 +41,7 @@ def _serve(pipe: Connection, core: int, compared: bool) -> None:
 
 
 def _settle(box: Sandbox, compared: bool) -> None:
-    """Load strategies and libraries, so that no clock sees that."""
+    """Load strategies and libraries in advance, so that no measured time includes it."""
     import torch
 
     torch.set_num_threads(1)
@@ -60,24 +60,24 @@ def _done(chore: Chore, box: Sandbox) -> list[Record] | HarnessError:
 # --- here -------------------------------------------------------------------------------
 @dataclass
 class _Worker:
-    """A process with a core of its own for it and its children, and the chore that it does."""
+    """A process pinned to one core, which its children share, and the chore that it runs."""
 
     process: Any
     pipe: Connection
     chore: Chore | None = None
 
     def give(self, waiting: deque[Chore]) -> None:
-        """Have it do the next chore, if there is one."""
+        """Send it the next chore, if there is one."""
         self.chore = waiting.popleft() if waiting else None
         if self.chore:
-            with suppress(OSError):  # a dead one is noticed when it is heard
+            with suppress(OSError):  # a dead process is noticed when its records are read
                 self.pipe.send(self.chore)
 
     def hear(self) -> list[Record]:
-        """The records of its chore.
+        """Read the records of its chore.
 
         Raises:
-            EOFError, OSError: it died.
+            EOFError, OSError: the process died.
         """
         told = self.pipe.recv()
         if isinstance(told, HarnessError):
@@ -87,7 +87,7 @@ class _Worker:
 
 @contextmanager
 def _pool(count: int, compared: bool) -> Iterator[list[_Worker]]:
-    """So many workers; they end with the block, however it ends."""
+    """Start `count` workers; they are killed when the block ends, also by an exception."""
     context, cores = mp.get_context("spawn"), sorted(os.sched_getaffinity(0))
     workers: list[_Worker] = []
     try:
@@ -121,7 +121,7 @@ def _answers(workers: list[_Worker], left: list[Chore]) -> Iterator[tuple[Chore,
 
 
 def work(chores: Iterable[Chore], path: Path, workers: int, *, compared: bool, tell: Callable[[str], None]) -> None:
-    """Do the chores whose records `path` does not hold yet; a run that was killed goes on where it ended.
+    """Run the chores whose records are not yet in `path`; a run that was killed continues where it ended.
 
     Raises:
         UsageError: a worker died.
@@ -141,10 +141,10 @@ def work(chores: Iterable[Chore], path: Path, workers: int, *, compared: bool, t
 
 
 def lines(path: Path) -> list[dict]:
-    """The lines of a file of chores; the last one may be half a line, if its writer was killed, and is taken off.
+    """The lines of a file of chores; an incomplete last line (its writer was killed) is removed from the file.
 
     Raises:
-        SchemaError: another line is no such record.
+        SchemaError: another line is not such a record.
     """
     if not path.exists():
         return []

@@ -1,4 +1,4 @@
-"""What is published of a file of chores: one record a line, of what is registered now, without what only a machine needs."""
+"""The published form of a file of chores: one record a line, only for what is registered now, without machine-only fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 def records(path: Path, chores: Sequence[Chore], chosen: Sequence[Mutant], budgets: Budgets) -> list[Record]:
-    """The records of these chores, after one each for the run, for every law and every mutant."""
+    """The records of these chores, preceded by one record for the run and one for every law and every mutant."""
     keys = {chore.key for chore in chores}
     facts = environment.facts()
     run = {name: facts[name] for name in ("python", "system", "cpu", "cpu_flags", "cpus", "versions")}
@@ -39,10 +39,10 @@ def _mutant(mistake: Mutant) -> Record:
 
 
 def _short(record: Record) -> Record:
-    """Without the problem that each law of the table was broken by first: the shrunk line of the quest says more."""
+    """The record with its laws as names, without the problem that first broke each: the quest has a shrunk one."""
     return {**record, "laws": sorted(record["laws"])} if record["kind"] == "kills" else record
 
 
 def written(found: Sequence[Record]) -> str:
-    """The file's text."""
+    """The text of the file."""
     return "".join(f"{json.dumps(record)}\n" for record in found)

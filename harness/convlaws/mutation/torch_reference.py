@@ -1,4 +1,4 @@
-"""What the baselines compare with: PyTorch's own convolution of the same operands, in float64, rounded once."""
+"""Reference for the baselines: PyTorch's own convolution of the same operands, in float64, rounded once."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def reference(spec: ConvSpec, op: str, operands: Mapping[str, np.ndarray]) -> An
 
 
 def _forward(spec: ConvSpec) -> Forward:
-    """torch's convolution without its padding, which is done by selecting elements: so every padding of ours can be asked for."""
+    """torch's convolution without padding, which is applied to x beforehand, so that every padding of ours is possible."""
     from torch.nn import functional as F
 
     plain = getattr(F, f"conv{'_transpose' if spec.transposed else ''}{spec.ndim}d")
 
     def forward(x, w, b):
         x = x if spec.batch is not None else x[None]
-        if 0 in spec.output:  # torch raises where the kernel reaches over more than there is
+        if 0 in spec.output:  # torch raises where the kernel is larger than the padded input
             y = x.new_zeros((spec.images, *spec.y_shape[-1 - spec.ndim :])) + 0 * (x.sum() + w.sum())
         elif spec.transposed:
             y = _window(plain(x, w, None, spec.stride, 0, 0, spec.groups, spec.dilation), spec)
@@ -43,7 +43,7 @@ def _forward(spec: ConvSpec) -> Forward:
 
 
 def _window(full: Any, spec: ConvSpec) -> Any:
-    """What a transposed convolution keeps of all that it makes; zeros beyond."""
+    """Crop the full result of a transposed convolution to its output; zeros beyond it."""
     sides: list[int] = []
     for axis in reversed(range(spec.ndim)):
         low = spec.sides[axis][0]
@@ -52,7 +52,7 @@ def _window(full: Any, spec: ConvSpec) -> Any:
 
 
 def _sided(x: Any, sides: list[int]) -> Any:
-    """x with zeros where a side is positive, and then without what a negative one crops: that may be more than x has."""
+    """x padded with zeros by the positive sides, then cropped by the negative ones, which may exceed the size of x."""
     from torch.nn import functional as F
 
     return F.pad(F.pad(x, [max(0, n) for n in sides]), [min(0, n) for n in sides])
@@ -68,7 +68,7 @@ def _spaced(x: Any, spec: ConvSpec) -> Any:
 
 
 def _padded(x: Any, spec: ConvSpec) -> Any:
-    """x with its padding, or without what is cropped."""
+    """x padded, or cropped where the padding is negative."""
     import torch
 
     if spec.padding_mode == "zeros":

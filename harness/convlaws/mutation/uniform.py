@@ -1,8 +1,8 @@
-"""Uniform: configurations as a loop over `random` draws them, no corner preferred, standard normal numbers.
+"""Uniform: configurations as a loop over `random` draws them, without preferred corner cases, and standard normal numbers.
 
-It is given more than such a loop usually has: every field of a problem is drawn if the method's scope has
-it (uneven and cropping padding, the padding modes, zeros between inputs, all four ops), so that no mutant is out
-of its reach by construction, only by chance.
+It draws more than such a loop usually does: every field of a problem is drawn if the method's scope has
+it (uneven and cropping padding, the padding modes, zeros between inputs, all four ops), so that it can find every
+mutant in principle, and misses one only by chance.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from convlaws.problem.spec import PADDING_MODES, ConvSpec
 from convlaws.problem.spec_text import PADDING_WORDS
 from convlaws.targets.registry import Method
 
-# the largest value of each uniform size; the least is 1, of padding 0
+# the largest value of each uniform size; the smallest is 1, of padding 0
 MOST = {"groups": 4, "columns": 4, "rows": 4, "batch": 4, "extent": 16, "kernel": 5, "stride": 3, "dilation": 3, "padding": 3}
 
 
 def questions(method: Method, seed: int) -> Iterator[Question]:
-    """Endless questions within the method's scope; dtypes in turn, float32 first."""
+    """Yield questions within the method's scope without end; dtypes in turn, float32 first."""
     rng = np.random.default_rng(seed)
     order = ("float32", *(name for name in DTYPES if name != "float32"))
     dtypes = [name for name in order if name in method.scope.dtypes]
@@ -34,7 +34,7 @@ def questions(method: Method, seed: int) -> Iterator[Question]:
 
 
 def _problem(rng: np.random.Generator, scope: Scope, dtype: str) -> Problem:
-    """One problem; what is impossible, or out of the scope, is drawn again."""
+    """One random problem; impossible or out-of-scope ones are drawn again."""
     while True:
         op = OPS[rng.integers(len(OPS))]
         try:
@@ -71,7 +71,7 @@ def _spec(rng: np.random.Generator, scope: Scope, bias: bool) -> ConvSpec:
 
 
 def _padding(rng: np.random.Generator, scope: Scope, ndim: int) -> tuple[tuple[int, int], ...] | str:
-    """A word that the scope has, or numbers: the same on both sides, or two."""
+    """A padding word that the scope allows, or numbers: the same on both sides, or two."""
     words = [word for word in PADDING_WORDS if word in scope.padding]
     choice = int(rng.integers(len(words) + 2))
     if choice < len(words):

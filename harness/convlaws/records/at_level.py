@@ -1,4 +1,4 @@
-"""AtLevel: what a row gave at an ISA level, beside what it gave at another one."""
+"""AtLevel: the results of a row at one ISA level, compared with another level."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from convlaws.records.finding import counted
 
 @dataclass
 class AtLevel:
-    """A row at a level, compared with `beside`, the same row at another level.
+    """A row at one ISA level, compared with `beside`, the same row at another level.
 
-    `asked` problems were answered at both; by dtype, `differ` counts those whose bits differ, and `lines` has the one of
-    fewest multiply-adds. `ended` counts those that were not answered at this level.
+    `asked` counts the problems answered at both, by dtype; `differ` counts those whose bits differ, and `lines` has the one with
+    the fewest multiply-adds. `ended` counts those that were not answered at this level.
     """
 
     method: str
@@ -26,7 +26,7 @@ class AtLevel:
     ended: int = 0
 
     def said(self) -> list[str]:
-        """Where its bits differ, in words."""
+        """Sentences on where its bits differ."""
         if not self.beside:
             return []
         unlike = [
@@ -40,6 +40,6 @@ class AtLevel:
         return [*unlike, *same, *died]
 
     def record(self) -> dict:
-        """As the summary of a run has it."""
+        """The record for the summary of a run."""
         told = {"beside": self.beside, "asked": self.asked, "differ": self.differ, "lines": self.lines, "ended": self.ended}
         return {"level": self.level, "variables": self.variables, "flags": list(self.flags), **told}

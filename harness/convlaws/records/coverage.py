@@ -1,4 +1,4 @@
-"""Coverage: which values of the discrete axes, and which pairs of them, problems had, and how they ended."""
+"""Coverage: the values of the discrete axes, and the pairs of them, that problems had, and how those problems ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Axes = Mapping[str, list[str]]
 
 
 def places(axes: Axes) -> dict[tuple[str, str, str, str], int]:
-    """The bit of each pair: by pairs of axes in their order, then by the product of their values.
+    """The bit number of each pair, ordered by pairs of axes, then by the product of their values.
 
     >>> places({"op": ["fprop", "wgrad"], "bias": ["no", "yes"]})["op", "wgrad", "bias", "no"]
     2
@@ -29,7 +29,7 @@ def places(axes: Axes) -> dict[tuple[str, str, str, str], int]:
 _NO_YES = [said(value) for value in (False, True)]
 AXES = {name: [said(value) for value in getattr(WHOLE, name)] for name in features(Problem.parse("n1c1k1_x1_r1"))}
 AXES |= dict.fromkeys(RELATIONS, _NO_YES)
-# what leaves a result without elements or of zeros: to be kept then is no evidence
+# values with which a result has no elements or only zeros: `kept` is no evidence then
 NOTHING = frozenset({("batch", "empty"), ("empty", "yes")})
 _EMPTY = frozenset({("one_tap", "yes", "kernel_over_input", "yes"), ("padding", "valid", "kernel_over_input", "yes")})
 ENDS = ("judged", "refused", "vacuous", "crashed")
@@ -42,12 +42,12 @@ _ENDS = {
 
 
 def evident(pair: tuple[str, str, str, str]) -> bool:
-    """Whether problems with this pair leave something to compare."""
+    """True if problems with this pair have results to compare."""
     return pair[:2] not in NOTHING and pair[2:] not in NOTHING and pair not in _EMPTY
 
 
 def values(problem: Problem) -> dict[str, str]:
-    """The value of each axis, in words; worked out once a problem."""
+    """The value of each axis, as text; computed once per problem."""
     kept = vars(problem)
     if "_values" not in kept:
         told = {name: said(value) for name, value in features(problem).items()}
@@ -56,7 +56,7 @@ def values(problem: Problem) -> dict[str, str]:
 
 
 def bits(pairs: Iterable[tuple[str, str, str, str]]) -> int:
-    """Some pairs as one number."""
+    """The pairs as a bit mask."""
     return sum(1 << place for place in {_PLACES[pair] for pair in pairs})
 
 
@@ -68,7 +68,7 @@ def _bits(problem: Problem) -> int:
 
 
 class Tally:
-    """The problems of one method that ended in one way: how many, their values, their pairs."""
+    """The problems of one method that ended in one way: their number, values and pairs."""
 
     def __init__(self) -> None:
         self.problems = 0
@@ -82,7 +82,7 @@ class Tally:
         self.pairs |= _bits(problem)
 
     def record(self) -> dict[str, Any]:
-        """As a run's summary has it."""
+        """The record for a run's summary."""
         by: dict[str, dict[str, int]] = {}
         for (name, value), number in self.counts.items():
             by.setdefault(name, {})[value] = number
@@ -90,9 +90,9 @@ class Tally:
 
 
 class Coverage:
-    """For each method: the problems that it was put to, and how they ended.
+    """For each method: the problems that it was asked, and how they ended.
 
-    A problem counts once for each way in which it ended: judged under one law, it may be vacuous under another.
+    A problem counts once for each way in which it ended: it may be judged under one law and vacuous under another.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class Coverage:
         self._tallies: dict[str, dict[str, Tally]] = {}
 
     def see(self, method: str, problem: Problem, verdict: Verdict) -> None:
-        """Count a problem; the laws that judge it one after the other count it once."""
+        """Count a problem; consecutive laws that judge the same problem count it once."""
         last, ends = self._last.get(method, (None, set()))
         if last is not problem:
             ends = set()
@@ -112,9 +112,9 @@ class Coverage:
                 tallies.setdefault(end, Tally()).add(problem)
 
     def record(self, admits: Callable[[str], int] = lambda method: 0) -> dict[str, Any]:
-        """As a run's summary has it, by method: what was judged, beside it under `ended` all else that was counted.
+        """The record for a run's summary, by method: the judged problems, and all other counts under `ended`.
 
-        `pairs` is a hexadecimal number whose bits stand in the order of `places`; `admits` are those that the
+        `pairs` is a hexadecimal bit mask in the order of `places`; `admits` is the mask of the pairs that the
         method's scope admits.
         """
         found = {}

@@ -1,10 +1,10 @@
-"""Two runs compared, each (method, law, op) on its own: what broke, what got fixed, and what cannot be said.
+"""Comparison of two runs for each (method, law, op): what broke, what was fixed, and what is inconclusive.
 
 A failure is a fact about one problem, `kept` is worth as much as the problems it is about. Where both runs judged
 the same problems (the same targets, --seed, --examples and --workers, or the same --problems), every change is
-the method's. Where they did not, a change may be the luck of the draw: between two seeds of the same torch, at
-20 examples, 15 of 850 (method, law, op) changed between kept and broken. There a change counts only if
-luck would do it less often than LUCK.
+the method's. Where they did not, a change may be due to chance: between two seeds of the same torch, at
+20 examples, 15 of 850 (method, law, op) changed between kept and broken. There a change counts only if its
+probability by chance is below LUCK.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from math import comb
 
 from convlaws.records.finding import LEAST, CellId, Finding, Verdict, counted, name_parts
 
-FACTOR = 2.0  # by which a worst ratio has to differ, if both sides judged the same problems
-LUCK = 1e-6  # a table has some 4,000 (method, law, op), so luck alone shows up in one of 250 comparisons
+FACTOR = 2.0  # minimum factor between two worst ratios, if both sides judged the same problems
+LUCK = 1e-6  # a table has some 4,000 (method, law, op), so a chance change appears in one of 250 comparisons
 
 
 class Change(enum.StrEnum):
-    """What became of a (method, law, op). The value is what --json says."""
+    """The change of a (method, law, op); the value is the text in --json."""
 
-    BROKE = "broke"  # kept, now fails; or failed in known ways only, now in another
+    BROKE = "broke"  # kept, now fails; or failed only in known ways, now in a new one
     FIXED = "fixed"  # failed, now kept
-    SUSPECT = "perhaps broke"  # the same on other problems: luck could do it
+    SUSPECT = "perhaps broke"  # the same on other problems: possibly by chance
     MAYBE_FIXED = "perhaps fixed"
     OTHERWISE = "fails otherwise"  # failed, now fails on the same problems with another signature
     STILL = "still fails"
-    MOVED = "ratio moved"  # kept on the same problems, the worst error over slack is another
+    MOVED = "ratio moved"  # kept on the same problems, with another worst error over slack
     SAME = "kept"
     INCONCLUSIVE = "cannot say"  # vacuous, refused, too few examples or flaky on one side
-    NOTHING_TO_SAY = "says nothing"  # the same on both sides
+    NOTHING_TO_SAY = "says nothing"  # nothing conclusive on both sides
     GONE = "no longer tried"
     ADDED = "newly tried"
 
 
 @dataclass(frozen=True)
 class Side:
-    """One run's findings about one (method, law, op)."""
+    """One run's findings for one (method, law, op)."""
 
     findings: tuple[Finding, ...]
 
     @property
     def first(self) -> Finding:
-        """One of them: all have the same tallies."""
+        """Its first finding: all have the same tallies."""
         return self.findings[0]
 
     @property
@@ -56,16 +56,16 @@ class Side:
 
     @property
     def steady(self) -> bool:
-        """Whether a failure of it repeats always."""
+        """True if one of its failures repeats every time."""
         return any(not f.flaky for f in self.bad)
 
     @property
     def kinds(self) -> set[tuple[str, bool]]:
-        """The failures by how they look, and whether they are known findings."""
+        """The kinds of failure: (signature, True if a known finding explains it)."""
         return {(f.signature, bool(f.known)) for f in self.bad}
 
     def __str__(self) -> str:
-        """What was seen, in words."""
+        """The result as text."""
         first = self.first
         examples = counted(first.examples, "example")
         if self.bad:
@@ -79,7 +79,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """How one (method, law, op) differs. A side is None where it was not tried."""
+    """The difference of one (method, law, op) between two runs. A side is None where it was not tried."""
 
     cell: CellId
     change: Change
@@ -89,13 +89,13 @@ class Difference:
 
     @property
     def shown(self) -> Finding | None:
-        """The failure to look at: the new one, for what is fixed the old one; one that is not known before one that is."""
+        """The failure to show: the new one, or for a fix the old one; preferably one that no known finding explains."""
         side = self.old if self.change in (Change.FIXED, Change.MAYBE_FIXED) else self.new
         return min(side.bad, key=lambda f: bool(f.known), default=None) if side else None
 
 
 def pairs(old: Sequence[str], new: Sequence[str]) -> dict[str, str]:
-    """The new name of each old method: the same one, or else the only one with the same name before '@'.
+    """Map each old method to its new name: the same, or else the only one with the same name before '@'.
 
     >>> pairs(["im2col", "onnxruntime@1.26.0"], ["onnxruntime@1.31.1", "im2col"])
     {'im2col': 'im2col', 'onnxruntime@1.26.0': 'onnxruntime@1.31.1'}
@@ -115,7 +115,7 @@ def base(name: str) -> str:
 
 
 def differences(old: Sequence[Finding], new: Sequence[Finding]) -> list[Difference]:
-    """One for each (method, law, op) of either run, in the order of the new one."""
+    """One Difference for each (method, law, op) of either run, in the order of the new one."""
     named = pairs(*(list(dict.fromkeys(f.method for f in side)) for side in (old, new)))
     before, after = _cells(old, named), _cells(new, {})
     return [_difference(cell, before.get(cell), after.get(cell)) for cell in dict.fromkeys([*after, *before])]
@@ -154,22 +154,22 @@ def _change(old: Side | None, new: Side | None) -> tuple[Change, str]:
 def _both_fail(old: Side, new: Side, same: bool) -> Change:
     fresh = new.kinds - old.kinds
     if any(not known for _, known in fresh) and all(known for _, known in old.kinds):
-        return Change.BROKE if same else Change.SUSPECT  # what was known hid nothing else before
+        return Change.BROKE if same else Change.SUSPECT  # the known failures hid no other failure before
     seen = {signature for signature, _ in old.kinds}
     return Change.OTHERWISE if same and any(signature not in seen for signature, _ in fresh) else Change.STILL
 
 
 def same_problems(old: Finding, new: Finding) -> bool:
-    """Whether both judged the very same problems."""
+    """True if both judged exactly the same problems."""
     marks = [(f.asked, f.drawn, f.examples, sum(f.refused.values())) for f in (old, new)]
     return marks[0] == marks[1] and bool(old.asked)
 
 
 def luck(failing: Finding, kept: Finding) -> float:
-    """The chance that all failures fall on one side, if both sides fail equally often.
+    """The probability that all failures fall on one side, if both sides fail equally often.
 
     k failures among m examples here and none among n there: C(m, k) / C(m + n, k), the tail of the
-    hypergeometric distribution (Fisher's exact test, one side). Examples are taken for independent.
+    hypergeometric distribution (Fisher's exact test, one side). Examples are assumed independent.
 
     >>> one, none = (Finding(method="m", law="w", op="fprop", verdict=Verdict.KEPT, examples=20, failed=k) for k in (15, 0))
     >>> luck(one, none) < LUCK
@@ -180,9 +180,9 @@ def luck(failing: Finding, kept: Finding) -> float:
 
 
 def moved(old: Finding, new: Finding) -> str:
-    """How the worst ratio moved between runs of the same problems, in words; '' if by less than FACTOR.
+    """The change of the worst ratio between runs of the same problems, as text; '' if by less than FACTOR.
 
-    A worst ratio is a maximum over examples, so on other problems it moves by itself: between three seeds of the
+    A worst ratio is a maximum over examples, so on other problems it varies by itself: between three seeds of the
     same methods at 20 examples by 1.5 in the median, by 325 in one of a hundred, and in a tenth from or to 0.
     """
     low, high = sorted((old.worst_ratio, new.worst_ratio))
@@ -194,7 +194,7 @@ def moved(old: Finding, new: Finding) -> str:
 
 
 def tally(found: Iterable[Difference]) -> dict[str, Counter[Change]]:
-    """How many (law, op) of each method changed how."""
+    """The number of (law, op) for each method and kind of change."""
     by: dict[str, Counter[Change]] = {}
     for d in found:
         by.setdefault(d.cell[0], Counter())[d.change] += 1
@@ -202,6 +202,6 @@ def tally(found: Iterable[Difference]) -> dict[str, Counter[Change]]:
 
 
 def apart(found: Iterable[Difference]) -> int:
-    """How many were kept by both on different problems, so that their worst ratios say nothing."""
+    """The number kept by both on different problems, so that their worst ratios are not comparable."""
     kept = (d for d in found if d.change is Change.SAME and d.old and d.new)
     return sum(not same_problems(d.old.first, d.new.first) for d in kept if d.old and d.new)

@@ -1,4 +1,4 @@
-"""What a result depends on: versions, processor, threads. Nothing is imported to find out."""
+"""The environment of a run: versions, processor, threads. Nothing is imported to determine it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from convlaws.records import gpu as devices
 from convlaws.records.finding import digest
 
-# what libraries choose their kernels by
+# prefixes of the environment variables by which libraries choose their kernels
 VARIABLES = ("OMP_", "MKL_", "DNNL_", "ONEDNN_", "ATEN_CPU", "XLA_FLAGS", "OPENBLAS_CORETYPE", "CUDA_", "CUDNN_")
 PACKAGES = (
     *("convlaws", "torch", "numpy", "scipy", "hypothesis", "ml_dtypes", "nvidia-cudnn-frontend"),
@@ -29,7 +29,7 @@ def _version(name: str) -> str:
 
 
 def _processor() -> tuple[str, str]:
-    """(model name, the vector extensions that convolution kernels choose by)."""
+    """(model name, the vector extensions by which convolution kernels are chosen)."""
     return _read(os.environ.get("CONVLAWS_CPUINFO", "/proc/cpuinfo"))
 
 
@@ -51,14 +51,14 @@ def extensions() -> tuple[str, ...]:
 
 
 def processor() -> str:
-    """The name of this processor's model."""
+    """The processor's model name."""
     return _processor()[0]
 
 
 def facts(*, gpu: bool = False, packages: Iterable[str] = ()) -> dict:
-    """The environment as a JSON object, its `id` for all the rest; the `gpu` only if it is asked for, as it takes seconds.
+    """The environment as a JSON object; `id` is a digest of the rest; the `gpu` only on request, as it takes seconds.
 
-    Versions are those of PACKAGES, and of these `packages` too.
+    Versions are those of PACKAGES and of the given `packages`.
     """
     model, flags = _processor()
     found = {

@@ -1,7 +1,7 @@
-"""Verdict and Finding: what is recorded, and its JSON lines.
+"""Verdict and Finding: the records of results, and their JSON lines.
 
-One record a line. Records of kind `finding` say how one (method, law, op)
-ended; the last record of a run is its `summary`.
+One record a line. Records of kind `finding` have the verdict of one (method, law, op)
+each; the last record of a run is its `summary`.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from typing import Any, NamedTuple
 from convlaws.errors import SchemaError
 
 SCHEMA = 1
-LEAST = 20  # judged, non-vacuous examples below which `kept` would say too little
+LEAST = 20  # judged, non-vacuous examples below which a cell is not called `kept`
 
 
 class Verdict(enum.StrEnum):
-    """How a case ended. The value is what the file says, so it never changes."""
+    """The result of a case. The value is the text in files, so it never changes."""
 
-    KEPT = "kept"  # the law held, on at least LEAST examples that mean something
+    KEPT = "kept"  # the law held, on at least LEAST non-vacuous examples
     BROKEN = "broken"  # the law did not hold
     CRASHED = "crashed"  # the method raised on a valid problem, or its process died
     HUNG = "hung"  # no answer within the time limit
-    REFUSED = "refused"  # out of the method's declared scope, in words
-    VACUOUS = "vacuous"  # nothing broke, but the evidence is worth little: see the message
+    REFUSED = "refused"  # outside the method's declared scope; the message has the reason
+    VACUOUS = "vacuous"  # nothing broke, but the evidence is weak: see the message
 
     @property
     def bad(self) -> bool:
-        """Whether this is a failure of the method."""
+        """True if this is a failure of the method."""
         return self in (Verdict.BROKEN, Verdict.CRASHED, Verdict.HUNG)
 
 
 class CellId(NamedTuple):
-    """What a verdict is about: a method, a law and an op, by their names."""
+    """The key of a verdict: the names of a method, a law and an op."""
 
     method: str
     law: str
@@ -49,19 +49,19 @@ class Finding:
     """The verdict of one (method, law, op), with its evidence.
 
     `problem` is the line that shows a failure (shrunk), or the last one judged. `examples` counts
-    judged examples that mean something, `seconds` the time they took, `worst_ratio` is the largest
-    |error| / slack seen. `family` is the room of the law, `specific` ranks it: of several broken ones
-    the highest names the mistake best. `known` is the id of the known finding that explains a failure,
+    judged non-vacuous examples, `seconds` the time they took, `worst_ratio` is the largest
+    |error| / slack seen. `family` is the law's family, `specific` its rank: of several broken laws
+    the one with the highest names the mistake best. `known` is the id of the known finding that explains a failure,
     `flaky` is "k/n" if the failure repeated k times out of n, `history` holds the lines that have to run before it.
-    `ran` counts the kernels that ran, where the library tells; of a failure it is the one that failed. `holds` names,
+    `ran` counts the kernels that ran, where the library reports them; of a failure it is the one that failed. `holds` has,
     by dtype, the contracts that all answers kept, where the law compares with the definition. By the id of a
-    known finding, `explained` counts the failing cases that it explains, `avoided` the problems not asked for its sake.
+    known finding, `explained` counts the failing cases that it explains, `avoided` the problems not asked because of it.
     `failed` counts the failing ones of the examples, `asked` is a checksum of all drawn problems in their order.
-    Of a failure, `within` has by each feature of a problem the values that the failing problems had.
+    Of a failure, `within` has for each feature of a problem the values that the failing problems had.
     All failures of one (method, law, op) carry the same tallies: they were drawn together.
-    A failure came `after` so many cases of its method (that one included, under any law), which took `after_seconds`; `tries`
-    cases were run to make it small.
-    `run` is the id of the run that judged it, `environment` of the versions and the machine that it
+    A failure came `after` so many cases of its method (including itself, under any law), which took `after_seconds`; `tries`
+    cases were run to shrink it.
+    `run` is the id of the run that judged it, `environment` that of the versions and the machine that it
     was judged on; a run with the same seed and targets, there, would judge the same again.
     """
 
@@ -104,23 +104,23 @@ class Finding:
 
     @property
     def cell(self) -> CellId:
-        """Which (method, law, op) it is about."""
+        """The (method, law, op) that it is about."""
         return CellId(self.method, self.law, self.op)
 
     @property
     def verified(self) -> bool:
-        """Whether it says something: kept, or judged often enough and mostly right beside what a known finding explains."""
+        """True if it is conclusive: kept, or judged often enough and mostly right apart from what known findings explain."""
         beside = self.verdict.bad and bool(self.known) and self.examples >= LEAST and 2 * self.failed <= self.examples
         return self.verdict is Verdict.KEPT or beside
 
     @property
     def id(self) -> str:
-        """A short name for (method, law, op, signature, problem) that a merge can count by."""
+        """Digest of (method, law, op, signature, problem), by which a merge counts failures."""
         text = "|".join((self.method, self.law, self.op, self.signature, self.problem if self.verdict.bad else ""))
         return digest(text)
 
     def to_line(self) -> str:
-        """The record as one line of JSON: plain ASCII, no NaN or Infinity."""
+        """The record as one line of JSON: ASCII only, no NaN or Infinity."""
         return dump({"kind": "finding", "schema": SCHEMA, "id": self.id, **asdict(self)})
 
     @staticmethod
@@ -128,7 +128,7 @@ class Finding:
         """The finding of a line that `to_line` wrote.
 
         Raises:
-            SchemaError: it is no such line.
+            SchemaError: the line is not such a record.
         """
         record = load(line)
         if record["kind"] != "finding":
@@ -137,10 +137,10 @@ class Finding:
 
     @staticmethod
     def of(record: dict) -> Finding:
-        """The finding of a record that `load` gave.
+        """The finding of a record that `load` returned.
 
         Raises:
-            SchemaError: a field is missing, or holds what it cannot.
+            SchemaError: a field is missing, or has an invalid value.
         """
         known = Finding.__dataclass_fields__
         if missing := {"method", "law", "op", "verdict"} - record.keys():
@@ -168,7 +168,7 @@ def name_parts(method: str) -> tuple[str, str, str]:
 
 
 def counted(number: int, noun: str) -> str:
-    """The number with its noun.
+    """The number with its noun, in the plural if it is not 1.
 
     >>> counted(1, "example"), counted(2000, "example")
     ('1 example', '2,000 examples')
@@ -185,12 +185,12 @@ def by_cell(findings: Iterable[Finding]) -> dict[CellId, list[Finding]]:
 
 
 def digest(text: str) -> str:
-    """Twelve hexadecimal digits that stand for `text`, whatever is in it."""
+    """Digest of `text`, twelve hexadecimal digits; any text is allowed."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def too_few(examples: int, vacuous: Mapping[str, int], least: int = LEAST) -> str:
-    """Why so few examples say too little, with what became of the others."""
+    """The message that there are too few examples, with what happened to the others."""
     reasons = "; ".join(f"{count} x {why}" for why, count in vacuous.items())
     few = f"too few: {examples} of at least {least} judged examples"
     return f"{few} ({reasons})" if reasons else few
@@ -208,7 +208,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-# by the type that a field of Finding is declared with: whether a value out of a file is one
+# by the declared type of a field of Finding: a check of a value read from a file
 HOLDS: dict[str, Callable[[Any], bool]] = {
     "str": _is_text,
     "Verdict": _is_text,
@@ -228,7 +228,7 @@ def _short(value: object) -> str:
 
 
 def _number(text: str) -> float:
-    if not math.isfinite(value := float(text)):  # NaN and Infinity, which Python would take, and 1e999
+    if not math.isfinite(value := float(text)):  # NaN, Infinity and 1e999, which Python would accept
         raise ValueError(f"{text} is no finite number")
     return value
 
@@ -239,15 +239,15 @@ def dump(record: dict) -> str:
 
 
 def summary_line(**values: object) -> str:
-    """The last record of a run."""
+    """The last record of a run, as a line."""
     return dump({"kind": "summary", "schema": SCHEMA, **values})
 
 
 def load(line: str) -> dict:
-    """A record of any kind.
+    """Parse a record of any kind.
 
     Raises:
-        SchemaError: no JSON object, or of another schema number.
+        SchemaError: not a JSON object, or of another schema number.
     """
     try:
         record = json.loads(line, parse_constant=_number, parse_float=_number)

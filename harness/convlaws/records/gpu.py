@@ -1,6 +1,6 @@
-"""The NVIDIA GPU of this machine, as others tell: nvidia-smi, and torch in a process of its own. Nothing is imported here.
+"""The NVIDIA GPU of this machine, from nvidia-smi and from torch in a process of its own. Nothing is imported here.
 
-As a script it prints a short name of the GPU, for names of files, or says on stderr what is missing and exits with ABSENT.
+As a script it prints a short name of the GPU, for file names; if something is missing it says so on stderr and exits with ABSENT.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 import subprocess
 import sys
 
-ABSENT = 5  # exit status: nothing can be verified here, as for `convlaws check`
-PATIENCE = 120.0  # seconds for either to answer; torch is imported from a cold disk
+ABSENT = 5  # exit status: nothing can be verified here, as in `convlaws check`
+PATIENCE = 120.0  # seconds for either to answer; torch may be imported from a cold disk
 QUERY = ("name", "driver_version", "compute_cap", "memory.total")
 TORCH = """
 import json, torch
@@ -21,7 +21,7 @@ print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "cudnn
 
 
 def heard(command: list[str]) -> str:
-    """What a command prints; '' if it is not there, fails, or is not done in time."""
+    """The output of a command; '' if it is not there, fails, or exceeds PATIENCE."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -30,13 +30,13 @@ def heard(command: list[str]) -> str:
 
 
 def device() -> dict[str, str]:
-    """What nvidia-smi says of the first GPU; empty if there is none."""
+    """The facts on the first GPU from nvidia-smi; empty if there is none."""
     lines = heard(["nvidia-smi", f"--query-gpu={','.join(QUERY)}", "--format=csv,noheader"]).splitlines()
     return described(lines[0]) if lines else {}
 
 
 def described(line: str) -> dict[str, str]:
-    """The fields of a line of nvidia-smi.
+    """The fields of one output line of nvidia-smi.
 
     >>> described("NVIDIA H200, 580.159.03, 9.0, 143771 MiB")["driver_version"]
     '580.159.03'
@@ -51,12 +51,12 @@ def libraries() -> dict[str, object]:
 
 
 def facts() -> dict[str, object]:
-    """Device and libraries, as a JSON object."""
+    """Device and libraries as a JSON object."""
     return {**device(), **libraries()}
 
 
 def short(name: str) -> str:
-    """A GPU's name for the name of a file.
+    """A GPU's name in a form for file names.
 
     >>> short("NVIDIA H100 80GB HBM3")
     'h100-80gb-hbm3'
@@ -65,7 +65,7 @@ def short(name: str) -> str:
 
 
 def missing(found: dict[str, str], versions: dict[str, object]) -> str:
-    """What a run on the GPU lacks, in words; '' if it is all there."""
+    """What is missing for a run on the GPU, as text; '' if nothing."""
     if not found:
         return "no CUDA device was found: nvidia-smi is not there, or names none"
     if not versions:
@@ -76,7 +76,7 @@ def missing(found: dict[str, str], versions: dict[str, object]) -> str:
 
 
 def main() -> int:
-    """Print the short name; the exit status."""
+    """Print the short name; return the exit status."""
     found = device()
     reason = missing(found, libraries() if found else {})
     print(f"convlaws: {reason}; nothing was run" if reason else short(found["name"]), file=sys.stderr if reason else sys.stdout)

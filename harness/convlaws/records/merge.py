@@ -1,17 +1,17 @@
-"""Findings files of shards, machines and engines as one: nothing is lost, nothing is counted twice.
+"""Merge the findings files of shards, machines and engines: nothing is lost, and nothing is counted twice.
 
-**What is the same?** A *run* is what determines its draws: targets, laws, scope, seed, number of
-workers, problems, the code's environment. Its id is a digest of these, so a shard that was started
-again has the same id and has judged the same problems again: of its records of one (method, law, op)
-the one that got further counts, and a failure counts once. Shards differ in seed or targets, so
-their examples are other examples, and are added.
+**Identity of runs.** A *run* is what determines its draws: targets, laws, scope, seed, number of
+workers, problems, the code's environment. Its id is a digest of these, so a shard that was restarted
+has the same id and has judged the same problems again: of its records of one (method, law, op)
+those that got furthest count, and a failure counts once. Shards differ in seed or targets, so
+their examples are different ones, and are added.
 
 An *environment* is the versions, the processor and the variables that a result depends on. The same
 method in two environments is two things that only share a name: their findings are never added, and
-`Run.places` has the words that tell them apart. Two machines that agree in every recorded fact are
-one environment: nothing that was recorded could tell their answers apart.
+`Run.places` has the text that distinguishes them. Two machines that agree in every recorded fact are
+one environment: no record could distinguish their answers.
 
-A file of before there were ids of runs is a run for each summary in it, named by its content; the
+A file from before runs had ids is one run for each summary in it, named by a digest of its content; the
 same file twice is the same run. A user's own function is named by its address: its file's content
 is part of the id of a run, but not of the method's name, so merge only runs of the same code.
 """
@@ -28,9 +28,9 @@ from convlaws.records.runs import Place, shards
 
 @dataclass(frozen=True)
 class Run:
-    """Many runs as one: findings added up for each environment, and the summary of each run.
+    """Several runs merged: findings added up for each environment, and the summary of each run.
 
-    `notes` says in words what is missing: a run without its summary, an empty file.
+    `notes` lists what is missing: a run without its summary, an empty file.
     """
 
     findings: list[Finding]
@@ -39,7 +39,7 @@ class Run:
 
     @property
     def places(self) -> dict[str, str]:
-        """For each environment's id the words that tell it from the others; '' if there is only one."""
+        """Text for each environment's id that distinguishes it from the others; '' if there is only one."""
         known = {s["environment"]["id"]: _flat(s["environment"]) for s in self.summaries if _has_id(s)}
         ids = list(dict.fromkeys([*(f.environment for f in self.findings), *known]))
         keys = dict.fromkeys(key for facts in known.values() for key in facts if key != "id")
@@ -49,7 +49,7 @@ class Run:
         return {id: "" if len(ids) == 1 else f"{text} [{id}]" if clash else text for id, text in words.items()}
 
     def apart(self) -> list[Finding]:
-        """The findings; where there are several environments, each method's name says in which."""
+        """The findings; with several environments, each method's name includes its environment."""
         places = self.places
         return [replace(f, method=f"{f.method} ({words})") if (words := places[f.environment]) else f for f in self.findings]
 
@@ -59,7 +59,7 @@ def _has_id(summary: dict) -> bool:
 
 
 def _flat(facts: dict) -> dict[str, str]:
-    """Versions first: they are what people compare."""
+    """Facts as a flat table, the versions first, as they are compared most often."""
     versions = facts.get("versions")
     rest = {k: v if isinstance(v, str) else json.dumps(v, sort_keys=True) for k, v in facts.items() if k != "versions"}
     return {**{k: str(v) for k, v in (versions if isinstance(versions, dict) else {}).items()}, **rest}
@@ -71,11 +71,11 @@ def _words(facts: dict[str, str], differ: list[str]) -> str:
 
 
 def merged(paths: Iterable[Place]) -> Run:
-    """The runs of these files as one, added up: see the top of this module for what is the same as what.
+    """Merge the runs of these files; the module docstring defines which runs and environments are the same.
 
     Raises:
         UsageError: a file cannot be read.
-        SchemaError: a line is no record; the message has FILE:LINE.
+        SchemaError: a line is not a record; the message has FILE:LINE.
     """
     found, notes = shards(paths)
     cells: dict[tuple[str, CellId], list[list[Finding]]] = {}
@@ -95,7 +95,7 @@ def _added(group: list[list[Finding]]) -> list[Finding]:
     bad: dict[str, Finding] = {}
     for f in (f for f in every if f.verdict.bad):
         seen = bad.setdefault(f.id, f)
-        # new for one run and known to another, firm for one and flaky for another: the less comfortable holds
+        # new in one run and known in another, reproducible in one and flaky in another: the less favourable holds
         bad[f.id] = replace(seen, known=seen.known and f.known, flaky=seen.flaky or f.flaky, within=_united(seen, f))
     if bad:
         return [replace(f, **tallies, run=_run(every)) for f in bad.values()]
@@ -105,19 +105,19 @@ def _added(group: list[list[Finding]]) -> list[Finding]:
 
 
 def _united(one: Finding, other: Finding) -> dict[str, list]:
-    """By each feature, the values that the failing problems of either had."""
+    """For each feature, the values of the failing problems of either."""
     names = dict.fromkeys([*one.within, *other.within])
     return {n: [*one.within.get(n, []), *(v for v in other.within.get(n, []) if v not in one.within.get(n, []))] for n in names}
 
 
 def _run(findings: list[Finding]) -> str:
-    """The id of the run, or '' for several."""
+    """The id of the run, or '' if there are several."""
     runs = {f.run for f in findings}
     return runs.pop() if len(runs) == 1 else ""
 
 
 def _verdict(every: list[Finding], tallies: dict) -> tuple[Verdict, str]:
-    """Of runs without a failure: kept if one says so, or if all together have examples enough."""
+    """The verdict without failures: kept if one run says so, or if all together have enough examples."""
     if all(f.verdict is Verdict.REFUSED for f in every):
         return Verdict.REFUSED, every[0].message
     if tallies["examples"] >= LEAST or any(f.verdict is Verdict.KEPT for f in every):
@@ -126,16 +126,16 @@ def _verdict(every: list[Finding], tallies: dict) -> tuple[Verdict, str]:
 
 
 def tallies_of(some: list[Finding]) -> dict:
-    """The tallies of several runs, added."""
+    """The sum of the tallies of several runs."""
     numbers = {name: sum(getattr(f, name) for f in some) for name in ("examples", "failed", "drawn", "seconds")}
     counts = {name: _summed(getattr(f, name) for f in some) for name in ("vacuous", "refused", "explained", "avoided", "ran")}
     bins = {name: _stacked([getattr(f, name) for f in some]) for name in ("error_histogram", "terms_histogram")}
     holds = _common([f.holds for f in some])
-    return {**numbers, **counts, **bins, "holds": holds, "asked": ""}  # a checksum of draws, which are no one sequence now
+    return {**numbers, **counts, **bins, "holds": holds, "asked": ""}  # a checksum of one sequence of draws; here are several
 
 
 def _common(some: list[dict[str, list[str]]]) -> dict[str, list[str]]:
-    """By dtype, the contracts that held in every run which judged it."""
+    """For each dtype, the contracts that held in every run that judged it."""
     dtypes = dict.fromkeys(dtype for holds in some for dtype in holds)
     judged = {dtype: [holds[dtype] for holds in some if dtype in holds] for dtype in dtypes}
     return {dtype: [name for name in lists[0] if all(name in other for other in lists)] for dtype, lists in judged.items()}

@@ -1,4 +1,4 @@
-"""A run as its file has it: the findings, and the summary that says where and how it ran."""
+"""A run as read from its file: the findings, and the summary with its settings and environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convlaws.records.finding import Finding, load
 
 @dataclass(frozen=True)
 class RunFile:
-    """`summary` is empty where the run was cut off before it wrote one."""
+    """A run and its findings; `summary` is empty if the run was stopped before it wrote one."""
 
     path: str
     findings: list[Finding]
@@ -22,14 +22,14 @@ class RunFile:
 
     @property
     def warnings(self) -> list[str]:
-        """Why its file may not tell all, in words."""
+        """The reasons why its file may be incomplete, as text."""
         if not self.summary:
             return ["it has no summary record: the run was cut off, or the file is not all of it"]
         cut = ["the run was interrupted"] if self.summary.get("interrupted") else []
         return cut + [str(said) for said in self.summary.get("lost") or []]
 
     def facts(self) -> dict[str, str]:
-        """Where and how it ran, one name a value: `torch`, `cpu`, `command`, `seed`, ..."""
+        """Settings and environment as a flat table: `torch`, `cpu`, `command`, `seed`, ..."""
         environment = self.summary.get("environment")
         command = self.summary.get("command")
         seed = {name: self.summary[name] for name in ("seed",) if name in self.summary}
@@ -45,11 +45,11 @@ def _flat(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read_records(path: Path) -> Iterator[Finding | dict]:
-    """The records of a findings file, in order: findings, and the summary of each run after its own.
+    """The records of a findings file, in order; each run's summary follows its findings.
 
     Raises:
         UsageError: the file cannot be read.
-        SchemaError: a line is no record; the message has FILE:LINE.
+        SchemaError: a line is not a record; the message has FILE:LINE.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -78,7 +78,7 @@ def read_run(path: str | PathLike[str]) -> RunFile:
 
     Raises:
         UsageError: the file cannot be read, or has no finding.
-        SchemaError: a line is no record; the message has FILE:LINE.
+        SchemaError: a line is not a record; the message has FILE:LINE.
     """
     read = list(read_records(Path(path)))
     findings = [record for record in read if isinstance(record, Finding)]

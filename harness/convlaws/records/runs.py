@@ -1,4 +1,4 @@
-"""Findings files as runs: which records belong together, and which are the same."""
+"""Runs in findings files: assign records to runs, and detect duplicates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KILLED = "a run was ended before it was done; what it had found until then is he
 
 @dataclass
 class RecordedRun:
-    """All that is known of one run: for each (method, law, op) its records, one for each kind of failure."""
+    """One run: for each (method, law, op) its records, one for each kind of failure."""
 
     run: str
     environment: str = ""
@@ -24,7 +24,7 @@ class RecordedRun:
     summary: dict | None = None
 
     def take(self, key: CellId, records: list[Finding]) -> None:
-        """Records of a cell, which may be here already: from a copy, or from the same run when it was not as far."""
+        """Add the records of a cell, which may be present already from a copy or from an earlier state of the same run."""
         kinds: dict[tuple, list[Finding]] = {}
         for f in [*self.cells.get(key, []), *records]:
             f.run, f.environment = f.run or self.run, f.environment or self.environment
@@ -33,23 +33,23 @@ class RecordedRun:
         self.cells[key] = [f for f in kept if f.verdict.bad] or kept
 
     def conclude(self, summary: dict) -> None:
-        """Take the run's summary; one of a run that came to its end is better than one that did not."""
+        """Set the run's summary; that of a finished run replaces that of an unfinished one."""
         if self.summary is None or self.summary.get("unfinished"):
             self.summary = {**summary, "run": self.run}
 
 
 def _furthest(some: list[Finding]) -> list[Finding]:
-    """Of one kind those that got furthest, each problem once: of given problems each failing one has a record."""
+    """Of records of one kind those with the most problems drawn, each failing problem once."""
     most = max(f.drawn for f in some)
     return list({f.problem if f.verdict.bad else "": f for f in some if f.drawn == most}.values())
 
 
 def shards(paths: Iterable[Place], more: Iterable[RecordedRun] = ()) -> tuple[list[RecordedRun], list[str]]:
-    """The runs that these files hold, and `more` that are known already, each once; and what is missing in words.
+    """The runs in these files and the given `more`, each once; and notes on what is missing.
 
     Raises:
         UsageError: a file cannot be read.
-        SchemaError: a line is no record; the message has FILE:LINE.
+        SchemaError: a line is not a record; the message has FILE:LINE.
     """
     found: dict[str, RecordedRun] = {}
     notes = []
@@ -88,7 +88,7 @@ def _parts(path: Path) -> Iterator[RecordedRun]:
 
 
 def split(findings: list[Finding], summary: dict | None) -> Iterator[RecordedRun]:
-    """Findings that stand before a summary, by their run; those that name none are the summary's, or a run of their own."""
+    """Group the findings before a summary by run; those without an id belong to the summary's run, or to a run of their own."""
     own, place = str((summary or {}).get("run") or ""), ""
     if summary and isinstance(facts := summary.get("environment"), dict):
         place = str(facts.get("id") or digest(dump(facts)))
@@ -107,7 +107,7 @@ def split(findings: list[Finding], summary: dict | None) -> Iterator[RecordedRun
 
 
 def lines(found: Sequence[RecordedRun]) -> Iterator[str]:
-    """The records of these runs, one by one and not added up: merging what was merged is the same as merging it all at once."""
+    """The records of these runs, line by line and not added up, so that merging merged files equals merging all at once."""
     for shard in found:
         yield from (f.to_line() for records in shard.cells.values() for f in records)
         if shard.summary:

@@ -1,4 +1,4 @@
-"""What known findings hide from a run: the cases that each explains, the problems that it keeps from being asked."""
+"""Cases that known findings explain, and problems that they exclude from a run."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from convlaws.records.finding import CellId, Finding, Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """What one known finding hides. A case is a problem put to a method under a law.
+    """The cases that one known finding explains or excludes. A case is a problem put to a method under a law.
 
-    `cells` counts the (method, law, op) in which it explains a failure, `cases` all that was drawn for the
-    methods where it hides anything, avoided ones among them.
+    `cells` counts the (method, law, op) in which it explains a failure, `cases` all cases drawn for the
+    methods where it explains or excludes any, excluded ones included.
     """
 
     id: str
@@ -24,21 +24,21 @@ class Share:
 
     @property
     def share(self) -> float:
-        """The part of `cases` that is hidden, from 0 to 1."""
+        """The fraction of `cases` that is explained or excluded, from 0 to 1."""
         return (self.explained + self.avoided) / self.cases if self.cases else 0.0
 
     def record(self) -> dict:
-        """As the summary of a run has it."""
+        """The record for the summary of a run."""
         return {**asdict(self), "share": round(self.share, 6)}
 
 
 def cells_of(findings: Iterable[Finding]) -> dict[CellId, Finding]:
-    """One finding of each (method, law, op): several of the same one repeat its tallies."""
+    """One finding for each (method, law, op), as several of the same one repeat its tallies."""
     return {f.cell: f for f in findings}
 
 
 def shares(findings: Sequence[Finding]) -> list[Share]:
-    """The share of each known finding that hides something, by id."""
+    """The Share of each known finding that explains or excludes any case, by id."""
     cells = list(cells_of(findings).values())
     cases = {f.method: 0 for f in cells}
     for f in cells:
@@ -58,6 +58,6 @@ def _share(name: str, cells: list[Finding], cases: dict[str, int]) -> Share:
 
 
 def counts(findings: list[Finding]) -> dict:
-    """How many findings of each verdict, and how many of the failures are known."""
+    """The number of findings of each verdict, and the number of failures that are known."""
     by = {str(v): sum(f.verdict is v for f in findings) for v in Verdict}
     return {"verdicts": by, "known": sum(bool(f.known) for f in findings if f.verdict.bad)}

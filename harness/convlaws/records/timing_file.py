@@ -1,4 +1,4 @@
-"""Timing: how long a method took on a problem, and its file: one JSON record a line, then the machine that it was measured on."""
+"""Timing: the time of a method on a problem; and its file: one JSON record a line, then a record of the machine."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _OPTIONAL = {f"{kind} | None": kind for kind in ("int", "float")}
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """One method on one problem.
+    """The timing of one method on one problem.
 
     `verdict` is `kept` if every answer was within the contract, before and after the timing; only then there is a
     time. `seconds` is the median over blocks of calls, of one call; `low` and `high` are their quartiles. `times` is
     how often the network has the layer. `flops` and `traffic` are what the problem needs (see `work`),
-    `bound` the seconds that it takes this machine at the least, 0 if that was not measured. `memory` is by
-    how many bytes a fresh process grew in its first call, its operands not counted. `ratio` is
+    `bound` the minimum of seconds for it on this machine, 0 if that was not measured. `memory` is the number of
+    bytes by which a fresh process grew in its first call, its operands not counted. `ratio` is
     the worst error over the slack, of the `judged` share of the result.
     """
 
@@ -48,17 +48,17 @@ class Timing:
 
     @property
     def rate(self) -> float:
-        """Floating-point operations a second that were needed; 0 without a time."""
+        """Flops per second that were needed; 0 without a time."""
         return self.flops / self.seconds if self.seconds else 0.0
 
     @property
     def share(self) -> float:
-        """Of the roofline: 1 is as fast as this machine multiplies matrices, or copies; 0 if it is not known."""
+        """Fraction of the roofline: 1 is as fast as this machine multiplies matrices, or copies; 0 if not known."""
         return self.bound / self.seconds if self.seconds else 0.0
 
     @property
     def spread(self) -> float:
-        """The distance of the quartiles over the median."""
+        """The interquartile range over the median."""
         return (self.high - self.low) / self.seconds if self.seconds and self.high and self.low else 0.0
 
     def to_line(self) -> str:
@@ -67,10 +67,10 @@ class Timing:
 
     @staticmethod
     def of(record: dict[str, Any]) -> Timing:
-        """The timing of a record that `load` gave.
+        """The timing of a record that `load` returned.
 
         Raises:
-            SchemaError: a field is missing, or holds what it cannot.
+            SchemaError: a field is missing, or has an invalid value.
         """
         known = Timing.__dataclass_fields__
         if missing := {"name", "problem", "method", "verdict"} - record.keys():
@@ -88,24 +88,24 @@ class Timing:
 
 @dataclass(frozen=True)
 class Times:
-    """A file of timings; `machine` has the rates and the environment, empty if the run was cut off before."""
+    """A file of timings; `machine` has the rates and the environment, empty if the run was stopped before."""
 
     timings: list[Timing]
     machine: dict[str, Any] = field(default_factory=dict)
 
 
 def to_text(timings: Sequence[Timing], machine: dict[str, Any]) -> str:
-    """The file: the timings, and the machine in the last line."""
+    """The text of the file: the timings, and the machine in the last line."""
     return "".join(
         f"{line}\n" for line in (*(t.to_line() for t in timings), dump({**machine, "kind": "machine", "schema": SCHEMA}))
     )
 
 
 def read_times(path: str | PathLike[str]) -> Times:
-    """What `compare --json` wrote to `path`.
+    """Read a file that `compare --json` wrote.
 
     Raises:
-        UsageError: it cannot be read, or has no timing. SchemaError: a line is no record; the message has FILE: line N.
+        UsageError: it cannot be read, or has no timing. SchemaError: a line is not a record; the message has FILE: line N.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()

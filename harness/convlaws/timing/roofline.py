@@ -1,6 +1,6 @@
-"""What this machine can do at best, measured: products of matrices and copies; and the bound that they set (the roofline).
+"""Measured peak rates of this machine (matrix products, copies), and the bound that they give (the roofline).
 
-Measured by torch in this process, with the threads that the methods get.
+Measured with torch in this process, with as many threads as the methods get.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any
 from convlaws.problem.cost import flops, traffic
 from convlaws.problem.problem import Problem
 
-SIDES = (512, 1024, 2048)  # of the square matrices; the best rate counts
-COPIED = 1 << 28  # bytes of the array that is copied: beyond any cache
-PATIENCE = 0.5  # seconds for each of the two, each time
+SIDES = (512, 1024, 2048)  # of the square matrices; the best rate is used
+COPIED = 1 << 28  # bytes of the array that is copied: larger than any cache
+PATIENCE = 0.5  # seconds for each of the two measurements, each time
 TRIES = 3
 
 
 @dataclass
 class Machine:
-    """Rates of this machine with `threads` threads, each measured when it is first asked for and kept.
+    """Peak rates of this machine with `threads` threads, each measured on first use and cached.
 
-    `products` has the floating-point operations a second of a matrix product by dtype, `copying` the bytes a second
+    `products` has the flops per second of a matrix product by dtype, `copying` the bytes per second
     that a copy reads and writes.
     """
 
@@ -33,9 +33,9 @@ class Machine:
     copying: float = 0.0
 
     def bound(self, problem: Problem) -> float:
-        """Seconds that `problem` takes at the least, if it multiplies as often as the definition does.
+        """The minimum of seconds that `problem` takes with as many multiplications as the definition.
 
-        A fast transform multiplies less, and what fits into a cache is read faster than memory: both may be below it.
+        A fast transform multiplies less, and data in a cache is read faster than memory: both may be below the bound.
 
         References:
             Williams, Waterman, Patterson: Roofline, CACM 52 (2009).
@@ -46,7 +46,7 @@ class Machine:
         return max(flops(problem) / self.products[problem.dtype], traffic(problem) / self.copying)
 
     def again(self) -> None:
-        """Measure what was measured once more, and keep the better: another load may have come between."""
+        """Repeat the measurements made so far, and keep the better rate: another load may have disturbed the first."""
         for dtype, rate in self.products.items():
             self.products[dtype] = max(rate, _product_rate(dtype, self.threads))
         self.copying = max(self.copying, _copy_rate(self.threads)) if self.copying else 0.0
@@ -79,7 +79,7 @@ def _copy_rate(threads: int) -> float:
 
 
 def _least(call: Callable[[], Any], until: float) -> float:
-    """The shortest of a few calls, after one that does not count; fewer if the time is up."""
+    """The shortest of a few calls, after an uncounted warm-up; fewer calls if the time is up."""
     call()
     found = []
     while len(found) < TRIES or (time.perf_counter() < until and len(found) < 10 * TRIES):

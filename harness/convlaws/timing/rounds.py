@@ -1,4 +1,4 @@
-"""Rounds: methods are timed on a problem in turn, again and again, so that a burst of another load hits them all."""
+"""Rounds: the methods are timed on a problem in turn, repeatedly, so that a burst of other load affects all of them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from convlaws.timing.roofline import Machine
 from convlaws.timing.trial import Judged, Trial
 
 ROUNDS = 5
-LEAST = 0.02  # seconds for a method on a problem, however little is left
-# a home's own variables come from the sandbox, where many children share the cores; here one computes at a time
+LEAST = 0.02  # minimum of seconds for a method on a problem
+# overrides a process spec's own variables, set for a sandbox whose children share the cores; here one computes at a time
 VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-SPIN = {"GOMP_SPINCOUNT": "300000"}  # libgomp's own default: threads that sleep at once would be slow to begin
+SPIN = {"GOMP_SPINCOUNT": "300000"}  # libgomp's own default: threads that sleep immediately would be slow to start
 
 
 @dataclass
 class Comparison:
-    """Which methods are compared, how, and for how long: calls are timed for `budget` seconds, for all problems together."""
+    """The methods to compare, and the settings: calls are timed for `budget` seconds, for all problems together."""
 
     methods: Sequence[Method]
     runner: Runner
@@ -31,7 +31,7 @@ class Comparison:
     notify: Callable[[str], None] = lambda text: None
 
     def run(self, problems: Sequence[tuple[str, Problem]], machine: Machine) -> Iterator[list[Timing]]:
-        """The timings of each problem, the fastest first. What proving the answers takes is no part of the budget."""
+        """Yield the timings of each problem, the fastest first. The time to verify the answers is not part of the budget."""
         for name, problem in problems:
             machine.bound(problem)
             trials = self._trials(problem)

@@ -1,6 +1,6 @@
-"""Verified timing of a method on a problem: its answers are judged on the arrays that are timed, before and after.
+"""Verified timing of a method on a problem: its answers are judged on the timed arrays, before and after.
 
-A method that is wrong, or does not come back, has no time.
+A method that is wrong, or does not return, has no time.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from convlaws.records.timing_file import Timing
 from convlaws.sandbox.runner import Runner
 from convlaws.targets.registry import Method, target_of
 
-SLACK = 3  # times the limit of a call, for a request that makes many
+SLACK = 3  # factor on the time limit of a call, for a request that makes many calls
 
 
 class Judged:
-    """A problem, and what the oracle says of it or of a part of it."""
+    """A problem, and the check of answers to it against the oracle, on all of the result or a part."""
 
     def __init__(self, problem: Problem):
         self.problem, self._oracle = problem, Oracle()
 
     @cached_property
     def part(self) -> Subproblem:
-        """What the oracle looks at."""
+        """The part of the problem that the oracle computes."""
         return subproblem(self.problem)
 
     def of(self, method: Method, output: np.ndarray) -> tuple[str, float]:
-        """(what is wrong, '' if nothing is; the worst error over the slack)."""
+        """(the error as text, '' if there is none; the worst error over the slack)."""
         spec, op, dtype = self.problem.spec, self.problem.op, self.problem.dtype
         if wrong := shape_error(output, shape_of(spec, RESULT[op]), dtype):
             return wrong[1], 0.0
@@ -50,9 +50,9 @@ class Judged:
 
 
 class Trial:
-    """One method on one problem: `prove` it first, then time it in rounds; `spent` counts seconds of rounds.
+    """One method on one problem: call `prove` first, then time it in rounds; `spent` is the seconds of the rounds.
 
-    `variables` are set in the method's process: the threads of libraries that choose them when they are imported.
+    `variables` are set in the method's process: thread counts of libraries that read them at import.
     """
 
     def __init__(self, method: Method, judged: Judged, runner: Runner, threads: int = 1, variables: dict[str, str] | None = None):
@@ -67,24 +67,24 @@ class Trial:
 
     @property
     def alive(self) -> bool:
-        """Whether nothing is wrong so far."""
+        """True if no failure has been found so far."""
         return self.verdict is Verdict.KEPT
 
     def prove(self) -> None:
-        """Judge the answer of a fresh process, and see by how much the process grows for it."""
+        """Judge the answer of a fresh process, and measure by how much its memory grows."""
         problem = self.judged.problem
         if reason := self.method.absent or self.method.scope.refuses(problem):
             self.verdict, self.message = Verdict.REFUSED, reason
             return
         self.runner.refresh()
         if tiny := _smaller(problem, self.method):
-            self.runner.call(self._target, self._request(tiny))  # loads the library's code; how it ends will show
+            self.runner.call(self._target, self._request(tiny))  # loads the library's code; the next call will show a failure
         reply = self._asked({"memory": True})
         if self.alive:
             self.grown, self.call = reply.measured["grown"], reply.seconds
 
     def time(self, seconds: float) -> None:
-        """A round: time calls for about so many seconds, and judge what the last one gave."""
+        """One round: time calls for about `seconds`, and judge the answer of the last one."""
         usual, self.runner.time_limit = self.runner.time_limit, SLACK * self.runner.time_limit + seconds
         try:
             reply = self._asked({"seconds": seconds, "warm": not self.blocks or SLACK * self.call < seconds})
@@ -130,7 +130,7 @@ class Trial:
         self.blocks, self.calls, self.grown = [], 0, None
 
     def record(self, name: str = "", times: int = 1, bound: float = 0.0) -> Timing:
-        """What is known: of a method that is wrong no time."""
+        """The Timing; a method that is wrong has no time in it."""
         problem = self.judged.problem
         return Timing(
             name=name or str(problem),
@@ -154,7 +154,7 @@ class Trial:
 
 
 def _quartiles(blocks: list[float]) -> dict[str, float]:
-    """The median and the quartiles, as the fields of a Timing; nothing of nothing."""
+    """The median and the quartiles, as the fields of a Timing; empty if there are no blocks."""
     if not blocks:
         return {}
     found = quantiles(blocks, n=4, method="inclusive") if len(blocks) > 1 else blocks * 3
@@ -162,7 +162,7 @@ def _quartiles(blocks: list[float]) -> dict[str, float]:
 
 
 def _smaller(problem: Problem, method: Method) -> Problem | None:
-    """The same problem on the least extent that it has; None if the method does not take it."""
+    """The same problem with the smallest possible extent and batch; None if the method does not take it."""
     spec = problem.spec
     sides = spec.sides if not isinstance(spec.padding, str) else ((0, 0),) * spec.ndim
     extent = tuple(max(r - low - high, low + 1, high + 1, 1) for r, (low, high) in zip(spec.reach, sides, strict=True))
