@@ -83,7 +83,7 @@ class Circulant:
     def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
         """Use the circulant matrix of the narrow image, with one row per tap."""
         images, size, taps = len(wide), prod(g.wide), prod(g.kernel)
-        dense.affordable(g.rows // g.groups * taps, images * size, wide.dtype, dense.MEMORY // 2, g.groups)  # two copies exist at once
+        dense.affordable(g.rows // g.groups * taps, images * size, wide.dtype, dense.MEMORY // 2, g.groups)  # two copies
         spread = grouped(g, stretched(g, narrow, g.stride)).take(_selected(g, "taps"), axis=-1)
         matrix = spread.transpose(1, 2, 3, 0, 4).reshape(g.groups, g.rows // g.groups * taps, images * size)
         flat = grouped(g, wide).transpose(1, 0, 3, 2).reshape(g.groups, images * size, g.columns // g.groups)

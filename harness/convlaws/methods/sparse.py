@@ -98,7 +98,7 @@ def _as_kernel(g: Geometry, found: Array) -> Array:
 
 
 def _csr_maps(product, transposed_product):
-    """Return the three maps made from sparse times dense products: `product(pattern, values, dense)`, and that of the transposed."""
+    """Return the three maps from `product(pattern, values, dense)`, sparse times dense, and the same with it transposed."""
 
     class Maps:
         @staticmethod
