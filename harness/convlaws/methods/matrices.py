@@ -70,7 +70,7 @@ def sparse_matrix(spec: ConvSpec, w: Array) -> csr_array:
     _repeat(indices, 0, layout.total, spec.out_channels // spec.groups, 0)
     _repeat(indices, 0, len(indices) // spec.groups, spec.groups, layout.shape[1] // spec.groups)
     matrix = csr_array((data.reshape(-1), indices, layout.starts()), shape=layout.shape)
-    matrix.has_canonical_format = True  # so that nobody looks
+    matrix.has_canonical_format = True  # so that SciPy does not check it
     return matrix
 
 

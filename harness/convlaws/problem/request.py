@@ -46,7 +46,7 @@ class Request:
 
 
 class Ending(enum.StrEnum):
-    """How a call ended."""
+    """The ways in which a call can end."""
 
     ANSWERED = "answered"
     REFUSED = "refused"  # the method raised Refusal

@@ -30,7 +30,7 @@ WIDE: dict[str, Any] = {"padding": ALL_PADDINGS, "input_dilated": BOTH, "empty":
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What is accepted. Every field is a tuple of the allowed values, or a limit.
+    """The accepted problems. Every field is a tuple of the allowed values, or a limit.
 
     The default accepts what torch supports. Negative padding (cropping), the padding words of ONNX and
     TensorFlow, `input_dilated` (zeros between the elements of x) and `empty` (an extent of x or y is 0)

@@ -20,7 +20,7 @@ SIGNATURES = tuple(f"{stem}{n}d" for stem in ("conv", "conv_transpose") for n in
 
 @dataclass(frozen=True, kw_only=True)
 class Calling:
-    """How a user's function is called ('' = as it declares, else conv2d with torch's arrays), which contract every
+    """The call of a user's function ('' = as it declares, else conv2d with torch's arrays), the contract that every
     target must keep ('' = its own), and the row whose known findings also explain their failures ('' = none).
 
     `isa` are the levels at which each target is run (none: unrestricted; 'all': all that it can run at on this machine).
