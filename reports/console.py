@@ -1,4 +1,4 @@
-"""Findings as text: the table method x law, each failure in full, the last line that says it all."""
+"""Findings as text: the method x law table, each failure in full, and the one-line verdict of the run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from convlaws.records.finding import LEAST, Finding, Verdict, counted, name_part
 from convlaws.records.tallies import Share, cells_of
 from convlaws.reports.states import LOOKS, state, worst
 
-# the states of the legend, with what is printed of them
+# the states of the legend, with their printed symbols
 SHOWN = {
     "kept": "kept",
     "broken": "broken",
@@ -29,7 +29,7 @@ LEGEND = "   ".join(f"{LOOKS[name].ascii} {told}" for name, told in SHOWN.items(
 
 
 def table(findings: Sequence[Finding]) -> str:
-    """Laws down, methods across (or, for a single method, its ops)."""
+    """Return the table: one row per law, one column per method (or per op, if there is one method)."""
     methods = list(dict.fromkeys(f.method for f in findings))
     laws = list(dict.fromkeys(f.law for f in findings))
     single = len(methods) == 1
@@ -48,7 +48,7 @@ def table(findings: Sequence[Finding]) -> str:
 
 
 def by_method(findings: Sequence[Finding]) -> str:
-    """A line a method: how many (law, op) ended how, examples (least and median), worst ratio, and the contract that holds."""
+    """Return one line per method: counts by state, least and median examples, worst ratio, and the contract that holds."""
     methods = list(dict.fromkeys(f.method for f in findings))
     wide = max(map(len, methods), default=0)
     words = ("kept", "known", "failed", "vacuous", "refused")
@@ -68,7 +68,7 @@ def by_method(findings: Sequence[Finding]) -> str:
 
 
 def unasked(findings: Sequence[Finding]) -> str:
-    """A line for each method that was refused everything for one and the same reason: it is not installed, say."""
+    """Return one line per method whose every (law, op) was refused for the same reason, such as a missing installation."""
     reasons: dict[str, set[str]] = {}
     for f in findings:
         reasons.setdefault(f.method, set()).add(f.message if f.verdict is Verdict.REFUSED else "")
@@ -77,14 +77,14 @@ def unasked(findings: Sequence[Finding]) -> str:
 
 
 def _refused_share(findings: Sequence[Finding]) -> float:
-    """Of the drawn problems, how many were refused."""
+    """Return the share of the drawn problems that was refused."""
     cells = cells_of(findings).values()
-    drawn = sum(f.drawn + sum(f.avoided.values()) for f in cells)  # what is avoided is refused before it is put to the method
+    drawn = sum(f.drawn + sum(f.avoided.values()) for f in cells)  # avoided problems are refused before the method is called
     return sum(sum(f.refused.values()) for f in cells) / drawn if drawn else 0.0
 
 
 def held(findings: Sequence[Finding]) -> dict[str, str]:
-    """By dtype the tightest contract that all answers kept, 'none' if there is none; only what was compared."""
+    """Return, by dtype, the tightest contract that all compared answers kept, 'none' if there is none."""
     by_dtype: dict[str, list[str]] = {}
     for f in findings:
         for dtype, names in f.holds.items():
@@ -93,14 +93,14 @@ def held(findings: Sequence[Finding]) -> dict[str, str]:
 
 
 def holding(findings: Sequence[Finding]) -> str:
-    """The same as a phrase: 'plain; bfloat16 storage'."""
+    """Return the contracts of `held` as a phrase: 'plain; bfloat16 storage'."""
     first = held(findings)
     common = max(first.values(), key=list(first.values()).count, default="")
     return "; ".join([common, *(f"{dtype} {name}" for dtype, name in first.items() if name != common)])
 
 
 def failure(f: Finding) -> str:
-    """A failure in full; the line to repeat it comes last, alone."""
+    """Return a failure in full; the line that repeats it is the last."""
     head = f"{f.method} {_VERB[f.verdict]} {f.law} ({f.op})"
     notes = [f"known finding {f.known}"] * bool(f.known) + [f"flaky: repeated {f.flaky} times"] * bool(f.flaky)
     notes += [f"ran {', '.join(f.ran)}"] * bool(f.ran)
@@ -122,7 +122,7 @@ def _indent(text: str) -> str:
 
 
 def failures(findings: Sequence[Finding], *, most: int | None = 12) -> str:
-    """The new failures, the most specific law of each method and op first; those over `most` are counted."""
+    """Return the new failures, the most specific law of each method and op first; only `most` are shown, the rest is counted."""
     bad = [f for f in findings if f.verdict.bad and not f.known]
     groups: dict[tuple[str, str, str], list[Finding]] = {}
     for f in bad:
@@ -141,7 +141,7 @@ def failures(findings: Sequence[Finding], *, most: int | None = 12) -> str:
 
 
 def known_summary(hidden: Sequence[Share], told: Sequence[str] = ()) -> str:
-    """A line for each known finding: what it hides, as a share of what was drawn; then what else is to tell of them."""
+    """Return a line per known finding: the share of cases that it explains or avoids; then the lines of `told`."""
     if not hidden:
         return "\n".join(told)
     wide = max(len("known finding"), *(len(s.id) for s in hidden))
@@ -152,7 +152,7 @@ def known_summary(hidden: Sequence[Share], told: Sequence[str] = ()) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """Where a run's failures were seen and are kept: the processor and its ISA level, the findings file, the page ('' = none)."""
+    """The processor and ISA level of a run, and where its findings file and page are ('' = none)."""
 
     processor: str
     level: str
@@ -161,7 +161,7 @@ class Where:
 
 
 def engines(findings: Sequence[Finding], names: Sequence[str], where: Where) -> str:
-    """What was found in other people's engines: on record, new on this processor, and the commands that show and record it."""
+    """Summarize failures of engines: on record, new on this processor, and the commands that show and record them."""
     bad = [f for f in findings if f.verdict.bad and f.method in names]
     if not bad:
         return ""
@@ -191,7 +191,7 @@ def _next_steps(where: Where, new: bool) -> list[str]:
 
 
 def by_level(findings: Sequence[Finding], levels: Sequence[AtLevel]) -> str:
-    """Rows that ran at several ISA levels: what failed and which contract held at each, and where the bits differ."""
+    """Summarize rows that ran at several ISA levels: failures and contracts at each, and where the bits differ."""
     if not levels:
         return ""
     wide = max(len(level.method) for level in levels)
@@ -206,7 +206,7 @@ def by_level(findings: Sequence[Finding], levels: Sequence[AtLevel]) -> str:
 
 
 def verdict_line(findings: Sequence[Finding], judged: int, seconds: float) -> str:
-    """One sentence for the whole run."""
+    """Return the verdict of the whole run in one sentence."""
     count = Counter(map(state, findings))
     new = sum(count[k] for k in ("broken", "crashed", "hung"))
     said = counted(new, "new failure") if new else "no new failure"

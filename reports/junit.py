@@ -1,9 +1,9 @@
-"""Findings as JUnit XML, as GitLab, Jenkins and GitHub's viewers read it.
+"""Findings as JUnit XML, for the viewers of GitLab, Jenkins and GitHub.
 
-A suite is a method, a test case one (law, op) of it: a crash or a hang is an error, a broken law a
-failure, and what is refused, vacuous or known is skipped with its reason. GitLab shows the content
-of an element and not its `message`, and takes the first of several cases of one name: so the
-problem's line stands in both, and all failures of a case in one element. It takes 30 MB a file.
+A suite is a method, a test case a (law, op): a crash or a hang is an error, a broken law a failure,
+and a refused, vacuous or known one is skipped with its reason. GitLab shows the content of an element
+and not its `message`, and of several cases with one name only the first: so the problem's line is in
+both, and all failures of a case are in one element. It accepts files of up to 30 MB.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from convlaws.records.finding import Finding, Verdict, by_cell
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MOST_NAME, MOST_FIRST, MOST_TEXT, MOST_KINDS, MOST_LINES = 500, 500, 8_000, 8, 300
-MOST_FILE = 20_000_000  # characters of text, after which failures are told in their first line only
+MOST_FILE = 20_000_000  # characters of text, after which only the first line of each failure is written
 _TAG = {Verdict.BROKEN: "failure", Verdict.CRASHED: "error", Verdict.HUNG: "error"}
 _ATTRIBUTE = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
 def clean(text: str, most: int = MOST_TEXT) -> str:
-    """`text` without what XML cannot hold, and not endless: it comes from code under test."""
+    """Return at most `most` characters of `text` (from code under test), without characters that XML forbids."""
     cut = text if len(text) <= most else f"{text[:most]}... ({len(text) - most:,} more characters)"
     return _NOT_XML.sub("?", cut)
 
 
 def junit(findings: Sequence[Finding], most: int = MOST_FILE) -> str:
-    """One test suite a method, one test case a (law, op)."""
+    """Return one test suite per method, with one test case per (law, op)."""
     root = xml.Element("testsuites", name="convlaws")
     suites: dict[str, xml.Element] = {}
     tags: dict[str, list[str]] = {}
@@ -55,7 +55,7 @@ def _count(element: xml.Element, tags: list[str]) -> None:
 
 
 def _ended(case: xml.Element, some: list[Finding], *, short: bool) -> str:
-    """Say how a case ended; returns the tag, '' if its law is kept. The worst comes first."""
+    """Write the outcome of a case, the worst first; return the tag, '' if its law is kept."""
     order = [_tag(f) for f in some]
     tag = next((t for t in ("error", "failure", "skipped") if t in order), "")
     if not tag:
@@ -75,14 +75,14 @@ def _tag(f: Finding) -> str:
 
 
 def _first(f: Finding) -> str:
-    """One line: the reason, and the problem's line at its end whatever the reason is."""
+    """Return the reason and, at the end, the problem's line, on one line."""
     known = f"known finding {clean(f.known, MOST_NAME)}: " if f.known else ""
     reason = clean(next(iter(f.message.splitlines()), "") or str(f.verdict), MOST_FIRST)
     return f"{known}{reason}" + (f" | {_one(f.problem)}" if f.problem else "")
 
 
 def _all(told: list[Finding]) -> Iterable[str]:
-    """Each failure in full, its lines last."""
+    """Return each failure in full, its problem lines last."""
     for f in told[:MOST_KINDS]:
         known = [f"known finding {clean(f.known, MOST_NAME)}"] * bool(f.known)
         flaky = [f"flaky: repeated {clean(f.flaky, 20)} times"] * bool(f.flaky)

@@ -1,8 +1,8 @@
 """Findings as Markdown, for $GITHUB_STEP_SUMMARY and for a comment: a sentence, a matrix, the first failures.
 
-Every name, message and line comes from code under test. It stands in code spans and code blocks
-only, whose fences are longer than any run of backticks within, without control characters; so it
-can neither end its own cell nor be read as Markdown or HTML.
+Every name, message and line comes from code under test. All of it is written in code spans and code
+blocks, without control characters, with fences longer than any run of backticks within; so it can
+neither end its cell nor be read as Markdown or HTML.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from collections.abc import Iterable, Sequence
 from convlaws.records.finding import Finding
 from convlaws.reports.wording import STATES, changed, failing, grouped, sentence, state, worst
 
-LIMIT = 1_000_000  # bytes; GitHub takes 1 MiB a step
-ROOM = 600  # bytes that the last sentence may take
+LIMIT = 1_000_000  # bytes; GitHub accepts 1 MiB per step
+ROOM = 600  # bytes reserved for the last sentence
 MOST_NAME, MOST_MESSAGE, MOST_LINE, MOST_LINES = 120, 1500, 600, 12
 MOST_FAILURES, MOST_NOTES = 40, 20
-# C0, C1, lone surrogates, and what turns the direction of writing
+# C0, C1, lone surrogates, and characters that change the writing direction
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _PLAIN = re.compile("[a-z]{1,20}")  # such as the families of our own laws
 
 
 def visible(text: str, most: int) -> str:
-    """`text` without what has no shape of its own, and not endless."""
+    """Return at most `most` characters of `text`, without invisible characters."""
     cut = text if len(text) <= most else f"{text[:most]}... ({len(text) - most:,} more characters)"
     return _UNSEEN.sub("?", cut)
 
 
 def span(text: str) -> str:
-    """A code span of one line that may stand in a cell of a table.
+    """Return a one-line code span that is valid in a table cell.
 
     >>> span("im2col")
     '`im2col`'
     """
     shown = visible(" ".join(text.split()), MOST_NAME) or "?"
-    if set(shown) & {"|", "\\"}:  # a cell has no other way to hold them
+    if set(shown) & {"|", "\\"}:  # a table cell cannot hold these characters in any other form
         return "<code>" + "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in shown) + "</code>"
     fence = _fence(shown, 1)
     pad = " " * (shown[0] == "`" or shown[-1] == "`")
@@ -45,7 +45,7 @@ def span(text: str) -> str:
 
 
 def block(text: str) -> str:
-    """A code block; `text` is bounded by its caller."""
+    """Return a code block; the caller limits the length of `text`."""
     fence = _fence(text, 3)
     return f"{fence}text\n{text}\n{fence}"
 
@@ -58,7 +58,7 @@ def _fence(text: str, least: int) -> str:
 def markdown(
     findings: Sequence[Finding], *, earlier: Sequence[Finding] | None = None, notes: Iterable[str] = (), room: int = LIMIT
 ) -> str:
-    """The summary, under `room` bytes: what did not fit is counted in its last sentence."""
+    """Return the summary in less than `room` bytes; its last sentence counts what was left out."""
     parts = [f"## convlaws: {sentence(findings)}"]
     parts += [changed(findings, earlier)] if earlier is not None else []
     parts += [f"> {span(note)}" for note in list(notes)[:MOST_NOTES]] + _known(findings)
@@ -66,7 +66,7 @@ def markdown(
     blocks: list[tuple[str, str]] = []
     for kind, text in [("", "\n\n".join(parts)), *_matrix(findings), *_failures(findings)]:
         size = len(text.encode()) + 2
-        if kind and (missing[kind] or size > left):  # once one of a kind is left out, so are those after it
+        if kind and (missing[kind] or size > left):  # once one of a kind is left out, so are all later ones of that kind
             missing[kind] += 1
             continue
         left -= size
@@ -81,7 +81,7 @@ def _known(findings: Sequence[Finding]) -> list[str]:
 
 
 def _joined(blocks: list[tuple[str, str]], missing: Counter[str], findings: Sequence[Finding]) -> str:
-    """Rows of a table stand without a blank line between them."""
+    """Join the blocks; rows of a table are joined without a blank line."""
     text = ""
     for before, (kind, part) in zip([("", ""), *blocks], blocks, strict=False):
         text += ("\n" if kind == before[0] == "row" else "\n\n" if text else "") + part
@@ -93,7 +93,7 @@ def _joined(blocks: list[tuple[str, str]], missing: Counter[str], findings: Sequ
 
 
 def _matrix(findings: Sequence[Finding]) -> Iterable[tuple[str, str]]:
-    """Methods down, families of laws across: the worst of each cell, with how many ended like that."""
+    """Return a table of methods x families of laws: the worst state of each cell, and how many have it."""
     families = list(dict.fromkeys(f.family or "laws" for f in findings))
     if not families:
         return
@@ -107,7 +107,7 @@ def _matrix(findings: Sequence[Finding]) -> Iterable[tuple[str, str]]:
 
 
 def _cell(some: list[Finding]) -> str:
-    """Such as '✗ 2 broken of 14'; a verdict is a symbol and a word."""
+    """Return a cell such as '✗ 2 broken of 14': a symbol, a count and the verdict's word."""
     if not some:
         return " "
     worse = worst(some)
@@ -130,7 +130,7 @@ def _head(f: Finding) -> str:
 
 
 def _evidence(f: Finding) -> str:
-    """The message, then the lines to repeat it, last and alone."""
+    """Return the message, then the lines that repeat it."""
     history = f.history if len(f.history) <= MOST_LINES else ["(the findings file has the lines before it)"]
     says = [visible(" ".join(f.says.split()), MOST_LINE)] * bool(f.says)
     lines = (visible(" ".join(line.split()), MOST_LINE) for line in [*history, f.problem])

@@ -1,4 +1,4 @@
-"""Failing problem lines as a file: `convlaws check --problems` judges them again, and git shows what is new."""
+"""Failing problem lines as a file: `convlaws check --problems` judges them again, and git diffs show new ones."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MOST_SAID = 120
 
 
 def problem_lines(findings: Sequence[Finding], earlier: Iterable[Finding] = ()) -> str:
-    """Each failing line once, under comments that say who fails; none of known failures and of kinds that `earlier` has.
+    """Return each failing line once, under comments with what failed, without known failures and kinds that `earlier` has.
 
-    What a file says is a problem and is none stays out, with a comment in its place.
+    Text that is not a valid problem line is left out, with a comment in its place.
     """
     said: dict[str, list[str]] = {}
     for first, *_ in grouped(unseen(findings, earlier)):

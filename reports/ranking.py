@@ -1,4 +1,4 @@
-"""Timings as text: a table a problem, the fastest first, and one line a method for all problems together."""
+"""Timings as text: one table per problem, the fastest first, and one line per method for all problems together."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from textwrap import fill
 from convlaws.records.finding import Verdict, counted
 from convlaws.records.timing_file import Timing
 
-RESTLESS = 0.3  # a spread from which on the half of all times says that something else ran on these CPUs
-CLOSE = 1.1  # times the fastest that still count as fast
+RESTLESS = 0.3  # a median spread of at least this means that another load ran on these CPUs
+CLOSE = 1.1  # a method within this factor of the fastest time counts as close
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def amount(seconds: float) -> str:
-    """A time with three digits and its unit.
+    """Format a time with three digits and its unit.
 
     >>> amount(0.0026571), amount(12.0), amount(0.9e-6), amount(0.1)
     ('2.66 ms', '12.0 s', '900 ns', '100 ms')
@@ -27,7 +27,7 @@ def amount(seconds: float) -> str:
 
 
 def mebibytes(size: int | None) -> str:
-    """A size in MiB, below one of which it is not measured well; '' if it is not known.
+    """Format a size in MiB, '<1' below one (not measured accurately); '' if unknown.
 
     >>> mebibytes(300_000), mebibytes(3 << 20), mebibytes(200 << 20), mebibytes(None)
     ('<1', '3.0', '200', '')
@@ -38,21 +38,21 @@ def mebibytes(size: int | None) -> str:
 
 
 def error(ratio: float | None) -> str:
-    """An error over its slack."""
+    """Format an error over its slack."""
     return "" if ratio is None else "0" if ratio == 0 else f"{ratio:.2g}"
 
 
 @dataclass(frozen=True)
 class RankingColumn:
-    """`needed` columns stay on the narrowest terminal, of the others the highest numbers go first."""
+    """A column; with `needed` 0 it is always shown, else the highest number is dropped first on a narrow terminal."""
 
     head: str
-    cell: Callable[[Timing, Timing], str]  # of a timing and the fastest one
+    cell: Callable[[Timing, Timing], str]  # called with a timing and the fastest one
     needed: int = 0
 
 
 def behind(timing: Timing, first: Timing) -> str:
-    """How many times the fastest; ~ if their quartiles overlap, so that either may be the faster."""
+    """Return the time relative to the fastest; ~ if their quartiles overlap, so that either may be the faster."""
     assert timing.seconds
     assert first.seconds
     tie = timing is not first and (timing.low or 0) <= (first.high or 0)
@@ -77,7 +77,7 @@ LEGEND = (
 
 
 def table(timings: Sequence[Timing], *, width: int, most: int | None = None) -> str:
-    """The timings of one problem; those without a time come below, with what is wrong."""
+    """Return the table of one problem; methods without a time come last, with the reason."""
     timed = [t for t in timings if t.seconds]
     lines = [heading(timings[0], width)]
     if timed:
@@ -92,13 +92,13 @@ def table(timings: Sequence[Timing], *, width: int, most: int | None = None) -> 
 
 
 def heading(t: Timing, width: int) -> str:
-    """What was timed, and what it needs."""
+    """Return the problem of a timing and what it needs."""
     name = [] if t.name == t.problem else [t.name]
     return "\n".join(fill(text, width) for text in (*name, t.problem.partition(" seed=")[0], needs(t)))
 
 
 def needs(t: Timing) -> str:
-    """What the problem needs, at best and on how many threads."""
+    """Return the least flops and bytes that the problem needs, and the number of threads."""
     bound = f", at best {amount(t.bound)} here" if t.bound else ""
     judged = f"; judged on {t.judged:.0%} of the result's channels" if t.judged < 1 else ""
     return f"{t.flops / 1e6:,.4g} MFLOP, {t.traffic / 1e6:,.3g} MB{bound}, {counted(t.threads, 'thread')}{judged}"
@@ -109,7 +109,7 @@ def _named(timings: Sequence[Timing]) -> str:
 
 
 def failed(t: Timing) -> str:
-    """How a method failed, in a word."""
+    """Return a word for how a method failed."""
     return {Verdict.BROKEN: "wrong", Verdict.CRASHED: "crashed", Verdict.HUNG: "hung"}[t.verdict]
 
 
@@ -118,7 +118,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _aligned(rows: list[list[str]], width: int, needed: Sequence[int]) -> list[str]:
-    """The first column to the left, the others to the right; columns are left out until the rest fits."""
+    """Align the first column left and the others right; drop columns until the rest fits."""
     size = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     kept = list(range(len(size)))
     while sum(size[i] + 2 for i in kept) > width and any(needed[i] for i in kept):
@@ -128,7 +128,7 @@ def _aligned(rows: list[list[str]], width: int, needed: Sequence[int]) -> list[s
 
 
 def refusals(tables: Iterable[Sequence[Timing]], width: int) -> str:
-    """Who was refused what: by reason if there is one problem, else how many problems."""
+    """Return a line per refusal reason with the methods refused, wrapped to `width`."""
     found = [t for timings in tables for t in timings if t.verdict is Verdict.REFUSED]
     reasons: dict[str, list[str]] = {}
     for t in found:
@@ -138,7 +138,7 @@ def refusals(tables: Iterable[Sequence[Timing]], width: int) -> str:
 
 
 def together(tables: Sequence[Sequence[Timing]]) -> list[list[str]]:
-    """Rows of cells, a method each: the time of all problems, each as often as the network has it, and where it is fast.
+    """Return one row of cells per method: the total time, weighted by how often the network has each problem, and wins.
 
     The first row has the heads, the last is the fastest of each.
     """
@@ -154,12 +154,12 @@ def together(tables: Sequence[Sequence[Timing]]) -> list[list[str]]:
 
 
 def together_text(tables: Sequence[Sequence[Timing]], width: int) -> str:
-    """The same as text."""
+    """Return the rows of `together` as text."""
     return "\n".join(_aligned(together(tables), width, (0, 0, 1, 2, 3)))
 
 
 def unrest(timings: Sequence[Timing]) -> str:
-    """A warning if the times are spread so far that they say more of another load than of the methods; else ''."""
+    """Return a warning if the spread of the times shows that another load ran on the CPUs; else ''."""
     spreads = [t.spread for t in timings if t.blocks > 1]
     if not spreads or median(spreads) < RESTLESS:
         return ""
@@ -174,7 +174,7 @@ def _or_last(t: Timing) -> float:
 
 
 def _sum(method: str, tables: Sequence[Sequence[Timing]], best: Sequence[float]) -> tuple[int, float, int, int, str]:
-    """(problems without a time, seconds of all others, how often the fastest, how often near it, method)."""
+    """Return (problems without a time, total seconds of the others, times the fastest, times close to it, method)."""
     mine = [next((t for t in timings if t.method == method and t.seconds), None) for timings in tables]
     timed = [(t, least) for t, least in zip(mine, best, strict=True) if t]
     total = sum((t.seconds or 0) * t.times for t, _ in timed)

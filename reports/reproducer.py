@@ -1,9 +1,8 @@
-"""A finding as a script of its own, for a bug report: PyTorch and NumPy only, convlaws is not imported.
+"""Write a finding as a standalone script for a bug report: it imports PyTorch and NumPy only, not convlaws.
 
-The script builds the operands bit for bit and lays them out in memory as they were, calls the
-function under test, computes the definition tap by tap, and compares the result with the interval
-that the contract allows. It exits with 1 if any element lies outside. Only for
-a method of ours, which has no other home, convlaws is imported.
+The script builds the operands bit for bit with their memory layout, calls the function under test,
+computes the definition tap by tap, and compares the result with the interval that the contract allows.
+It exits with 1 if any element lies outside. Only for a method of this package does it import convlaws.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from convlaws.problem.scope import ORDINARY
 from convlaws.problem.spec import ConvSpec
 from convlaws.reports.reproducer_text import BIAS_GRADIENT, BITS, CALLS, DEFINITION, JUDGE, LAY_OUT, NUMBERS, PRELUDE, UPDATES
 
-MOST_NUMBERS = 2000  # larger arrays are no reading: they go in as compressed bytes
+MOST_NUMBERS = 2000  # larger arrays are not readable: they are written as compressed bytes
 
 
 def script(
@@ -76,7 +75,7 @@ def _prelude(problem: Problem, law: str, message: str) -> str:
 
 # --- arrays ------------------------------------------------------------------------
 def _inward(bound: np.ndarray | None, *, up: bool) -> np.ndarray | None:
-    """A bound as float64, rounded into the interval: of the float64 numbers, the same ones lie within."""
+    """Round a bound to float64 into the interval, so that it admits the same float64 numbers."""
     if bound is None:
         return None
     with np.errstate(all="ignore"):
@@ -86,7 +85,7 @@ def _inward(bound: np.ndarray | None, *, up: bool) -> np.ndarray | None:
 
 
 def _array(a: np.ndarray) -> str:
-    """An expression that is `a` exactly, as float64 (float32 has room for every half type)."""
+    """Return an expression that equals `a` exactly, as float64 (float32 holds every half type)."""
     values = np.asarray(a, np.float64)
     if values.size > MOST_NUMBERS:
         packed = base64.b64encode(zlib.compress(values.tobytes(), 9)).decode()
@@ -113,7 +112,7 @@ def _operands(problem: Problem) -> str:
 
 # --- the definition ---------------------------------------------------------------------
 def _definition(problem: Problem) -> dict[str, Any]:
-    """The sizes of the definition, and which of its three arrays is the result."""
+    """Return the sizes in the definition, and which of its three arrays is the result."""
     spec, op = problem.spec, problem.op
     wide, narrow = ("y", "x") if spec.transposed else ("x", "y")
     result = RESULT[op]
@@ -220,7 +219,7 @@ def _keywords(problem: Problem, padding: Any) -> str:
 
 
 def _operand_lines(problem: Problem, *, numpy: bool) -> list[str]:
-    """One line an argument; those that the op does not read are zeros, as a gradient does not depend on them."""
+    """Return one line per argument; an argument that the op does not read is zeros, as a gradient does not depend on it."""
     spec = problem.spec
     make = "as_array" if numpy else "as_tensor"
     lines = []

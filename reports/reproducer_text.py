@@ -1,4 +1,4 @@
-"""The text of which `reproducer` makes a script: templates, filled in there."""
+"""The templates that `reproducer` fills in to make a script."""
 
 PRELUDE = '''
 """$law does not hold for this problem, or did not when convlaws wrote this script:

@@ -1,7 +1,7 @@
-"""Text that code under test may have written, made harmless to show: bounded, and without what hides or reorders text.
+"""Sanitize text that code under test may have written: limit its length, and remove what hides or reorders text.
 
-Escaping is the templates' business; this is about what escaping leaves: control characters, endless
-text, characters that change the direction of their neighbours or pile up over them.
+Templates escape HTML; this module handles what escaping leaves: control characters, endless text, and
+characters that change the direction of their neighbours or pile up over them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PILED = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0
 
 
 def plain(text: object, most: int = NAME) -> str:
-    """At most `most` characters of `text`, on as many lines; what cannot be shown is U+FFFD.
+    """Return at most `most` characters of `text`, line breaks kept; characters that cannot be shown become U+FFFD.
 
     >>> plain("red \\x1b[31m")
     'red \ufffd[31m'
@@ -29,12 +29,12 @@ def plain(text: object, most: int = NAME) -> str:
 
 
 def one_line(text: object, most: int = NAME) -> str:
-    """The same, of the first line."""
+    """Return the first line of `text`, sanitized as by `plain`."""
     return plain(str(text).partition("\n")[0], most)
 
 
 def ratio(value: float) -> str:
-    """An error over slack, short.
+    """Format an error over slack with two digits.
 
     >>> ratio(0.0), ratio(0.314159), ratio(1234.5)
     ('0', '0.31', '1.2e+03')
@@ -43,7 +43,7 @@ def ratio(value: float) -> str:
 
 
 def number(text: str) -> str:
-    """A number as short as it can be said without loss.
+    """Return the shortest text of a number that loses no precision.
 
     >>> number("5.5101297694794727e-40"), number("2"), number("nan")
     ('5.510129769479473e-40', '2', 'nan')

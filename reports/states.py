@@ -1,4 +1,4 @@
-"""How each state of a (method, law, op) is shown: symbols, a word and a class of the style sheet, never a colour alone."""
+"""The display of each state of a (method, law, op): symbols, a word and a style-sheet class, never a colour alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["FAILED", "LOOKS", "Look", "is_mutant", "look", "state", "worst"]
 
 @dataclass(frozen=True)
 class Look:
-    """A state: its symbol on the page and in Markdown, the one on a terminal, its class in the style sheet, and what it means."""
+    """A state: its symbols on the page, in Markdown and on a terminal, its style-sheet class, and its meaning."""
 
     state: str
     symbol: str
@@ -21,7 +21,7 @@ class Look:
     says: str
 
 
-# the worst first: a cell of the matrix shows the worst of its ops
+# the worst first: a cell of the matrix shows the worst state of its ops
 LOOKS = {
     row.state: row
     for row in (
@@ -39,21 +39,21 @@ FAILED = ("broken", "crashed", "hung")
 
 
 def state(finding: Finding) -> str:
-    """The verdict, or 'known' for a failure that is a known finding."""
+    """Return the verdict, or 'known' for a failure that a known finding explains."""
     return "known" if finding.verdict.bad and finding.known else str(finding.verdict)
 
 
 def look(finding: Finding) -> Look:
-    """How a finding is drawn."""
+    """Return the look of a finding."""
     return LOOKS[state(finding)]
 
 
 def worst(findings: Iterable[Finding]) -> Look:
-    """The look of the worst of them; 'not tried' if there is none."""
+    """Return the look of the worst finding; 'not tried' if there is none."""
     order = list(LOOKS)
     return LOOKS[min(map(state, findings), key=order.index, default="not tried")]
 
 
 def is_mutant(method: str) -> bool:
-    """Whether a method is wrong on purpose: the registry of mutants names them so."""
+    """True if the method is a mutant, judged by its name."""
     return method.startswith("mutant-")

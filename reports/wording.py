@@ -1,4 +1,4 @@
-"""The words and symbols in which a summary speaks of findings."""
+"""The words and symbols with which a summary describes findings."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Iterable, Sequence
 from convlaws.records.finding import Finding, Verdict
 from convlaws.reports.states import LOOKS, state
 
-# the worst first: a cell of a matrix shows the worst of its findings
+# the worst first: a cell of the matrix shows the worst of its findings
 STATES = {name: look.symbol for name, look in LOOKS.items() if look.symbol}
 
 
 def worst(findings: Iterable[Finding]) -> str:
-    """The worst state among them. A refusal beside what was kept says nothing, so it comes last."""
+    """Return the worst state; refused is the last, as it adds nothing beside a kept finding."""
     return min(map(state, findings), key=list(STATES).index)
 
 
 def failing(findings: Iterable[Finding]) -> list[Finding]:
-    """The failures that are not known."""
+    """Return the failures that are not known."""
     return [f for f in findings if f.verdict.bad and not f.known]
 
 
 def grouped(failures: Iterable[Finding]) -> list[list[Finding]]:
-    """Failures by method, op and line: one mistake breaks many laws; the one that names it best comes first."""
+    """Group failures by method, op and line, as one mistake breaks many laws; the most specific law comes first."""
     groups: dict[tuple[str, str, str], list[Finding]] = {}
     for f in failures:
         groups.setdefault((f.method, f.op, f.problem), []).append(f)
@@ -31,7 +31,7 @@ def grouped(failures: Iterable[Finding]) -> list[list[Finding]]:
 
 
 def sentence(findings: Sequence[Finding]) -> str:
-    """The verdict in one sentence."""
+    """Return the verdict in one sentence."""
     count = Counter(map(state, findings))
     new, methods = len(failing(findings)), len({f.method for f in failing(findings)})
     said = f"{new} new {_many(new, 'failure')} in {methods} {_many(methods, 'method')}" if new else "no new failure"
@@ -49,14 +49,14 @@ def _many(count: int, word: str) -> str:
 
 
 def _one_a_cell(findings: Iterable[Finding]) -> Iterable[Finding]:
-    """All failures of one (method, law, op) carry its tallies, so one of them is enough."""
+    """Return one finding per (method, law, op): all failures of a cell carry the same tallies."""
     return {(f.method, f.law, f.op, f.environment): f for f in findings}.values()
 
 
 def unseen(findings: Iterable[Finding], earlier: Iterable[Finding]) -> list[Finding]:
-    """The failures that are not known and that the earlier findings do not have: by kind, since a line is another each time.
+    """Return the new failures by kind: not known, and not in the earlier findings.
 
-    A failure of the same method, law and op with the same signature was there before, whatever line shows it.
+    The kind is method, law, op and signature, whatever line shows it, as a search finds another line each time.
     """
     before = {_kind(f) for f in earlier if f.verdict.bad}
     return [f for f in failing(findings) if _kind(f) not in before]
@@ -67,7 +67,7 @@ def _kind(f: Finding) -> tuple[str, str, str, str]:
 
 
 def changed(findings: Sequence[Finding], earlier: Sequence[Finding]) -> str:
-    """What is new since the earlier findings, and what is gone, in one sentence."""
+    """Return in one sentence what is new since the earlier findings and what is gone."""
     fresh = unseen(findings, earlier)
     now = {_kind(f) for f in findings if f.verdict.bad}
     judged = {f.cell for f in findings if f.verdict is Verdict.KEPT}

@@ -1,7 +1,7 @@
-"""The spec that picked numbers make.
+"""Build a spec from picked numbers.
 
-Every choice of entries makes a valid spec of the wanted kind: the room that a
-kernel needs is known before the extent, which is that room and something beyond it.
+Every choice of entries gives a valid spec of the wanted kind: the room that the kernel needs is
+computed first, and the extent is this room plus a picked number.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from convlaws.problem.spec import ConvSpec
 from convlaws.problem.spec_text import PADDING_WORDS, Sides
 from convlaws.strategies.tables import Draft, Kind, Raw
 
-_FITTING = ("same", "sameupper", "samelower")  # words that pad until there is a result, if there is an input
-# what an entry of crop_low or crop_high is as padding: mostly cropped, now and then padded beside it
+_FITTING = ("same", "sameupper", "samelower")  # words that pad enough for one result, if the input is not empty
+# the padding for an entry of crop_low or crop_high: mostly negative (cropped), some of it positive
 _CROPS = (0, -1, -2, 1, -3, 2)
 
 
 class AxisDraft(NamedTuple):
-    """What the extent of an axis depends on. `shortfall`: by how much the kernel is to reach over what there is."""
+    """The numbers that determine the extent of an axis. `shortfall`: by how much the kernel reaches over the padded input."""
 
     reach: int
     stride: int
@@ -33,7 +33,7 @@ class AxisDraft(NamedTuple):
 
 
 def spec_of(draft: Draft, raw: Raw) -> ConvSpec:
-    """The spec that these numbers make of a draft."""
+    """Return the spec that these numbers make of a draft."""
     shape, kind, bias, menu = draft
     groups = (raw["groups"] or [1])[0]
     above = {name: _one_above(1, raw[name], menu[name]) for name in ("stride", "dilation", "input_dilation")}
@@ -57,7 +57,7 @@ def spec_of(draft: Draft, raw: Raw) -> ConvSpec:
 
 
 def beyond_room(spec: ConvSpec) -> list[int]:
-    """By how much each extent of a spec that has results is above the least that its other numbers need."""
+    """Return by how much each extent exceeds the least that the other numbers need; the spec must have results."""
     found: dict[str, Any] = features(Problem(spec=spec))
     kind = Kind(**{name: found[name] for name in Kind._fields})
     extra, none = spec.output_padding or (0,) * spec.ndim, (0,) * spec.ndim
@@ -76,14 +76,14 @@ def _axes(draft: Draft, raw: Raw, above: dict[str, tuple[int, ...]]) -> list[Axi
 
 
 def _sides(padding: Sides | str, reach: tuple[int, ...]) -> Sides:
-    """The padding in numbers; of the words that depend on the extent what is enough for one result."""
+    """Return the padding in numbers; for words that depend on the extent, as much as one result needs."""
     if isinstance(padding, str):
         return tuple((0, 0) if padding == "valid" else ((r - 1) // 2, r // 2) for r in reach)
     return padding
 
 
 def _one_above(least: int, values: list[int], table: Sequence[int]) -> tuple[int, ...]:
-    """The values, the last one raised if none is above `least`."""
+    """Return the values, with the last one raised if none is above `least`."""
     if not values or max(values) > least:
         return tuple(values)
     return (*values[:-1], next((t for t in table if t > least), least + 1))
@@ -104,7 +104,7 @@ def _padding(draft: Draft, raw: Raw) -> Sides | str:
 
 
 def _crops(raw: Raw) -> Sides:
-    """Padding of which some is negative."""
+    """Return padding with at least one negative side."""
     sides = [(_CROPS[low], _CROPS[high]) for low, high in zip(raw["crop_low"], raw["crop_high"], strict=True)]
     if min(map(min, sides)) >= 0:
         sides[-1] = (-1, sides[-1][1])
@@ -121,7 +121,7 @@ def _output_padding(raw: Raw, stride: Sequence[int], dilation: Sequence[int]) ->
 
 
 def _extent(kind: Kind, axis: AxisDraft) -> int:
-    """The extent of an axis: the room that it needs and something beyond, or less where something is to lack."""
+    """Return the extent of an axis: its room plus `extra_extent`, or less than the kernel needs if there is a shortfall."""
     if axis.shortfall and kind.padding != "negative":
         left = 0 if kind.padding in _FITTING else max(0, axis.reach - axis.shortfall) - sum(axis.side)
         return (left - 1) // axis.between + 1 if left > 0 else 0
@@ -129,7 +129,7 @@ def _extent(kind: Kind, axis: AxisDraft) -> int:
 
 
 def _low(axis: AxisDraft) -> int:
-    """The low side of a cropped axis: where something is to lack, so much more is cropped."""
+    """Return the low padding of a cropped axis: with a shortfall, as much more is cropped."""
     if not axis.shortfall:
         return axis.side[0]
     spaced = axis.between * (_cropped_room(axis) + axis.extra_extent - 1) + 1
@@ -137,7 +137,7 @@ def _low(axis: AxisDraft) -> int:
 
 
 def _room(kind: Kind, axis: AxisDraft) -> int:
-    """The least extent of an axis: y is not empty, and the padding finds what it copies or crops."""
+    """Return the least extent of an axis for which y is not empty and the padding has enough elements to copy or crop."""
     low, high = axis.side
     if kind.transposed:
         return max(1, 1 - (axis.reach + axis.extra - low - high - 1) // axis.stride)
@@ -146,7 +146,7 @@ def _room(kind: Kind, axis: AxisDraft) -> int:
 
 
 def _cropped_room(axis: AxisDraft) -> int:
-    """The least extent of which the kernel finds its reach, and some element is left."""
+    """Return the least extent for which the kernel fits and cropping leaves at least one element."""
     low, high = axis.side
     cropped = max(0, -low) + max(0, -high)
     spaced = max(1, axis.reach - low - high, cropped + axis.between if cropped else 1)

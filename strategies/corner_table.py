@@ -1,4 +1,4 @@
-"""The corners that a sentence of their own tells: by family, each sentence with its predicate."""
+"""The corners with a description of their own: by family, each description with its predicate."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Holds = Callable[[Problem], bool]
 
 
 def some(test: Callable[[Axis], bool]) -> Holds:
-    """Whether some axis of a problem passes."""
+    """Return a predicate: some axis of the problem passes `test`."""
     return lambda p: any(map(test, axes(p)))
 
 
 def kind(**values: object) -> Holds:
-    """Whether the features of a problem have these values."""
+    """Return a predicate: the features of the problem have these values."""
     return lambda p: features(p).items() >= values.items()
 
 
 def both(*tests: Holds) -> Holds:
-    """Whether a problem passes all."""
+    """Return a predicate: the problem passes all tests."""
     return lambda p: all(test(p) for test in tests)
 
 
@@ -42,27 +42,27 @@ _SOME, _TURNED = kind(grouping="some"), kind(transposed=True)
 
 
 def _by(low: int, high: int) -> Holds:
-    """Whether some axis is padded by these."""
+    """Return a predicate: some axis has this padding."""
     return some(lambda a: (a.low, a.high) == (low, high))
 
 
 def _off(block: int, off: int) -> Holds:
-    """Whether some extent is so far from a multiple of `block`."""
+    """Return a predicate: some extent is `off` from a multiple of `block`."""
     return some(lambda a: (a.x - off) % block == 0 < a.x - off)
 
 
 def _area(rest: int) -> Holds:
-    """Whether the output's area is so far over a multiple of 4."""
+    """Return a predicate: the output's area is `rest` over a multiple of 4."""
     return lambda p: prod(p.spec.output) % 4 == rest
 
 
 def _multiplied(by: int) -> Holds:
-    """Whether a depthwise convolution gives so many channels a channel."""
+    """Return a predicate: the convolution is depthwise with `by` output channels per input channel."""
     return lambda p: multiplier(p) == by
 
 
 def _padded(word: str, test: Callable[[Axis], bool]) -> Holds:
-    """Whether a problem is padded by a word, or in a mode, and some axis passes."""
+    """Return a predicate: the padding or the padding mode is `word`, and some axis passes `test`."""
     return lambda p: word in (p.spec.padding, p.spec.padding_mode) and any(map(test, axes(p)))
 
 

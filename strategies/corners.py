@@ -1,7 +1,7 @@
-"""Corners: where bugs of real libraries began, each as a sentence, a predicate and, where chance is not enough, a wish.
+"""Corners: conditions at which bugs of real libraries began, each with a predicate and, if chance rarely reaches it, a hint.
 
-The numbers are those at which some two hundred documented bugs began, and those one off. Above 2^17 elements
-a problem is no longer affordable: overflows of 2^31 elements are out of reach.
+The numbers are those at which about two hundred documented bugs began, and their neighbours. Problems of more
+than 2^17 elements are over the budget: overflows of 2^31 elements cannot be tested.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from convlaws.strategies.hints import Hint
 
 
 class Corner(NamedTuple):
-    """`holds` says whether a problem lies in it, `hint` is what a draw asks for to get there; chance does if it is empty."""
+    """`holds` is True for a problem in the corner; `hint` makes a draw reach it, or is empty if chance reaches it."""
 
     family: str
     says: str
@@ -26,7 +26,7 @@ class Corner(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Family and sentence."""
+        """The family and the description."""
         return f"{self.family}: {self.says}"
 
 
@@ -40,7 +40,7 @@ _TAPS: Hint = {"ndim": 1, "scale": "kernel", "empty": False}
 _PADDED: Hint = {**_TAPS, "transposed": False, "padding": "even"}
 _EMPTY: Hint = {"transposed": False, "empty": True}
 
-# of ROWS, those that fewer than 8 of 2,000 draws reach by chance
+# hints for those of ROWS that fewer than 8 of 2,000 draws reach by chance
 WISHES: dict[str, Hint] = {
     "kernel: 3x3, plain": {**_PLAIN, "ndim": 2, "dilated": False, "kernel": 3, "grouping": "one"},
     "kernel: 3x3, padding 1": {"ndim": 2, "kernel": 3, "padding": "even", "low": 1, "empty": False, "dilated": False},
@@ -67,7 +67,7 @@ WISHES: dict[str, Hint] = {
 
 
 class Threshold(NamedTuple):
-    """Numbers that are a corner each; those from `rare` on are wished for."""
+    """A family of corners, one per number; those from `rare` on have a hint."""
 
     family: str
     says: str
@@ -147,7 +147,7 @@ def _at(reached: Callable[[Problem, int], bool], n: int, p: Problem) -> bool:
 
 @lru_cache(maxsize=1)
 def corners() -> tuple[Corner, ...]:
-    """Every corner."""
+    """Return every corner."""
     rows = [(family, says, holds) for family, some in ROWS.items() for says, holds in some.items()]
     told = (Corner(*row, WISHES.get(f"{row[0]}: {row[1]}", {})) for row in rows)
     return (*(corner for threshold in THRESHOLDS for corner in _of(threshold)), *told)

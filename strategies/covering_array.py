@@ -1,4 +1,4 @@
-"""A covering array: rows of features in which each three values that go together stand together."""
+"""A covering array: rows of features that contain every feasible combination of three values."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ _AXES: dict[str, tuple] = {
     "batch": WHOLE.batch,
     **{name: getattr(WHOLE, name) for name in Kind._fields},
 }
-# what leaves nothing to compare: in rows of their own, or they would spoil the other values of their row
+# values that leave nothing to compare: covered in separate rows, as they would void the other values of their row
 _NOTHING: dict[str, tuple] = {"batch": ("empty",), "empty": (True,)}
 _SOME: dict[str, tuple] = {name: tuple(v for v in _AXES[name] if v not in gone) for name, gone in _NOTHING.items()}
 
 
 def kinds() -> list[Kind]:
-    """Every kind that some spec has."""
+    """Return every kind for which a valid spec exists."""
     rows = (Kind(*row) for row in product(*(_AXES[name] for name in Kind._fields)))
     return [kind for kind in rows if conflict(kind) is None]
 
 
 class Array:
-    """Rows of values of `axes` in which each `strength` of them that go together stand together.
+    """Rows of values of `axes` that contain every feasible combination of `strength` values.
 
-    Built row by row, greedily: a row begins with what none has yet, and each other axis takes the
-    value that adds most. Deterministic.
+    Built row by row, greedily: a row starts with an uncovered combination, and each other axis takes the
+    value that covers the most new ones. Deterministic.
 
     References:
         Cohen, Dalal, Fredman, Patton, The AETG system, IEEE Trans. Softw. Eng. 23 (1997).
@@ -55,7 +55,7 @@ class Array:
         self._left = self._feasible()
 
     def _table(self, place: Mapping, names: tuple[str, ...], rows: list) -> np.ndarray:
-        """Which rows of `names` hold which value: what does not hold all of a few values does not allow them."""
+        """Return the mask (row of `names`, value) of allowed values; values of axes outside `names` are always allowed."""
         inside = [[place[pair] for pair in zip(names, row, strict=True)] for row in rows if self._within(names, row)]
         table = np.ones((len(inside), len(self._values)), bool)
         for name in names:
@@ -68,7 +68,7 @@ class Array:
         return all(value in self._axes[name] for name, value in zip(names, row, strict=True))
 
     def _feasible(self) -> np.ndarray:
-        """Which values go together, `strength` at a time, in every order."""
+        """Return the mask of feasible combinations of `strength` values, in every order."""
         left = np.ones((len(self._values),) * self._strength, bool)
         for table in self._groups:
             held = table.astype(np.float32)
@@ -84,7 +84,7 @@ class Array:
         return left
 
     def rows(self) -> list[Hint]:
-        """The rows."""
+        """Build and return the rows."""
         found: list[Hint] = []
         random = Random(0)
         while self._left.any():
@@ -95,7 +95,7 @@ class Array:
         return found
 
     def _grown(self, row: list[int], random: Random) -> list[int]:
-        """`row` with a value of each axis."""
+        """Extend `row` by one value of each axis that it lacks."""
         allowed = [table[table[:, row].all(axis=1)] for table in self._groups]
         names = [name for name in self._axes if not set(self._of[name]) & set(row)]
         for name in random.sample(names, len(names)):
@@ -110,7 +110,7 @@ class Array:
 
 
 def _crossed(*places: list[int]) -> tuple[np.ndarray, ...]:
-    """As np.ix_, which takes longer than the sum over what it picks."""
+    """The same as np.ix_, which takes longer than the sum over the elements it selects."""
     return tuple(np.array(some).reshape(-1, *(1,) * (len(places) - 1 - n)) for n, some in enumerate(places))
 
 
@@ -120,7 +120,7 @@ def _calls() -> list[tuple[str, bool]]:
 
 @lru_cache(maxsize=1)
 def rows() -> tuple[Hint, ...]:
-    """Three-way complete where there is something to compare, then pairwise complete where there is not."""
+    """Return the array: three-way complete where there is something to compare, pairwise where there is not."""
     some = Array({**_AXES, **_SOME}, 3)
     nothing = [Array({**_AXES, name: gone}, 2) for name, gone in _NOTHING.items()]
     return tuple(row for array in (some, *nothing) for row in array.rows())

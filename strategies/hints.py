@@ -1,8 +1,8 @@
-"""Wishes: what a draw is asked for, and the choices that grant it.
+"""Hints: values that a draw is asked to have, and the choices that produce them.
 
-A wish names some of what a problem is drawn by: features, words, numbers. It is granted where the
-tables have it, and what it does not name is left to chance. What comes out are the same choices that
-Hypothesis would have made, so a problem that was wished for shrinks as any other does.
+A hint names some of the features, words and numbers of a problem. A draw follows it as far as the tables
+allow, and picks the rest at random. The result is a list of the same choices that Hypothesis would have
+made, so a problem drawn from a hint shrinks as any other does.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 from convlaws.strategies.tables import NUMBERS
 
-# by what is picked: a value, or a list of them, one an axis; of numbers the nearest in the table is meant
+# by the name of a pick: a value, or a list with one per axis; a number means the nearest one in the table
 Hint = Mapping[str, Any]
 
-# the plainest value of each feature that can be left out: fast paths want most of them absent
+# the plainest value of each feature that can be left out: fast paths require most features to be absent
 _PLAINEST: Hint = {
     "grouping": "one",
     "batch": "one",
@@ -34,19 +34,19 @@ _PLAINEST: Hint = {
 
 
 def swarm(random: Random) -> Hint:
-    """Each feature left out or left to chance: problems of few features, and of many."""
+    """Return a hint that leaves out each feature with probability 1/2: problems with few features, and with many."""
     return {name: value for name, value in _PLAINEST.items() if random.random() < 0.5}
 
 
 class Guided:
-    """Picks what a wish names, and at random what it does not; `choices` are the places in the tables."""
+    """A `Pick` that follows a hint, and picks at random where it names nothing; `choices` are the indices picked."""
 
     def __init__(self, hint: Hint, random: Random):
         self._wish, self._random = hint, random
         self.choices: list[int] = []
 
     def __call__(self, name: str, table: Sequence, axis: int = 0) -> Any:
-        """An entry of `table`."""
+        """Pick an entry of `table`."""
         self.choices.append(self._place(name, table, axis))
         return table[self.choices[-1]]
 

@@ -1,4 +1,4 @@
-"""What a batch of draws is asked for: its shares of the covering array, of the corners, of real layers, and of swarms."""
+"""The mixture of hints in a batch of draws: shares of the covering array, corners, real layers and swarms."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from convlaws.strategies.hints import Hint, swarm
 from convlaws.strategies.network_layers import layers, mutated
 from convlaws.strategies.tables import NUMBERS
 
-# of a batch's draws; what is left over is left to chance
+# shares of a batch's draws; the rest is drawn without hints
 _SHARES = {"covering": 1 / 3, "corners": 1 / 6, "layers": 1 / 12, "swarms": 1 / 12}
 _FIELDS = {"op": "ops", "dtype": "dtypes", "layout": "layouts", "fill": "fills"}
 
 
 def hints(scope: Scope, place: float, count: int, random: Random) -> list[Hint]:
-    """What `count` draws of `scope` are asked for; `place` in [0, 1) is where in each list they are taken from."""
+    """Return the hints for a batch of `count` draws of `scope`; `place` in [0, 1) is the start position in each list."""
     share = {name: round(part * count) for name, part in _SHARES.items()}
     return [
         *_taken(_rows(scope.ops), place, share["covering"]),
@@ -30,14 +30,14 @@ def hints(scope: Scope, place: float, count: int, random: Random) -> list[Hint]:
 
 
 def _taken(found: Sequence[Hint], place: float, count: int) -> list[Hint]:
-    """`count` of them in a row, from `place` on."""
+    """Return `count` consecutive entries, starting at `place`, cyclically."""
     start = int(place * len(found))
     return [found[(start + n) % len(found)] for n in range(min(count, len(found)))]
 
 
 @lru_cache(maxsize=16)
 def _rows(ops: tuple[str, ...]) -> tuple[Hint, ...]:
-    """The rows of the covering array for these ops; of other features a scope grants what it has."""
+    """Return the rows of the covering array for these ops; other features are followed only as far as a scope allows."""
     return tuple(row for row in rows() if row["op"] in ops)
 
 
@@ -52,6 +52,6 @@ def _layers(scope: Scope) -> tuple[Hint, ...]:
 
 
 def _within(hint: Hint, scope: Scope) -> bool:
-    """Whether the features that a wish names are in a scope; numbers are as near as they can be."""
+    """True if the scope allows the features that a hint names; numbers are approximated, so they do not count."""
     named = ((_FIELDS.get(name, name), value) for name, value in hint.items() if name not in NUMBERS and name != "scale")
     return all(value in getattr(scope, field) for field, value in named)

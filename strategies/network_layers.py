@@ -1,4 +1,4 @@
-"""Layers of real networks, cut down to what a budget affords, as wishes: ratios of channels and tails stay."""
+"""Hints from layers of real networks, reduced to a budget with channel ratios and tails kept."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from convlaws.strategies.build import beyond_room
 from convlaws.strategies.hints import Hint
 from convlaws.strategies.tables import LONG, Kind
 
-AFFORDED = 60_000  # multiply-adds, and elements of x
+AFFORDED = 60_000  # largest number of multiply-adds, and of elements of x
 _SHAPE = ("ndim", "grouping", "batch")
 
 
 @lru_cache(maxsize=1)
 def layers() -> tuple[Hint, ...]:
-    """A wish for each different layer of each catalogue."""
+    """Return a hint for each distinct layer of all catalogues."""
     found = [_wish(problem) for name in names() for _, problem in catalogue(name) if _has_results(problem.spec)]
     return tuple({repr(hint): hint for hint in found}.values())
 
 
 def mutated(hint: Hint, random: Random) -> Hint:
-    """`hint` with one of its names left to chance."""
+    """Return `hint` without one of its names, chosen at random."""
     dropped = random.choice([name for name in hint if name != "scale"])
     return {name: value for name, value in hint.items() if name != dropped}
 
@@ -59,12 +59,12 @@ def _wish(problem: Problem) -> Hint:
 
 
 def _tailed(extra_extent: int, stride: int) -> int:
-    """The number of the table that is nearest to `extra_extent` and leaves the same tail."""
+    """Return the number of the table nearest to `extra_extent` that leaves the same tail."""
     return min((n for n in LONG if n % stride == extra_extent % stride), key=lambda n: abs(n - extra_extent))
 
 
 class _Sizes:
-    """The sizes of a layer that may become smaller: halved together, so that ratios stay."""
+    """The sizes of a layer that may be reduced: channels are halved together, so that their ratio is kept."""
 
     def __init__(self, spec: ConvSpec):
         self.images, self.groups = spec.images, spec.groups
@@ -74,13 +74,13 @@ class _Sizes:
 
     @property
     def cost(self) -> int:
-        """About as many multiply-adds, or elements of x where these are more."""
+        """The approximate number of multiply-adds, or of elements of x if that is larger."""
         pairs = self.images * self.groups * self.in_per_group
         results = prod(b // s + 1 for b, s in zip(self.extra_extent, self._stride, strict=True))
         return pairs * max(self.out_per_group * self._taps * results, prod(b + 1 for b in self.extra_extent))
 
     def halve(self) -> bool:
-        """Halve what is largest; False if all is at its least."""
+        """Halve the largest size; False if all are at their least."""
         largest = max(self.in_per_group, self.out_per_group, *self.extra_extent, self.groups, self.images)
         if largest <= 1:
             return False

@@ -1,4 +1,4 @@
-"""Problems drawn with Hypothesis."""
+"""Hypothesis strategy for problems."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _SEEDS = st.integers(0, SEEDS - 1)
 
 @st.composite
 def _problems(draw, plan: SpecSpace) -> Problem:
-    seed = draw(_SEEDS)  # the first choice: see Plan.granted
+    seed = draw(_SEEDS)  # drawn first: see SpecSpace.choices_for
     return plan.problem(picker(draw), seed)
 
 
 def problems(scope: Scope | None = None, *, max_macs: int = MAX_MACS) -> st.SearchStrategy[Problem]:
-    """Problems within `scope`: `scope.refuses(problem)` is None for each.
+    """Return a strategy for problems within `scope`: `scope.refuses(problem)` is None for each.
 
     Valid by construction: nothing is filtered, and no draw raises. Sizes are lowered until a
-    problem takes `max_macs` multiply-adds at most, or the scope's own limits.
+    problem needs at most `max_macs` multiply-adds and is within the scope's own limits.
 
     Shrinks towards the spec that `conv_specs` shrinks to, without bias, fprop, float32,
-    contiguous, integers, seed 0; where the scope leaves one of these out, to the next.
+    contiguous, integers, seed 0; if the scope excludes one of these, towards the next value.
 
     Raises:
         UsageError: the scope admits nothing; the message has the reason.

@@ -1,4 +1,4 @@
-"""How large a drawn problem may be, and how its numbers are lowered until it is no larger."""
+"""Size limits of drawn problems, and the reduction of numbers until a problem is within them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from convlaws.strategies.build import spec_of
 from convlaws.strategies.tables import ChoiceTable, Draft, Raw
 
 OPERAND = 2**15  # elements of the largest array: the oracle then takes about a millisecond
-VAST = 2**17  # of the few that cross 2**16
+VAST = 2**17  # the same for the scale `vast`, whose few problems exceed 2**16
 
 
 class SizeLimits(NamedTuple):
-    """How large a problem may be; `matrix` as in Scope. `of_none`: no images count as one, as in a scope that limits `macs`."""
+    """Upper limits of a problem; `matrix` as in Scope. `of_none`: count no images as one, as in a scope that limits `macs`."""
 
     macs: int
     matrix: int
@@ -23,7 +23,7 @@ class SizeLimits(NamedTuple):
     of_none: bool = False
 
     def exceeded(self, spec: ConvSpec) -> str | None:
-        """What is too large, in words."""
+        """Return what is too large, in words; None if nothing is."""
         macs = macs_of_an_image(spec) if self.of_none else spec.macs
         if macs > self.macs:
             return f"it takes {macs:,} multiply-adds at least, over {self.macs:,}"
@@ -33,7 +33,7 @@ class SizeLimits(NamedTuple):
         return f"an array has {largest:,} elements at least, over {self.operand:,}" if largest > self.operand else None
 
 
-# cut in this order: what only repeats first, what changes the code path of a method last
+# cut in this order: repetitions first, numbers that change a method's code path last
 _CUTS = (
     ("extra_extent", "images", "in_per_group", "out_per_group", "groups"),
     ("kernel", "dilation", "low", "high", "extra", "input_dilation"),
@@ -42,7 +42,7 @@ _CUTS = (
 
 
 def fitted(draft: Draft, raw: Raw, limits: SizeLimits) -> ConvSpec:
-    """The spec of these numbers, each large one lowered along its table until the limits hold."""
+    """Return the spec of these numbers, lowering each large one along its table until the limits hold."""
     spec = spec_of(draft, raw)
     while limits.exceeded(spec) and _cut(draft.menu, raw):
         spec = spec_of(draft, raw)
@@ -50,7 +50,7 @@ def fitted(draft: Draft, raw: Raw, limits: SizeLimits) -> ConvSpec:
 
 
 def _cut(menu: ChoiceTable, raw: Raw) -> bool:
-    """Lower the largest number by one entry of its table; False if all are at their least."""
+    """Lower the largest number by one entry of its table; False if every number is already at its least."""
     for names in _CUTS:
         left = [(v, name, i) for name in names for i, v in enumerate(raw[name]) if v > menu[name][0]]
         if left:

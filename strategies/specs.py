@@ -1,4 +1,4 @@
-"""Specs drawn with Hypothesis: valid by construction, within a scope, nothing thrown away."""
+"""Hypothesis strategy for specs: valid by construction, within a scope, without filtering."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from convlaws.strategies.size_limits import VAST, SizeLimits, fitted
 from convlaws.strategies.tables import SCALES, Draft, Kind, Pick, Shape, menu, raw_numbers
 
 MAX_MACS = 100_000
-SEEDS = 1000  # a seed is one number for thousands: drawn elements shrink slowly and read badly
+SEEDS = 1000  # one seed determines thousands of numbers: drawn element by element they shrink slowly and are hard to read
 
-# The first is what a problem shrinks to. Repeated: drawn as often.
+# The first is what a problem shrinks to. The numbers are weights.
 _WEIGHTS: dict[str, dict] = {
     "ndim": {1: 2, 2: 3, 3: 2},
     "grouping": {"one": 2, "depthwise": 1, "some": 1},
@@ -45,10 +45,10 @@ _WEIGHTS: dict[str, dict] = {
 
 
 def weighted(field: str, values: Iterable) -> tuple:
-    """The values in the order of the field's vocabulary, each as often as it is to be drawn."""
+    """Return the values in the order of the field's weights, each repeated by its weight."""
     weights = _WEIGHTS[field]
     order = list(weights)
-    # not a set: those without a weight would stand in the order of their hashes, another one in each process
+    # not a set: its order of values without a weight would depend on their hashes and differ between processes
     ranked = sorted(dict.fromkeys(values), key=lambda v: order.index(v) if v in weights else len(order))
     return tuple(v for v in ranked for _ in range(weights.get(v, 1)))
 
@@ -59,7 +59,7 @@ def _index(count: int) -> st.SearchStrategy[int]:
 
 
 def picker(draw: st.DrawFn) -> Pick:
-    """Picks an entry of a table by drawing its index."""
+    """Return a `Pick` that draws the index of an entry."""
     return lambda name, table, axis=0: table[draw(_index(len(table)))]
 
 
@@ -68,11 +68,11 @@ def _first(name, table, axis=0):
 
 
 class Tree:
-    """Rows of features, drawn one after the other: each choice leads to some row.
+    """Rows of features, drawn one feature at a time: every choice leads to some row.
 
-    A feature that varies is drawn even where one value is left: rows then take equally many
-    draws, and none is preferred in shrinking for being shorter (seen: padding 'same', which
-    leaves no choice of stride, in place of none).
+    A feature that varies is drawn even if only one value is left: all rows then take equally many draws,
+    and shrinking does not prefer a row for being shorter (seen: padding 'same', which leaves no choice of
+    stride, preferred to none).
     """
 
     def __init__(self, fields: tuple[str, ...], rows: Collection[tuple]):
@@ -84,7 +84,7 @@ class Tree:
         self._options = {prefix: weighted(fields[len(prefix)], values) for prefix, values in found.items()}
 
     def pick(self, pick: Pick) -> tuple:
-        """One row."""
+        """Pick one row."""
         prefix: tuple = ()
         for field, varied in self._varied.items():
             options = self._options[prefix]
@@ -93,10 +93,10 @@ class Tree:
 
 
 class SpecSpace:
-    """What can be drawn within a scope and limits.
+    """The specs and problems that can be drawn within a scope and limits.
 
     Raises:
-        UsageError: nothing can; the message has the reason.
+        UsageError: nothing can be drawn; the message has the reason.
     """
 
     def __init__(self, scope: Scope, limits: SizeLimits):
@@ -115,32 +115,32 @@ class SpecSpace:
         self._shapes = Tree(Shape._fields, kinds)
         trees = {rows: Tree(Kind._fields, rows) for rows in set(kinds.values())}
         self._trees = {shape: trees[rows] for shape, rows in kinds.items()}
-        self.kinds = kinds  # those that each shape can have
+        self.kinds = kinds  # the kinds that each shape can have
 
     def problem(self, pick: Pick, seed: int) -> Problem:
-        """One problem. The words come first: a number less for a spec then leaves them as they are."""
+        """Pick one problem. Words are picked before numbers, so that removing a number in shrinking does not shift them."""
         op, bias = self._calls.pick(pick)
         words = {word: pick(word, table) for word, table in self._words.items()}
         return Problem(spec=self.spec(pick, bias), op=op, **words, seed=seed)
 
     def choices_for(self, hint: Hint, random: Random) -> list[int]:
-        """The choices of a draw that grants `hint` as far as the scope goes, seed first, as `problems` draws them."""
+        """Return the choices with which `problems` draws a problem that follows `hint` as far as the scope allows, seed first."""
         pick = Guided(hint, random)
         seed = random.randrange(SEEDS)
         self.problem(pick, seed)
         return [seed, *pick.choices]
 
     def spec(self, pick: Pick, bias: bool) -> ConvSpec:
-        """One spec, its choices made by `pick`."""
+        """Pick one spec."""
         shape = Shape(*self._shapes.pick(pick))
         kind = Kind(*self._trees[shape].pick(pick))
         scale = pick("scale", self._scales)
         draft = Draft(shape, kind, bias, self._menus[shape.grouping, scale])
         return fitted(draft, raw_numbers(pick, draft), self._limits.get(scale, self.limits))
 
-    # --- which shapes and kinds go together ---------------------------------------
+    # --- compatible shapes and kinds ---------------------------------------------
     def _all_shapes(self) -> list[Shape]:
-        """Every shape, the one with the most multiply-adds first."""
+        """Return every shape, the one with the most multiply-adds first."""
         cost = {"some": 2, "depthwise": 1, "many": 1}
         rows = [Shape(*row) for row in product(self.scope.ndim, self.scope.grouping, self.scope.batch)]
         return sorted(rows, key=lambda s: (-s.ndim, -cost.get(s.grouping, 0), -cost.get(s.batch, 0)))
@@ -149,10 +149,10 @@ class SpecSpace:
         return [Kind(*row) for row in product(*(getattr(self.scope, name) for name in Kind._fields))]
 
     def _kinds(self) -> dict[Shape, tuple[Kind, ...]]:
-        """The kinds that each shape can have; shapes with none are left out."""
+        """Return the kinds that each shape can have, without shapes that have none."""
         kinds = [kind for kind in self._all_kinds() if conflict(kind) is None]
         shapes = self._all_shapes()
-        # the least spec grows with each of the shape's features: what the dearest can have, all can
+        # the least spec grows with each feature of the shape: a kind that the largest shape can have, every shape can
         dearest = tuple(kind for kind in kinds if self._refusal(shapes[0], kind) is None)
         if len(dearest) == len(kinds):
             return dict.fromkeys(shapes, dearest) if kinds else {}
@@ -160,7 +160,7 @@ class SpecSpace:
         return {shape: rows for shape, rows in found.items() if rows}
 
     def _refusal(self, shape: Shape, kind: Kind) -> str | None:
-        """Why the least spec of this shape and kind is out; every other draw can be cut down to it."""
+        """Return why the least spec of this shape and kind is refused, or None: every other draw can be cut down to the least."""
         op, bias = self._calls.pick(_first)
         spec = _least(Draft(shape, kind, bias, self._menus[shape.grouping, "small"]))
         words = {word: table[0] for word, table in self._words.items()}
@@ -178,7 +178,7 @@ def _least(draft: Draft) -> ConvSpec:
 
 @lru_cache(maxsize=4096)
 def conflict(kind: Kind) -> str | None:
-    """Why no spec is of this kind, whatever its sizes: the spec's own rule says it."""
+    """Return why no spec is of this kind, whatever its sizes, in the words of the spec's own rule; None if one is."""
     shape = Shape(1, "one", "one")
     try:
         spec = _least(Draft(shape, kind, False, menu(Scope(), shape.grouping, "small")))
@@ -201,7 +201,7 @@ def _reject_empty(scope: Scope, calls: list) -> None:
 
 @lru_cache(maxsize=512)
 def plan(scope: Scope, max_macs: int) -> SpecSpace:
-    """The plan for a scope, made once."""
+    """Return the cached space of a scope."""
     if max_macs < 1:
         raise UsageError(f"max_macs is {max_macs}, the least is 1")
     return SpecSpace(scope, SizeLimits(min(max_macs, scope.macs or max_macs), scope.matrix, of_none=bool(scope.macs)))
@@ -214,7 +214,7 @@ def _specs(draw, plan: SpecSpace) -> ConvSpec:
 
 
 def conv_specs(scope: Scope | None = None, *, max_macs: int = MAX_MACS) -> st.SearchStrategy[ConvSpec]:
-    """Specs that some problem within `scope` has.
+    """Return a strategy for the specs of the problems within `scope`.
 
     Valid by construction: nothing is filtered, and no draw raises. Shrinks towards one axis, one
     group, one image, no padding, stride and dilation 1, one channel, a kernel of one tap that is

@@ -1,4 +1,4 @@
-"""The tables that the numbers of a spec are picked from, and which of them a spec has."""
+"""The tables that the numbers of a spec are picked from, and the numbers that each kind of spec has."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Raw = dict[str, list[int]]
 
 
 class Pick(Protocol):
-    """Picks an entry of the table of `name`: a feature, a word, or a number on an axis."""
+    """Callable that picks an entry of the table of `name`: a feature, a word, or a number on an axis."""
 
     def __call__(self, name: str, table: Sequence, axis: int = 0) -> Any: ...
 
 
 class Shape(NamedTuple):
-    """The features of a spec that conflict with no other, in the words of Scope."""
+    """The features of a spec that conflict with no other feature, with the values of Scope."""
 
     ndim: int
     grouping: str
@@ -26,7 +26,7 @@ class Shape(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """The features of a spec that conflict with one another, in the words of Scope."""
+    """The features of a spec that can conflict with one another, with the values of Scope."""
 
     transposed: bool
     padding: str
@@ -39,7 +39,7 @@ class Kind(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A spec before its numbers are picked."""
+    """A spec whose numbers are not picked yet."""
 
     shape: Shape
     kind: Kind
@@ -47,7 +47,7 @@ class Draft(NamedTuple):
     menu: ChoiceTable
 
 
-# Ascending, so that a number shrinks to the first; an entry that stands twice is drawn twice as often.
+# Ascending, so that a number shrinks to the first; an entry listed twice is drawn twice as often.
 # The values are those at which real bugs began (block sizes and vector widths +-1, primes, even kernels).
 _SMALL: ChoiceTable = {
     "images": (2, 2, 3, 4, 5),
@@ -67,12 +67,12 @@ _SMALL: ChoiceTable = {
     "extra_extent": (0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13),
 }
 _WIDE = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 22, 23, 24, 25, 26, 31, 32, 33, 34, 48, 63, 64, 65)
-# beyond b there are b + 1 results at stride 1
+# an entry b gives b + 1 results at stride 1
 LONG = (
     *(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18, 22, 23, 24, 30, 31, 32, 46, 47, 62, 63, 64),
     *(127, 510, 511, 512, 513),
 )
-# each scale is large in one way only: all large at once would be cut down to all middling
+# each scale is large in one way only: if all were large, all would be cut to medium sizes
 SCALES: dict[str, ChoiceTable] = {
     "small": {},
     "channels": {"in_per_group": _WIDE, "out_per_group": _WIDE, "groups": _WIDE[1:], "extra_extent": (0, 0, 1, 1, 2, 3, 4)},
@@ -103,7 +103,7 @@ SCALES: dict[str, ChoiceTable] = {
     },
 }
 
-# which numbers a spec has: the name in a menu, and how many of them
+# the numbers that a spec has: the name in a menu, and how many of them
 _COUNTS: dict[str, Callable[[Shape, Kind], int]] = {
     "images": lambda shape, kind: shape.batch == "many",
     "groups": lambda shape, kind: shape.grouping != "one",
@@ -126,23 +126,23 @@ NUMBERS = frozenset(_COUNTS)
 
 
 def menu(scope: Scope, grouping: str, scale: str) -> ChoiceTable:
-    """The table of each number, cut to what `scope` allows."""
+    """Return the table of each number, restricted to what `scope` allows."""
     found = _SMALL | SCALES[scale]
     for name in ("kernel", "stride", "dilation"):
         if getattr(scope, name):
             found[name] = tuple(sorted(getattr(scope, name)))
     for name, most in zip(("in_per_group", "out_per_group"), scope.channels, strict=True):
         found[name] = tuple(c for c in found[name] if c <= (most or c))
-    if grouping == "some":  # one input channel a group would be depthwise; a scope without two refuses
+    if grouping == "some":  # one input channel per group would be depthwise; a scope that does not allow two refuses
         found["in_per_group"] = tuple(c for c in found["in_per_group"] if c > 1) or (2,)
     return found
 
 
 def raw_numbers(pick: Pick, draft: Draft) -> Raw:
-    """One entry of the menu for each number, field by field.
+    """Pick one entry of the menu for each number, field by field.
 
-    Field by field and not axis by axis: no worse in shrinking (2026-11-21, 10 conditions, 12 seeds each: one
-    axis in 112 of 120 against 115), provided that the words are drawn before: after, it was 101.
+    Field by field shrinks no worse than axis by axis (2026-11-21, 10 conditions, 12 seeds each: one axis in
+    112 of 120 against 115), provided that the words are drawn before the numbers: drawn after, it was 101.
     """
     counts = {name: count(draft.shape, draft.kind) for name, count in _COUNTS.items()}
     return {name: [pick(name, draft.menu[name], axis) for axis in range(count)] for name, count in counts.items()}

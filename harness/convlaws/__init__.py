@@ -1,6 +1,6 @@
-"""convlaws: what is true of convolutions, and who keeps it.
+"""Property-based verification and benchmarking of convolutions.
 
-The public names are loaded when they are asked for, so that importing the package costs nothing.
+The public names are imported on first access, so that importing the package is cheap.
 """
 
 from importlib import import_module

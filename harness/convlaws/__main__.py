@@ -1,4 +1,4 @@
-"""`python -m convlaws` and the command `convlaws`: only the standard library until a command is known."""
+"""`python -m convlaws` and the command `convlaws`: only the standard library is imported until the command is known."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def main() -> None:
     """Run the command line."""
     from convlaws.sandbox.interrupt import guard
 
-    guard()  # before the first import that takes its time
+    guard()  # before the first slow import
     from convlaws.cli.app import cli
 
     sys.exit(cli())

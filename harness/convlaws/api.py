@@ -1,4 +1,4 @@
-"""`convlaws.check` and `convlaws.law_table`: the laws on a function, from a script, a notebook or a test."""
+"""`convlaws.check` and `convlaws.law_table`: check the laws on a function, from a script, a notebook or a test."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ Target = str | Callable[..., Any]
 
 
 def address_of(function: Callable[..., Any]) -> tuple[str, bool]:
-    """(address, whether a fresh process can find it there).
+    """Return (address, True if a fresh process can find the function there).
 
-    A closure, a lambda, or what was typed into a notebook exists in this process only: it is
-    kept under the name `local:...` and can be run only without the sandbox.
+    A closure, a lambda, or a function typed into a notebook exists in this process only: it is
+    stored under the name `local:...` and can be run only without the sandbox.
     """
     name, source = getattr(function, "__qualname__", ""), None
-    with suppress(TypeError):  # a builtin has none
+    with suppress(TypeError):  # a builtin has no source
         source = inspect.getsourcefile(inspect.unwrap(function))
     module = inspect.getmodule(function)
     at_top = "<" not in name and name and getattr(module, name.split(".")[0], None) is not None
@@ -52,7 +52,7 @@ def address_of(function: Callable[..., Any]) -> tuple[str, bool]:
 
 
 def _guarded(module: str, source: str, name: str) -> bool:
-    """Whether a script makes the function only when it is run, not when it is imported."""
+    """True if a script defines the function only when it is run, not when it is imported."""
     if module != "__main__":
         return False
     tree = ast.parse(Path(source).read_bytes())
@@ -60,7 +60,7 @@ def _guarded(module: str, source: str, name: str) -> bool:
 
 
 def subjects(targets: Target | Iterable[Target], calling: Calling) -> tuple[list[Method], bool]:
-    """The methods that are meant, and whether a sandbox can run all of them."""
+    """Return the methods that `targets` name, and whether a sandbox can run all of them."""
     listed = [targets] if isinstance(targets, str) or callable(targets) else list(targets)
     placed = [(t, True) if isinstance(t, str) else address_of(t) for t in listed]
     for target, (address, _) in zip(listed, placed, strict=True):
@@ -82,16 +82,16 @@ def check(
     seed: int = 0,
     sandbox: bool = True,
 ) -> list[Finding]:
-    """Put the laws to a function of yours, or to registered names, and return the findings.
+    """Check the laws on a function of yours, or on registered names, and return the findings.
 
-    A function that a module or file holds runs in the sandbox. A closure, a lambda or a notebook
-    cell's function cannot cross into a fresh process: it is run in this one, where a crash ends
+    A function of a module or file runs in the sandbox. A closure, a lambda or a notebook
+    cell's function cannot be sent to a fresh process: it is run in this one, where a crash ends
     the session; the findings then say "in this process" in their messages.
 
     Args:
         targets: a callable with the signature of torch.nn.functional.conv2d, or names as on the command line.
-        signature, arrays: how a callable is called; '' is as it declares (see `declares`), else 'conv2d' and 'torch'.
-        examples: judged examples for each (method, law, op); with a budget in seconds, more until it is spent.
+        signature, arrays: how a callable is called; '' means as it declares (see `declares`), else 'conv2d' and 'torch'.
+        examples: judged examples per (method, law, op); with a budget in seconds, more until it is spent.
 
     >>> found = check("im2col", laws=["zero-input-gives-the-bias"], examples=20, sandbox=False)
     >>> {str(f.verdict) for f in found}
@@ -115,7 +115,7 @@ def _laws(patterns: Iterable[str]) -> list:
 
 @dataclass(frozen=True)
 class Known:
-    """A failure of yours that is known: the law, where it is written down, and the line that shows it."""
+    """A known failure of your function: the law, where it is documented, and the line that shows it."""
 
     law: str
     thread: str
@@ -123,13 +123,13 @@ class Known:
 
     @property
     def line(self) -> Problem:
-        """The problem."""
+        """The problem of the line."""
         return Problem.parse(self.problem) if isinstance(self.problem, str) else self.problem
 
 
 @lru_cache(maxsize=2)
 def _shared(sandbox: bool) -> Runner:
-    """One runner for all rows of a table: a new one imports torch again, which takes seconds."""
+    """Return one runner for all rows of a table: a new one would import torch again, which takes seconds."""
     runner = Setting(sandbox=sandbox).runner()
     atexit.register(runner.close)
     return runner
@@ -150,7 +150,7 @@ class Case:
     excused: tuple[Known, ...] = ()
 
     def check(self) -> list[Finding]:
-        """Judge it.
+        """Judge the case and return its findings.
 
         Raises:
             LawBroken: the law does not hold; the message ends with the line to repeat.
@@ -174,7 +174,7 @@ class Case:
         plan = Plan([method], _laws([self.law]), self.scope, self.seed, None, self.examples)
         search = Search(plan, _shared(self.sandbox and crosses), ledger)
         found = search.run()
-        if search.interrupt.requested:  # the search took it as its own end; it is meant for the whole test run
+        if search.interrupt.requested:  # the search treated the interrupt as its own end; it is meant for the whole test run
             raise KeyboardInterrupt
         return [f for f in found if not f.known]
 
@@ -187,10 +187,10 @@ class Case:
 
 
 def cases(target: Target, known_failures: Iterable[Known] = (), patterns: Iterable[str] = ("*",), **options: Any) -> list[Case]:
-    """The rows of the table for `target`: one a law, then one a known failure.
+    """Return the rows of the table for `target`: one per law, then one per known failure.
 
     Raises:
-        UnknownName: a known failure of a law that does not exist; it would excuse nothing.
+        UnknownName: a known failure names a law that does not exist, so it would excuse nothing.
     """
     failures = tuple(known_failures)
     names = {law.name for law in laws.laws()}
@@ -208,6 +208,6 @@ def cases(target: Target, known_failures: Iterable[Known] = (), patterns: Iterab
 
 
 def kept(findings: Iterable[Finding]) -> bool:
-    """Whether nothing failed, and something was verified."""
+    """True if nothing failed and at least one law was verified."""
     found = list(findings)
     return not any(f.verdict.bad for f in found) and any(f.verdict is Verdict.KEPT for f in found)

@@ -1,8 +1,8 @@
-"""A convolution as an operator without a matrix: for SciPy's solvers, and for torch's autograd.
+"""A convolution as a matrix-free operator: for SciPy's solvers, and for torch's autograd.
 
 Both take a spec and the name of a row that computes it, and cost what that row costs: any method of
-ours, or any engine that runs in this process. A convolution is a sum of products x w y with three
-places; each op leaves one of them open, so the gradient of an op is another op, and so is that of the gradient.
+ours, or any engine that runs in this process. A convolution is a sum of products x w y; each op sums over
+two of the three factors, so the gradient of an op is another op, and so is the gradient of that.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from convlaws.targets import registry
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
 
-BY = "scatter"  # does every spec, keeps no windows, and is the fastest of ours on most sizes
-OPS = {"y": "fprop", "x": "dgrad", "w": "wgrad"}  # by the place that is left open
+BY = "scatter"  # supports every spec, stores no windows, and is the fastest of our methods for most sizes
+OPS = {"y": "fprop", "x": "dgrad", "w": "wgrad"}  # by the factor that is not summed over
 ROLES = {"x": "x", "w": "w", "y": "gy"}
 
 
 def linear_operator(spec: ConvSpec, w: np.ndarray, by: str = BY) -> LinearOperator:
-    """The map of one flattened image to its flattened result, and back, without its matrix; the bias is left out.
+    """Return the matrix-free map of a flattened image to its flattened result, and its adjoint, without the bias.
 
     `A @ x` and `A.T @ gy` cost a convolution and its input gradient by the row `by`; a matrix of
-    columns is one batch. Its shape and meaning are those of `sparse_matrix(spec, w)`.
+    columns is processed as one batch. Shape and meaning are those of `sparse_matrix(spec, w)`.
 
     Raises:
         UsageError: w has not the shape that the spec says.
@@ -46,7 +46,7 @@ def linear_operator(spec: ConvSpec, w: np.ndarray, by: str = BY) -> LinearOperat
     """
     from scipy.sparse.linalg import LinearOperator
 
-    w = np.array(w)  # a later change of the caller's does not reach in
+    w = np.array(w)  # a copy, so that later changes by the caller have no effect
     compute = _computing(spec, by, w.dtype.name, "fprop", "dgrad")
     one = _fitting(spec, {"w": w})
     sizes = {role: prod(shape_of(one, role)[1:]) for role in ("x", "gy")}
@@ -67,13 +67,13 @@ def linear_operator(spec: ConvSpec, w: np.ndarray, by: str = BY) -> LinearOperat
 
 
 def differentiable(spec: ConvSpec, by: str = BY) -> Callable[..., Any]:
-    """(x, w, b=None) -> y on torch tensors in the CPU's memory, computed by the row `by`, with derivatives of any order.
+    """Return (x, w, b=None) -> y on torch CPU tensors, computed by the row `by`, with derivatives of any order.
 
-    The batch is that of x; all else is the spec's.
+    The batch is that of x; all other sizes are those of the spec.
 
     Raises:
         Refusal: the row does not do such a convolution.
-        UsageError: from a call, a tensor that has not the shape that the spec says.
+        UsageError: from a call, a tensor whose shape is not that of the spec.
     """
     from torch import enable_grad
 
@@ -85,7 +85,7 @@ def differentiable(spec: ConvSpec, by: str = BY) -> Callable[..., Any]:
         (open_place,) = OPS.keys() - arrays.keys()
         op, called = OPS[open_place], _fitting(spec, arrays)
         compute = computing(arrays[places[0]].dtype.name, op)
-        with enable_grad():  # torch's own rows find their gradients by autograd
+        with enable_grad():  # torch's own rows compute gradients by autograd
             return to_tensor(compute(called, op, {ROLES[place]: a for place, a in arrays.items()}))
 
     def convolution(x: Any, w: Any, b: Any = None) -> Any:
@@ -100,7 +100,7 @@ def _contraction() -> Any:
     from torch.autograd import Function
 
     class Contraction(Function):
-        """The sum over two of the places x, w and y, which leaves the third open; so are its derivatives."""
+        """The contraction of two of the factors x, w and y; its derivatives are contractions of the same kind."""
 
         @staticmethod
         def forward(contract, places, one, two):
@@ -124,7 +124,7 @@ def _contraction() -> Any:
 
 
 def _fitting(spec: ConvSpec, arrays: dict[str, np.ndarray]) -> ConvSpec:
-    """The spec without bias, of the batch that the images among the arrays have; each array has the shape that it says."""
+    """Return the spec without bias, with the batch of the images among the arrays; raise UsageError for an unfitting shape."""
     images = [a for place, a in arrays.items() if place != "w"]
     batch = 1 if not images else len(images[0]) if images[0].ndim == spec.ndim + 2 else None
     fitting = replace(spec, batch=batch, bias=False)
@@ -135,7 +135,7 @@ def _fitting(spec: ConvSpec, arrays: dict[str, np.ndarray]) -> ConvSpec:
 
 
 def _computing(spec: ConvSpec, by: str, dtype: str, *ops: str) -> Compute:
-    """The row's code, if it does these ops; the sizes that only keep a search quick are no reason."""
+    """Return the row's code if it supports these ops; size limits that only keep a search fast are ignored."""
     row = registry.get(by)
     if row.absent:
         raise Refusal(row.absent)

@@ -1,6 +1,6 @@
 """The pytest plugin: options, the seed in the header, and the decorator `law_table`.
 
-pytest loads this at start-up for everybody who has convlaws installed, so it
+pytest loads this at start-up for everyone who has convlaws installed, so it
 imports pytest and the standard library only.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-_running: list[pytest.Config] = []  # the innermost last: pytester runs one within another
+_running: list[pytest.Config] = []  # the innermost last: pytester runs one pytest within another
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,26 +24,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let law tables see the options."""
+    """Make the options available to law tables."""
     _running.append(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Forget them."""
+    """Remove the options of this run."""
     if config in _running:
         _running.remove(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """The seed, so that a run can be repeated."""
+    """Return the seed, so that a run can be repeated."""
     return f"convlaws: --convlaws-seed={config.getoption('--convlaws-seed')}"
 
 
 def law_table(target: Any, *, known: Iterable[Any] = (), laws: Iterable[str] = ("*",), **options: Any) -> Callable:
-    """Parametrize a test with one case a law on `target`; the test calls `case.check()`.
+    """Parametrize a test with one case per law on `target`; the test calls `case.check()`.
 
-    A known failure (`convlaws.Known`) is run on its own line only: there it must fail, by breaking
-    the law and by nothing else (strict xfail), so that its repair is noticed.
+    A known failure (`convlaws.Known`) is run on its own line only, where it must fail by breaking
+    the law and in no other way (strict xfail), so that a fix is noticed.
 
     Raises:
         UnknownName: at collection, for a known failure that names no law.
@@ -62,7 +62,7 @@ def law_table(target: Any, *, known: Iterable[Any] = (), laws: Iterable[str] = (
 
 
 def _chosen() -> dict[str, Any]:
-    """The fields of a case that the options of this run set: directly, as a fixture would claim a name in every suite."""
+    """Return the fields of a case that this run's options set; not by a fixture, which would claim a name in every test suite."""
     if not _running:
         return {}
     option = _running[-1].getoption

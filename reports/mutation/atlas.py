@@ -1,4 +1,4 @@
-"""The atlas: documented bugs of convolutions by defect, with the mutants modelled on them and what reveals each."""
+"""The atlas: documented convolution bugs by defect, the mutants modelled on them, and the law that reveals each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEAD = ("bug", "where", "what", "triggers", "mutant", "law", "problem line")
 
 @dataclass(frozen=True, kw_only=True)
 class Bug:
-    """A documented bug: facts of its thread. `mutants` model it, or `out` says why none does."""
+    """A documented bug: facts of its thread. `mutants` model it, or `out` says why there is no mutant."""
 
     thread: str
     where: str
@@ -25,17 +25,17 @@ class Bug:
 
     @staticmethod
     def of(record: Mapping) -> Bug:
-        """The bug of a record of `threads.json`."""
+        """Return the bug of a record of `threads.json`."""
         return Bug(**{**record, **{name: tuple(record.get(name, ())) for name in ("triggers", "mutants")}})
 
 
 def models(bug: Bug, sight: Sight) -> list[Seen]:
-    """The mutants that are modelled on a bug: by their thread, or named by it."""
+    """Return the mutants modelled on a bug: those with its thread, and those that the bug names."""
     return [m for m in sight.guilty if bug.thread in m.about["thread"].split() or m.name in bug.mutants]
 
 
 def page(bugs: Sequence[Bug], sight: Sight) -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     covered = [bug for bug in bugs if models(bug, sight)]
     shown = [bug for bug in covered if any(m.found for m in models(bug, sight))]
     parts = [
@@ -58,7 +58,7 @@ def page(bugs: Sequence[Bug], sight: Sight) -> str:
 
 
 def _rows(bug: Bug, sight: Sight) -> list[tuple[str, ...]]:
-    """A bug's mutants, one a row; the bug itself is named in the first."""
+    """Return one row per mutant of a bug; only the first row names the bug."""
     about = (thread(bug.thread), bug.where, bug.what, ", ".join(bug.triggers))
     rest = [(f"`{m.name}`", *_seen(m)) for m in models(bug, sight)]
     return [(*(about if number == 0 else ("", "", "", "")), *row) for number, row in enumerate(rest)]

@@ -10,7 +10,7 @@ SHRUNK = ("mutant", "shrunk to", "breaks there", "fields", "tries")
 
 
 def page(sight: Sight) -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     return "\n\n".join([*_opening(sight), *_mutants(sight), *_lines(sight), *_laws(sight), *_survivors(sight)]) + "\n"
 
 

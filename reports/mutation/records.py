@@ -1,4 +1,4 @@
-"""How far the judge sees, read from the published records: one row a mutant, one a law."""
+"""The published records of mutation testing: one row per mutant, one per law."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ JUDGES = {"quest": "convlaws", "uniform": "uniform random", "opinfo": "PyTorch's
 
 @dataclass(frozen=True)
 class Runs:
-    """How one judge fared with one mutant, a record a seed; found means: in most of the seeds that it was to be run with."""
+    """The runs of one judge on one mutant, one record per seed; found means in most of the planned seeds."""
 
     records: list[dict]
     seeds: int
 
     def _median(self, name: str) -> float:
-        """Not found is later than everything; what was not run any more, as the median was known, is not found."""
+        """Return the median over seeds; not found, or skipped because the median was settled, counts as infinite."""
         values = [r[name] if r["found"] else inf for r in self.records]
         return median_high(values + [inf] * (self.seeds - len(values))) if self.seeds else inf
 
     @property
     def found(self) -> bool:
-        """Whether most seeds found it."""
+        """True if most seeds found it."""
         return self.seconds < inf
 
     @property
     def times(self) -> str:
-        """Such as 2/3: in how many of its seeds."""
+        """Return the number of seeds that found it, such as 2/3."""
         return f"{sum(r['found'] for r in self.records)}/{self.seeds}"
 
     @property
     def seconds(self) -> float:
-        """The median over seeds."""
+        """The median seconds over seeds."""
         return self._median("seconds")
 
     @property
     def examples(self) -> float:
-        """The median over seeds."""
+        """The median number of examples over seeds."""
         return self._median("examples")
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A mutant: what it is, which laws kill it, how each judge fared; `shown` is the quest whose find was made small."""
+    """A mutant: its description, the laws that kill it, the runs of each judge; `shown` is the quest whose line was shrunk."""
 
     about: dict
     laws: list[str]
@@ -65,18 +65,18 @@ class Seen:
 
     @property
     def name(self) -> str:
-        """Its name, without 'mutant-'."""
+        """The mutant's name, without 'mutant-'."""
         return self.about["mutant"]
 
     @property
     def ended(self) -> str:
-        """Such as 'crashed (SIGSEGV)', which any law sees; '' where a law is broken."""
+        """How its process ended, such as 'crashed (SIGSEGV)', which any law detects; '' if a law is broken."""
         verdict = self.shown.get("verdict", "")
         return f"{verdict} ({self.shown['signature']})" if verdict not in ("", "broken") else ""
 
     @property
     def found(self) -> bool:
-        """Whether the laws found it in most seeds."""
+        """True if the laws found it in most seeds."""
         return "quest" in self.runs and self.runs["quest"].found
 
 
@@ -91,31 +91,31 @@ class Sight:
 
     @property
     def guilty(self) -> list[Seen]:
-        """The mutants that are wrong in something."""
+        """The mutants that are wrong for some problem."""
         return [m for m in self.mutants if not m.about["innocent"]]
 
     @property
     def counted(self) -> list[Seen]:
-        """Those without clones, which count once with what they are like."""
+        """The guilty mutants without clones, so that each defect counts once."""
         return [m for m in self.guilty if not m.about["like"]]
 
     @property
     def survivors(self) -> list[Seen]:
-        """Guilty, and not found."""
+        """The guilty mutants that are not found."""
         return [m for m in self.guilty if not m.found]
 
     @property
     def kills(self) -> Counter[str]:
-        """How many mutants each law kills."""
+        """The number of mutants that each law kills."""
         return Counter(law for m in self.counted for law in m.laws)
 
     @property
     def blind(self) -> list[str]:
-        """The laws that kill nothing."""
+        """The laws that kill no mutant."""
         return [law["law"] for law in self.laws if not any(law["law"] in m.laws for m in self.guilty)]
 
     def complaints(self) -> list[str]:
-        """What should not be, in sentences."""
+        """Return the unexpected results, in sentences."""
         lost = [m for m in self.survivors if m.about["difficulty"] != "hard"]
         said = [f"{m.name} ({m.about['difficulty']}) is not found" for m in lost]
         said += [f"{m.name} is right, and {m.runs['quest'].times} seeds found it" for m in self.mutants if _wronged(m)]
@@ -132,7 +132,7 @@ def _false(record: dict) -> bool:
 
 
 def joined(records: Iterable[dict]) -> Sight:
-    """The rows of these records."""
+    """Join these records into rows."""
     kinds: dict[str, list[dict]] = {}
     for record in records:
         kinds.setdefault(record["kind"], []).append(record)
@@ -160,16 +160,16 @@ def _seen(about: dict, records: Callable[[str], list[dict]], rank: dict[str, int
 
 
 def _sharpest(laws: Iterable[str | None], rank: dict[str, int]) -> str:
-    """The most specific; of several the one that was registered last, as the definition stands first."""
+    """Return the most specific law; of several, the one registered last, as the definition is registered first."""
     order = list(rank)
     return max((w for w in laws if w in rank), key=lambda w: (rank[w], order.index(w)), default="")
 
 
 def read_sight(path: Path) -> Sight:
-    """The rows of a published file.
+    """Read the rows of a published file.
 
     Raises:
-        UsageError: it cannot be read. SchemaError: it is no such file.
+        UsageError: it cannot be read. SchemaError: it is not such a file.
     """
     try:
         found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -1,4 +1,4 @@
-"""What the pages on mutants share: tables of Markdown, numbers, threads, the machine."""
+"""Helpers shared by the pages on mutants: Markdown tables, numbers, threads, the machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _THREAD = re.compile(r"([\w.-]+/[\w.-]+)#(\d+)")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table of Markdown; numbers of a column stand right."""
+    """Return a Markdown table; columns of numbers are right-aligned."""
     body = [[cell(value) for value in row] for row in rows]
     right = [
         all(isinstance(value, str) and re.fullmatch(r"[\d.,/%]*|-", value) for value in column)
@@ -24,17 +24,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def prose(text: str) -> str:
-    """A paragraph, written over several lines."""
+    """Return a paragraph, wrapped over several lines."""
     return " ".join(text.split())
 
 
 def cell(value: object) -> str:
-    """A value as it stands in a cell."""
+    """Format a value for a cell."""
     return str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def number(value: float) -> str:
-    """Short; '-' for what never came.
+    """Format a number briefly; '-' for infinite (never found).
 
     >>> number(0.01234), number(4.56), number(1234), number(float("inf"))
     ('0.012', '4.6', '1,234', '-')
@@ -45,7 +45,7 @@ def number(value: float) -> str:
 
 
 def thread(text: str) -> str:
-    """A thread as a link.
+    """Return a thread as a Markdown link.
 
     >>> thread("pytorch/pytorch#1")
     '[pytorch/pytorch#1](https://github.com/pytorch/pytorch/issues/1)'
@@ -56,7 +56,7 @@ def thread(text: str) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """Per cent, rounded down: 100 % only where all are.
+    """Return a percentage, rounded down: 100 % only if part equals whole.
 
     >>> share(199, 200), share(0, 0)
     ('99%', '-')
@@ -65,7 +65,7 @@ def share(part: int, whole: int) -> str:
 
 
 def machine(sight: Sight) -> str:
-    """On what all of this was run, in a sentence."""
+    """Return the machine, versions and budgets of the run in a sentence."""
     run, budgets = sight.run["environment"], sight.run["budgets"]
     versions = ", ".join(
         f"{name} {run['versions'][name]}" for name in ("torch", "numpy", "hypothesis") if name in run["versions"]
@@ -78,11 +78,11 @@ def machine(sight: Sight) -> str:
 
 
 def revealed(m: Seen, law: str) -> str:
-    """What tells of a mutant: a law, or how its process ended, which every law comes upon."""
+    """Return what reveals a mutant: a law, or how its process ended, which every law detects."""
     return m.ended or (f"`{law}`" if law else "none")
 
 
 def by_difficulty(mutants: Sequence[Seen]) -> list[tuple[str, list[Seen]]]:
-    """(difficulty, its mutants), and all of them last."""
+    """Return (difficulty, its mutants), and ('all', all of them) last."""
     apart = [(word, [m for m in mutants if m.about["difficulty"] == word]) for word in DIFFICULTIES]
     return [*apart, ("all", list(mutants))]

@@ -1,4 +1,4 @@
-"""The page on the time to find: the laws beside what people do without them."""
+"""The page on the time to find a mutant: the laws compared with two baselines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ false alarms below. The clock starts when libraries are loaded and runs on one c
 
 
 def page(sight: Sight) -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     compared = [m for m in sight.counted if set(JUDGES) <= m.runs.keys()]
     parts = ["# Time to find, beside two baselines", NOTE]
     if not compared:
@@ -49,7 +49,7 @@ def _totals(compared: Sequence[Seen]) -> str:
 
 
 def _sentences(compared: Sequence[Seen]) -> list[str]:
-    """Who finds what alone, and who is quicker, told the same way for each."""
+    """List the mutants that only one judge finds, and those that a baseline finds faster than convlaws."""
     found = []
     for judge, title in JUDGES.items():
         others = [j for j in JUDGES if j != judge]
@@ -68,7 +68,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _healthy(sight: Sight) -> list[str]:
-    """False alarms on right methods."""
+    """Return the false alarms on correct methods."""
     by: dict[str, dict[str, dict]] = {}
     for record in sight.healthy:
         by.setdefault(record["method"], {})[record["judge"]] = record

@@ -1,4 +1,4 @@
-"""How far the results were from exact, in units of what is allowed: read from the histograms of the findings."""
+"""The page's accuracy section: error over slack, read from the histograms of the findings."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from convlaws.records.finding import Finding, Verdict
 from convlaws.reports.page.svg import box, path, svg, text, trim
 from convlaws.reports.sanitize import plain, ratio
 
-LOWEST = -20  # bin b > 0 of an error histogram begins at 2^(LOWEST + b - 1); bin 0 holds zeros and all below
+LOWEST = -20  # bin b > 0 of an error histogram begins at 2^(LOWEST + b - 1); bin 0 holds zeros and all smaller errors
 BOUND = 1 - LOWEST  # the bin that begins at error = slack
 BINS = 24
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The errors of a method (and dtype, where the file keeps them apart)."""
+    """The error distribution of a method (and dtype, where the file keeps them apart)."""
 
     method: str
     dtype: str
@@ -31,7 +31,7 @@ class Spread:
 
 
 def spreads(findings: Sequence[Finding]) -> list[Spread]:
-    """One a method and dtype, in the order of the file; those without a judged element are left out."""
+    """Return one `Spread` per method and dtype, in the order of the file, without those that have no judged element."""
     sums: dict[tuple[str, str], np.ndarray] = {}
     errors: dict[tuple[str, str], float] = {}
     for f in findings:
@@ -55,13 +55,13 @@ def _spread(key: tuple[str, str], counts: np.ndarray, worst: float) -> Spread:
 
 
 def histogram(counts: np.ndarray, says: str) -> Markup:
-    """Bars by binary order of magnitude, the highest full; the line is where the error equals the slack."""
+    """Draw bars by binary order of magnitude, scaled to the highest; the line marks error = slack."""
     wide, high, most = 9, 30, max(int(counts.max()), 1)
     bars = {"bar": "", "over": ""}
     for i, count in enumerate(counts.tolist()):
         if count:
             tall = max(1.0, high * count / most)
-            # the bin from 1 to 2 holds what equals the slack: only what lies beyond it is certainly over
+            # the bin from 1 to 2 includes error = slack: only the bins above it are certainly over
             bars["over" if i + 1 > BOUND else "bar"] += box(i * wide + 1, high - tall, wide - 2, tall)
     limit = BOUND * wide
     parts = [path("axis", f"M0 {high}h{len(counts) * wide}"), *(path(css, data) for css, data in bars.items())]
@@ -69,7 +69,7 @@ def histogram(counts: np.ndarray, says: str) -> Markup:
 
 
 def power(order: int) -> str:
-    """A power of two as it is written.
+    """Return a power of two in superscript notation.
 
     >>> power(-12)
     '2⁻¹²'
@@ -81,13 +81,13 @@ def power(order: int) -> str:
 _SHAPES = {"fprop": "M{x} {y}m-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0", "dgrad": "M{x} {y}m-3-3h6v6h-6z",
            "wgrad": "M{x} {y}m0-4l4 7h-8z", "bgrad": "M{x} {y}m0-4l4 4l-4 4l-4-4z"}  # fmt: skip
 LEFT, WIDE, HIGH = 46, 700, 240
-FLOOR, CEILING = -18, 1  # binary orders of error over slack that the picture shows
+FLOOR, CEILING = -18, 1  # binary orders of error over slack that the picture covers
 MOST_POINTS = 1000
 
 
 @dataclass(frozen=True)
 class Point:
-    """A (method, law, op): the middle of its terms, that of its inexact errors, where 99 % of those end; powers of two."""
+    """A (method, law, op) in powers of two: the median of its terms, and the median and 99 % quantile of its inexact errors."""
 
     op: str
     terms: float
@@ -96,7 +96,7 @@ class Point:
 
 
 def against_terms(findings: Sequence[Finding]) -> Markup | None:
-    """Error over slack against the number of terms, on log axes, with the bound; None where the file has no such pair."""
+    """Plot error over slack against the number of terms, on log axes, with the bound; None if the file has no such pair."""
     points = [p for f in findings if (p := _point(f))][:MOST_POINTS]
     if not points:
         return None
@@ -113,7 +113,7 @@ def against_terms(findings: Sequence[Finding]) -> Markup | None:
 
 
 def _point(f: Finding) -> Point | None:
-    """The law's claim must be about sums with a known number of terms, and one of them inexact."""
+    """Return the point of a finding; None unless its sums have a known number of terms and an inexact result."""
     errors, terms = f.error_histogram[1:], f.terms_histogram[1:]
     if f.verdict is not Verdict.KEPT or f.op not in _SHAPES or not sum(errors) or not sum(terms):
         return None
@@ -124,7 +124,7 @@ def _point(f: Finding) -> Point | None:
 
 
 def _quantile(counts: list[int], part: float) -> float:
-    """Where this part of the counts is reached, in bins, as if each bin were filled evenly."""
+    """Return the quantile `part` of the counts, in bins, as if each bin were filled evenly."""
     goal, below = part * sum(counts), 0
     for i, count in enumerate(counts):
         if count and below + count >= goal:

@@ -1,4 +1,4 @@
-"""A failure as a card: what is wrong, where, by how much, and how to see it again."""
+"""Failures as cards: what is wrong, where, by how much, and how to reproduce it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from convlaws.reports.page.repeat_commands import Repeating, commands, lines
 from convlaws.reports.sanitize import MESSAGE, one_line, plain
 from convlaws.reports.states import Look, is_mutant, look
 
-ROOM = 450_000  # bytes that the full cards of a page may take; those after that are brief
-TEXT = 2_500  # bytes of a full card besides its pictures and its message
+ROOM = 450_000  # bytes that the full cards of a page may take; later cards are brief
+TEXT = 2_500  # bytes of a full card without its pictures and its message
 LARGEST = 16_000  # bytes of one picture
 _VERB = {Verdict.BROKEN: "breaks", Verdict.CRASHED: "crashes in", Verdict.HUNG: "hangs in"}
 
@@ -28,17 +28,17 @@ class Drawing:
     shapes: str = ""
     problem: Markup | None = None
     heat: Markup | None = None
-    about: bool = True  # whether the wrong elements are of the problem's own result
+    about: bool = True  # True if the wrong elements are of the problem's own result
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Return the size of the pictures in bytes."""
         return len(self.problem or "") + len(self.heat or "")
 
 
 @dataclass(frozen=True)
 class Card:
-    """All failures of one method on one line; the most specific law speaks for them."""
+    """All failures of one method on one line; the card shows the message of the most specific law."""
 
     to: str
     look: Look
@@ -58,17 +58,17 @@ class Card:
     drawing: Drawing
     known: str = ""
     mutant: bool = False
-    brief: bool = False  # the page had no room for more than its line
+    brief: bool = False  # True if the page had room only for its line
     ids: list[str] = field(default_factory=list)
 
 
 def anchors(groups: Iterable[Sequence[Finding]]) -> dict[str, str]:
-    """By the id of a failing finding, where on the page its card is."""
+    """Return the page anchor of each failing finding's card, by the finding's id."""
     return {f.id: f"f-{group[0].id}" for group in groups for f in group}
 
 
 def grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """The failures of a method on one line together, the most specific law first; what is new before what is known."""
+    """Group the failures of a method on one line, the most specific law first; new groups before known ones."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for f in findings:
         if f.verdict.bad:
@@ -80,7 +80,7 @@ def grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
 
 
 def _importance(f: Finding, methods: Mapping[str, int]) -> tuple:
-    """New before known; then by method, or for what is known by its id; the most specific law, the smallest problem first."""
+    """Sort key: new before known, then by method (known: by id), most specific law first, smallest problem first."""
     problem = parsed(f.problem)
     size = problem.spec.macs * problem.spec.ndim if problem else float("inf")
     if f.known:
@@ -89,7 +89,7 @@ def _importance(f: Finding, methods: Mapping[str, int]) -> tuple:
 
 
 def cards(groups: Sequence[Sequence[Finding]], how: Repeating) -> list[Card]:
-    """A card a group, in full until ROOM is used up, the first of each known finding and mutant before its others."""
+    """Return one card per group, in full until ROOM is used up, starting with the first of each known finding and mutant."""
     found: dict[int, Card] = {}
     room = ROOM
     for i in _order(groups):

@@ -1,4 +1,4 @@
-"""Which one should I use? The timings of `compare` as tables of a page: all problems together, then each."""
+"""The timings of `compare` as tables of the page: all problems together, then each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convlaws.records.timing_file import Times, Timing
 from convlaws.reports.ranking import LEGEND, amount, behind, error, failed, mebibytes, needs, together, unrest
 from convlaws.reports.sanitize import one_line, plain
 
-OPEN = 6  # problems whose tables are shown unfolded
+OPEN = 6  # largest number of problems whose tables are shown unfolded
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ComparisonRow:
 
 @dataclass(frozen=True)
 class ComparisonTable:
-    """One problem: `wrong` and `refused` have (method or methods, why)."""
+    """The table of one problem: `wrong` and `refused` have (method or methods, why)."""
 
     title: str
     line: str
@@ -36,13 +36,13 @@ class ComparisonTable:
 
     @property
     def answer(self) -> str:
-        """Which one is the fastest, in a few words."""
+        """Return the fastest method and its time."""
         return f"{self.rows[0].method}, {self.rows[0].cells[0]}" if self.rows else "no method has a time"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the section shows; `together` is empty if there is one problem only."""
+    """The contents of the section; `together` is empty if there is one problem only."""
 
     tables: list[ComparisonTable]
     together: list[list[str]]
@@ -53,12 +53,12 @@ class Choice:
 
     @property
     def folded(self) -> bool:
-        """Whether there are so many problems that each is folded."""
+        """True if there are more than OPEN problems, so that each table is folded."""
         return len(self.tables) > OPEN
 
 
 def choice(times: Times) -> Choice:
-    """The section of a file of timings."""
+    """Return the section for a file of timings."""
     problems: dict[tuple[str, str], list[Timing]] = {}
     for t in times.timings:
         problems.setdefault((t.name, t.problem), []).append(t)
@@ -96,7 +96,7 @@ def _refused(timings: Sequence[Timing]) -> list[tuple[str, str]]:
 
 
 def _machine(record: Mapping) -> str:
-    """Where it was measured, in a sentence; '' if the file does not say."""
+    """Return the machine of the measurement in a sentence; '' if the file does not have it."""
     around = record.get("environment")
     around = around if isinstance(around, Mapping) else {}
     said = [plain(around.get("cpu", ""))] if around.get("cpu") else []

@@ -1,4 +1,4 @@
-"""Which contract each method keeps: a row a method, a column a dtype."""
+"""The contract that each method keeps: one row per method, one column per dtype."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ContractTable:
 
 
 def table(findings: Sequence[Finding]) -> ContractTable | None:
-    """The table of a file; None if it does not have it."""
+    """Return the table of a file; None if it does not have it."""
     mine: dict[str, list[Finding]] = {}
     for f in findings:
         if f.holds:

@@ -1,4 +1,4 @@
-"""What was tried and what was not: counts and reasons from the findings, and a sample of the problems."""
+"""The page's coverage section: counts and reasons from the findings, and a sample of the problems."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Tried:
-    """What a method was put to, in examples and in (law, op); the reasons of what it was not."""
+    """What was drawn for a method, in examples and in (law, op), and why the rest was not judged."""
 
     method: str
     drawn: int
@@ -42,7 +42,7 @@ class Tried:
 
 
 def tried(findings: Sequence[Finding]) -> list[Tried]:
-    """One a method."""
+    """Return one `Tried` per method."""
     mine: dict[str, dict[tuple[str, str], Finding]] = {}
     for f in findings:
         mine.setdefault(f.method, {}).setdefault((f.law, f.op), f)  # several failures of one cell share its counts
@@ -67,7 +67,7 @@ def _tried(method: str, cells: list[Finding]) -> Tried:
 # --- the sample of problems ------------------------------------------------------------
 @dataclass(frozen=True)
 class CoverageShare:
-    """A value of a feature: how many problems of the sample have it. A value that none has is 0."""
+    """A value of a feature and how many problems of the sample have it, 0 if none has."""
 
     value: str
     count: int
@@ -76,7 +76,7 @@ class CoverageShare:
 
 @dataclass(frozen=True)
 class CoverageRow:
-    """A method in a ledger: problems drawn, judged, refused, vacuous, crashed (None: not told); pairs of those admitted."""
+    """A method in a ledger: problems drawn, judged, refused, vacuous, crashed (None: not recorded); pairs of those admitted."""
 
     method: str
     counts: list[int | None]
@@ -86,7 +86,7 @@ class CoverageRow:
 
 @dataclass(frozen=True)
 class Ended:
-    """A ledger by method and by value: (axis, value, the same counts)."""
+    """Outcome counts of a ledger by method and by value: (axis, value, the same counts)."""
 
     methods: list[CoverageRow]
     values_: list[tuple[str, str, list[int]]]
@@ -94,18 +94,18 @@ class Ended:
 
 @dataclass(frozen=True)
 class Sample:
-    """Problems: all that were judged (`ledger`), or those that the findings name (see `sample`)."""
+    """The sampled problems: all judged ones (`ledger`), or those that the findings name (see `sample`)."""
 
     size: int
     axes: list[tuple[str, list[CoverageShare]]]
     pairs: list[tuple[str, list[str]]]  # a triangle: feature, and the share of value pairs seen with each earlier feature
     names: list[str]
     pairwise: float
-    ended: Ended | None = None  # of a ledger
+    ended: Ended | None = None  # only for a ledger
 
 
 def sample(findings: Sequence[Finding]) -> Sample | None:
-    """Of the last problem judged of each (method, law, op), and the failing ones: all that a file without a ledger shows."""
+    """Sample the failing problems and the last judged one of each (method, law, op): all that a file without a ledger has."""
     lines = {f.problem for f in findings if f.problem}
     seen = [{k: said(v) for k, v in features(p).items()} for line in sorted(lines) if (p := parsed(line))]
     if not seen:
@@ -122,7 +122,7 @@ def laid(
     met: Mapping[tuple[str, str], tuple[int, int]],
     ended: Ended | None = None,
 ) -> Sample:
-    """The tables of the page: `counts` of each value of each axis, and `met` (pairs seen, all pairs) of each two axes."""
+    """Return the tables of the page from `counts` per value of each axis and `met` (pairs seen, all pairs) per two axes."""
     axes = [(worded(name), _shares(values, counts[name])) for name, values in whole.items()]
     names = list(whole)
     triangle = [(worded(b), [_per_cent(met[a, b]) for a in names[:i]]) for i, b in enumerate(names) if i]
@@ -132,7 +132,7 @@ def laid(
 
 
 def worded(name: str) -> str:
-    """An axis in words."""
+    """Return the name of an axis in words."""
     return _WORDS.get(name, plain(name.replace("_", " ")))
 
 
@@ -142,11 +142,11 @@ def _shares(values: list[str], count: Counter[str]) -> list[CoverageShare]:
 
 
 def _met(whole: dict[str, list[str]], seen: list[dict[str, str]], a: str, b: str) -> tuple[int, int]:
-    """(pairs of values of two features that a problem of the sample has, all pairs)."""
+    """Return (value pairs of two features that some problem of the sample has, all pairs)."""
     there = {(s[a], s[b]) for s in seen}
     every = list(product(whole[a], whole[b]))
     return sum(pair in there for pair in every), len(every)
 
 
 def _per_cent(met: tuple[int, int]) -> str:
-    return f"{100 * met[0] // met[1]}" if met[1] else "–"  # rounded down, so that 100 is all of them
+    return f"{100 * met[0] // met[1]}" if met[1] else "–"  # rounded down, so that 100 means all of them

@@ -1,4 +1,4 @@
-"""The coverage ledger of a file: every problem by how it ended, its values, and the pairs of its values."""
+"""The coverage ledger of a file: the outcome of every problem, its feature values, and the pairs of these values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Pair = tuple[str, str, str, str]
 
 @dataclass
 class _Told:
-    """What the runs of a file say of one method, added up; `admits` is None where a run does not say it."""
+    """The ledger entries of all runs for one method, added up; `admits` is None if a run does not have it."""
 
     problems: Counter[str] = field(default_factory=Counter)
     values: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class _Told:
     admits: set[Pair] | None = field(default_factory=set)
 
     def add(self, bits: Mapping[Pair, int], said: Mapping[str, Any]) -> None:
-        """Add what one run says; `bits` are those of its axes."""
+        """Add the entry of one run; `bits` are those of its axes."""
         for end, tally in {"judged": said, **said.get("ended", {})}.items():
             self.problems[end] += tally["problems"]
             values = {(name, value): n for name, some in tally["values"].items() for value, n in some.items()}
@@ -36,7 +36,7 @@ class _Told:
         self.admits = self.admits | admits if admits and self.admits is not None else None
 
     def row(self, method: str) -> CoverageRow:
-        """What the page says of the method: of the pairs that are evidence, the share that was judged."""
+        """Return the method's row: the share judged, of the pairs that count as evidence."""
         judged = _evident(self.pairs["judged"])
         admits = None if self.admits is None else _evident(self.admits)
         share = f"{len(judged & admits) / len(admits):.1%}" if admits else ""
@@ -50,14 +50,14 @@ def _pairs(bits: Mapping[Pair, int], text: str) -> set[Pair]:
 
 
 def _evident(pairs: set[Pair]) -> set[Pair]:
-    """Without those of which to be kept is no evidence."""
+    """Return only the pairs for which a kept law is evidence."""
     return set(filter(evident, pairs))
 
 
 def ledger(summaries: Sequence[dict[str, Any]]) -> Sample | None:
-    """What the runs of a file were put to, together; None if no run says so, or what one says cannot be read.
+    """Return the merged coverage of all runs of a file; None if no run has any or one cannot be read.
 
-    Runs of other releases may have other axes: the page has those that all of them have.
+    Runs of other releases may have other axes: only the axes common to all are shown.
     """
     try:
         told = [s["coverage"] for s in summaries if s.get("coverage")]
@@ -97,7 +97,7 @@ def _counts(axes: Axes, methods: Iterable[_Told]) -> dict[str, Counter[str]]:
 
 
 def _ended(axes: Axes, methods: Mapping[str, _Told]) -> Ended:
-    """How the problems of each method, and of each value, ended."""
+    """Return the outcome counts of the problems by method and by value."""
     table: dict[tuple[str, str], list[int]] = {}
     for place, end in enumerate(("drawn", *ENDS)):
         for m in methods.values():

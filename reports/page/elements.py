@@ -1,4 +1,4 @@
-"""The wrong elements that a failure lists, as texts: what was got, what was allowed, how far outside it is."""
+"""The wrong elements listed in a failure, as texts: the value, the allowed interval, the distance to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_ROWS = 6
 
 @dataclass(frozen=True)
 class Element:
-    """One wrong element: the interval that it should be in, and how far outside it is, as texts."""
+    """One wrong element as texts: its value, the allowed interval, and its distance to that interval."""
 
     at: str
     got: str
@@ -24,7 +24,7 @@ class Element:
 
 
 def elements(f: Finding) -> list[Element]:
-    """The worst, then the first of them; as many as fit."""
+    """Return the worst element, then the first ones, as many as fit."""
     rows = f.evidence.get("elements") if isinstance(f.evidence, Mapping) else None
     return [_element(row) for row in (rows if isinstance(rows, list) else [])[:MOST_ROWS] if isinstance(row, Mapping)]
 
@@ -38,7 +38,7 @@ def _element(row: Mapping) -> Element:
 
 
 def _distance(got: str, low: str, high: str) -> tuple[str, str]:
-    """(slack, distance to the interval) as texts; the slack is half of the interval's width."""
+    """Return (slack, distance to the interval) as texts; the slack is half of the interval's width."""
     try:
         value, least, most = float(got), float(low), float(high)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The families that laws come in: one a module of `convlaws.laws`."""
+"""The families of laws: one per module of `convlaws.laws`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TITLES = {
     "special": "Special values",
     "repetition": "Repetition",
 }
-UNKNOWN = "Other laws"  # of another version, or somebody's own
+UNKNOWN = "Other laws"  # from another version, or a user's own
 
 
 @cache
@@ -26,12 +26,12 @@ def _table() -> dict[str, str]:
 
 
 def family(law: str) -> str:
-    """The title of the family of a law."""
+    """Return the title of the family of a law."""
     return _table().get(law, UNKNOWN)
 
 
 def order(law: str) -> tuple[int, int]:
-    """Where a law stands: families as in _TITLES, laws as they were registered, unknown ones last."""
+    """Sort key of a law: families as in _TITLES, laws as they were registered, unknown ones last."""
     titles = list(dict.fromkeys([*_TITLES.values(), *_table().values()]))
     names = list(_table())
     return (titles.index(family(law)), names.index(law)) if law in _table() else (len(titles), 0)

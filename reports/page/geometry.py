@@ -1,4 +1,4 @@
-"""Where the windows of a problem lie, and which of its elements are wrong: what a picture is drawn from."""
+"""The geometry of a problem's windows, and its wrong elements: the input of `picture`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from convlaws.oracle.claim import MOST_MASK, unpacked
 from convlaws.problem.problem import RESULT, Problem, shape_of
 from convlaws.reports.sanitize import LINE
 
-LONGEST_MASK = 4096  # characters; what evidence_of writes is shorter
+LONGEST_MASK = 4096  # characters; evidence_of writes fewer
 
 
 @dataclass(frozen=True)
 class AxisPicture:
-    """One spatial axis: a window of taps slides over `wide` elements and stands at `narrow` places.
+    """One spatial axis: a window of taps slides over `wide` elements and has `narrow` places.
 
-    For a convolution the wide side is x and the narrow y; a transposed one exchanges them. The wide
-    side has `low` and `high` elements more: padding, or what a transposed convolution crops off.
+    For a convolution the wide side is x and the narrow y; a transposed one exchanges them. The wide side has
+    `low` and `high` additional elements: padding, or what a transposed convolution crops.
     """
 
     wide: int
@@ -34,22 +34,22 @@ class AxisPicture:
 
     @property
     def span(self) -> int:
-        """The wide side with its border."""
+        """The size of the wide side with its border."""
         return self.low + self.wide + self.high
 
     @property
     def reach(self) -> int:
-        """How far the window extends, holes included."""
+        """The extent of the window, holes included."""
         return self.dilation * (self.kernel - 1) + 1
 
     def taps(self, place: int) -> range:
-        """Positions within `span` that the window touches at a place."""
+        """Return the positions within `span` that the window touches at a place."""
         start = place * self.stride
         return range(start, start + self.reach, self.dilation)
 
 
 def parsed(line: str) -> Problem | None:
-    """The problem of a line, or None if it is none."""
+    """Return the problem of a line, or None if it cannot be parsed."""
     try:
         return Problem.parse(line[:LINE])
     except (ValueError, TypeError, OverflowError):
@@ -57,7 +57,7 @@ def parsed(line: str) -> Problem | None:
 
 
 def axes(problem: Problem) -> list[AxisPicture]:
-    """The spatial axes of a problem."""
+    """Return the spatial axes of a problem."""
     s = problem.spec
     wide, narrow = (s.output, s.extent) if s.transposed else (s.extent, s.output)
     rows = zip(wide, s.sides, narrow, s.kernel, s.dilation, s.stride, strict=True)
@@ -65,34 +65,34 @@ def axes(problem: Problem) -> list[AxisPicture]:
 
 
 def wide_role(problem: Problem) -> str:
-    """Which array the window slides over."""
+    """Return the role of the array that the window slides over."""
     return "y" if problem.spec.transposed else "x"
 
 
 def narrow_role(problem: Problem) -> str:
-    """Which array has one element a place of the window."""
+    """Return the role of the array that has one element per place of the window."""
     return "x" if problem.spec.transposed else "y"
 
 
 @dataclass(frozen=True, eq=False)
 class Wrong:
-    """Which elements of the result are wrong. `whole`: the mask covers all of them, not only the listed ones."""
+    """The mask of the wrong elements of the result. `whole`: it covers all of them, not only the listed ones."""
 
     mask: np.ndarray
     worst: tuple[int, ...]
     whole: bool
 
     def of(self, problem: Problem) -> bool:
-        """Whether it is about the problem's own result, and not about an array that a law made from it."""
+        """True if the mask is about the problem's own result, not about an array that a law derived from it."""
         return self.mask.shape == tuple(shape_of(problem.spec, RESULT[problem.op]))
 
     def spatial(self, ndim: int) -> np.ndarray:
-        """Whether any image or channel is wrong at a place."""
+        """Return the mask of places at which any image or channel is wrong."""
         return np.asarray(self.mask.any(axis=tuple(range(self.mask.ndim - ndim))))
 
 
 def wrong_elements(evidence: dict) -> Wrong | None:
-    """The wrong elements of a finding; None where its evidence says nothing (or nonsense)."""
+    """Return the wrong elements of a finding; None if its evidence has none or is malformed."""
     try:
         shape = tuple(int(n) for n in evidence["shape"])
         listed = [tuple(int(i) for i in row["at"]) for row in evidence["elements"]]

@@ -1,4 +1,4 @@
-"""The matrix method x law, and what stands behind each of its cells."""
+"""The method x law matrix, and the per-method sheets that its cells link to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOMY = 12  # columns up to which a cell has room for its numbers
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """The worst of some findings, with their examples and their worst ratio; `to` is where the evidence is."""
+    """The worst look of some findings, with their examples and worst ratio; `to` is the anchor of the evidence."""
 
     look: Look
     examples: int = 0
@@ -27,7 +27,7 @@ class MatrixCell:
 
     @property
     def words(self) -> str:
-        """The cell for who does not see its symbol."""
+        """Return the text alternative of the cell's symbol."""
         if self.look.state in ("refused", "not tried"):
             return self.look.state
         return f"{self.look.state} {self.examples}" + (f" {self.ratio}" if self.ratio else "")
@@ -44,14 +44,14 @@ class Row:
 
     @property
     def quiet(self) -> bool:
-        """Whether there is nothing to look at: kept by all that take it, and by one at least."""
+        """True if every method that takes the law keeps it, and at least one does."""
         states = {c.look.state for c in self.cells}
         return "kept" in states and states <= {"kept", "refused", "not tried"}
 
 
 @dataclass(frozen=True)
 class MatrixColumn:
-    """A method (or, where there is but one, an op)."""
+    """A method (or an op, if there is one method only)."""
 
     name: str
     to: str = ""
@@ -59,24 +59,24 @@ class MatrixColumn:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Laws down, methods across."""
+    """The matrix, one row per law and one column per method."""
 
     columns: list[MatrixColumn]
     rows: list[Row]
 
     @cached_property
     def roomy(self) -> bool:
-        """Whether cells have room for numbers."""
+        """True if cells have room for numbers."""
         return len(self.columns) <= ROOMY
 
     @cached_property
     def loud(self) -> list[tuple[str, list[Row]]]:
-        """The rows to look at, by family."""
+        """Return the rows that are not quiet, by family."""
         return _by_family([r for r in self.rows if not r.quiet])
 
     @cached_property
     def quiet(self) -> list[tuple[str, list[Row]]]:
-        """The others, by family."""
+        """Return the quiet rows, by family."""
         return _by_family([r for r in self.rows if r.quiet])
 
 
@@ -86,7 +86,7 @@ def _by_family(rows: list[Row]) -> list[tuple[str, list[Row]]]:
 
 
 def cell(findings: Sequence[Finding], to: str = "") -> MatrixCell:
-    """One cell of a matrix; findings of one (law, op) share their examples."""
+    """Return one cell of a matrix; findings of one (law, op) share their examples."""
     shown = worst(findings)
     examples = {f.cell: f.examples for f in findings}
     errors = max((f.worst_ratio for f in findings if f.verdict is Verdict.KEPT), default=0.0)
@@ -94,9 +94,9 @@ def cell(findings: Sequence[Finding], to: str = "") -> MatrixCell:
 
 
 def matrix(findings: Sequence[Finding], methods: Sequence[str], anchors: Mapping[str, str], *, sheeted: bool = True) -> Matrix:
-    """Laws x methods, or laws x ops where there is one method only.
+    """Return laws x methods, or laws x ops if there is one method only.
 
-    `anchors`: where a failing finding's card is; `sheeted`: whether each method has a sheet to lead to.
+    `anchors`: the card of each failing finding; `sheeted`: each method has a sheet to link to.
     """
     single = len(methods) == 1
     ops = [op for op in OPS if any(f.op == op for f in findings)]
@@ -118,7 +118,7 @@ def matrix(findings: Sequence[Finding], methods: Sequence[str], anchors: Mapping
 
 
 def _to(findings: Sequence[Finding], column: MatrixColumn, anchors: Mapping[str, str]) -> str:
-    """The card of the worst failure, or the method's own table."""
+    """Return the anchor of the card of the worst failure, or of the method's own table."""
     shown = worst(findings)
     bad = [anchors[f.id] for f in findings if look(f) is shown and f.id in anchors]
     return bad[0] if bad else column.to if findings else ""
@@ -138,11 +138,11 @@ class Sheet:
     families: list[MatrixCell]
     ops: list[str]
     laws: list[tuple[str, list[MatrixCell]]]
-    refused: int  # laws that it refuses in every op
+    refused: int  # laws that it refuses for every op
 
 
 def sheets(findings: Sequence[Finding], methods: Sequence[str], anchors: Mapping[str, str]) -> tuple[list[str], list[Sheet]]:
-    """(the titles of the families, a sheet for each method)."""
+    """Return (the titles of the families, a sheet for each method)."""
     laws = sorted({f.law for f in findings}, key=order)
     titles = list(dict.fromkeys(map(family, laws)))
     mine: dict[str, list[Finding]] = {m: [] for m in methods}
@@ -168,11 +168,11 @@ def _sheet(name: str, to: str, findings: list[Finding], titles: list[str], laws:
 
 
 def _share(findings: list[Finding], to: str) -> MatrixCell:
-    """How many (law, op) of a family are in its worst state; `examples` holds that number."""
+    """Return the worst state of a family and, as `examples`, how many (law, op) are in it."""
     shown = worst(findings)
     return MatrixCell(shown, len({(f.law, f.op) for f in findings if look(f) is shown}), "", to if findings else "")
 
 
 def failed(counts: Mapping[str, int]) -> int:
-    """How many are new failures."""
+    """Return the number of new failures."""
     return sum(counts[s] for s in FAILED)

@@ -1,4 +1,4 @@
-"""How well the judge sees: which laws kill which mutants."""
+"""The page's mutant section: which laws kill which mutants."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from convlaws.reports.page.matrix import Matrix, matrix
 from convlaws.reports.sanitize import LINE, one_line, plain
 from convlaws.reports.states import Look, is_mutant, worst
 
-SAYS = 300  # characters shown of what a mutant says of itself
+SAYS = 300  # characters shown of a mutant's description
 
 
 @dataclass(frozen=True)
 class Kill:
-    """A mutant: what killed it, and the shortest line that shows it. `look` is that of its worst failure.
+    """A mutant, the laws that kill it, and the shortest line that shows it. `look` is that of its worst failure.
 
-    `after` and `seconds` say when the first failure came: after how many of its cases, and how long these took; '' if that
-    is not in the file. `tries` are the cases run to make the line small.
+    `after` and `seconds` are the cases and the time before the first failure; '' if the file does not have them.
+    `tries` is the number of cases run to shrink the line.
     """
 
     mutant: str
@@ -38,7 +38,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class JudgeSummary:
-    """The mutants, and by law how many it kills."""
+    """The mutants, and how many of them each law kills."""
 
     titles: list[str]
     kills: list[Kill]
@@ -48,7 +48,7 @@ class JudgeSummary:
 
 
 def judge(findings: Sequence[Finding], anchors: dict[str, str], summaries: Sequence[Mapping] = ()) -> JudgeSummary | None:
-    """None where the file has no mutant; what each of them is stands in the summaries."""
+    """Summarize the mutants, described by the summaries; None if the file has no mutant."""
     ours = [f for f in findings if is_mutant(f.method)]
     if not ours:
         return None
@@ -68,7 +68,7 @@ def judge(findings: Sequence[Finding], anchors: dict[str, str], summaries: Seque
 
 
 def _about(summaries: Sequence[Mapping]) -> dict[str, dict[str, str]]:
-    """What the mutants are, by their names, from files that may be of another version or nobody's."""
+    """Return the descriptions of the mutants by name; the files may be of another version or of unknown origin."""
     told = [s["mutants"] for s in summaries if isinstance(s.get("mutants"), Mapping)]
     return {
         name: {k: plain(v, SAYS) for k, v in facts.items()} for some in told for name, facts in some.items() if _is_facts(facts)

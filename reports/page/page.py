@@ -1,4 +1,4 @@
-"""The page: one HTML file with everything in it, the same bytes for the same findings."""
+"""Render the findings page: one self-contained HTML file, the same bytes for the same findings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from convlaws.reports.sanitize import plain
 from convlaws.reports.states import LOOKS, is_mutant
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
-# the bar of all states where no style sheet is read
+# the bar of all states where no style sheet is applied
 INKS = {
     "b": "#c2273a",
     "c": "#6d1030",
@@ -51,12 +51,12 @@ class Beside:
 
 
 def render(run: Run, beside: Beside | None = None) -> str:
-    """The page of a run as HTML text."""
+    """Return the page of a run as HTML text."""
     return _template("page.html").render(**_context(run, beside or Beside()), **_script())
 
 
 def standalone(times: Times) -> str:
-    """The page of timings alone."""
+    """Return a page of timings only, as HTML text."""
     return _template("choice_page.html").render(choice=choice(times))
 
 
@@ -68,7 +68,7 @@ def _template(name: str) -> Template:
 
 
 def _script() -> dict:
-    """The page's own script, which only copies commands, and the hash by which a browser runs it and no other."""
+    """Return the page's own script, which only copies commands, and the hash with which a browser allows only this script."""
     text = (TEMPLATES / "copy.js").read_text(encoding="utf-8")
     return {"script": Markup(text), "script_hash": b64encode(sha256(text.encode()).digest()).decode()}
 
@@ -97,12 +97,12 @@ def _context(run: Run, beside: Beside) -> dict:
 
 
 def by_method(card: Card) -> str:
-    """What cards of new failures are piled by."""
+    """Return the title under which cards of new failures are grouped."""
     return card.method
 
 
 def _tables(findings: Sequence[Finding], where: Mapping[str, str]) -> dict | None:
-    """The matrix and the sheets of the methods that are meant to be right."""
+    """Return the matrix and the sheets of the methods that are meant to be right."""
     methods = list(dict.fromkeys(f.method for f in findings))
     if not methods:
         return None
@@ -111,7 +111,7 @@ def _tables(findings: Sequence[Finding], where: Mapping[str, str]) -> dict | Non
 
 
 def _lower(run: Run, about: Sequence[Finding], findings: Sequence[Finding], where: dict[str, str], beside: Beside) -> dict:
-    """The sections below the findings; those on accuracy and coverage are about `about`."""
+    """Return the sections below the findings; those on accuracy and coverage use `about`."""
     return {
         "spreads": accuracy.spreads(about),
         "against_terms": accuracy.against_terms(about),
@@ -128,7 +128,7 @@ def _lower(run: Run, about: Sequence[Finding], findings: Sequence[Finding], wher
 
 @dataclass(frozen=True)
 class Pile:
-    """Cards that belong together: of a method, of a known finding, of a mutant. `count` is that of (method, law, op)."""
+    """Cards of one method, known finding or mutant. `count` is the number of (method, law, op)."""
 
     title: str
     says: str
@@ -138,7 +138,7 @@ class Pile:
 
 
 def _piles(drawn: Sequence[Card], title: Callable[[Card], str], sentences: Mapping[str, str] | None = None) -> list[Pile]:
-    """In the order of their first cards."""
+    """Group cards by title, in the order of the first card of each group."""
     groups: dict[str, list[Card]] = {}
     for card in drawn:
         groups.setdefault(title(card), []).append(card)

@@ -1,4 +1,4 @@
-"""A problem as a picture: the padded input, the window with its holes, the result with its wrong elements."""
+"""Draw a problem: the padded input, the window with its holes, the result with its wrong elements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDE, HIGH = 560, 240  # of the drawing, without labels
 LARGEST, SMALLEST = 18.0, 4.0  # side of a cell; below, no lines are drawn between cells
 LONGEST = 400  # elements of an axis beyond which nothing is drawn
 LABEL, GAP = 92, 26
-MOST_SINGLE = 80  # wrong elements that are drawn one by one
+MOST_SINGLE = 80  # wrong elements that are drawn individually
 _NAMES = {"x": "input x", "y": "output y", "w": "kernel w"}
 _OTHER = {
     ("dgrad", "x"): "gradient of x",
@@ -26,7 +26,7 @@ _OTHER = {
 
 
 def picture(problem: Problem, wrong: Wrong | None) -> Markup | None:
-    """The picture, or None where there is none: bgrad has no window, and a large problem no room."""
+    """Return the picture, or None for bgrad (it has no window) and for a problem too large to draw."""
     sides = axes(problem)
     if problem.op == "bgrad" or any(max(a.span, a.narrow, a.reach) > LONGEST for a in sides):
         return None
@@ -43,7 +43,7 @@ def _says(problem: Problem, wrong: Wrong | None) -> str:
 
 
 def shapes(problem: Problem) -> str:
-    """The problem's arrays and fields in words.
+    """Return the problem's arrays and fields in words.
 
     >>> shapes(Problem.parse("n1c1k1_x3_r2_d2"))
     'x (1, 1, 3), w (1, 1, 2), y (1, 1, 1); stride 1, padding 0, dilation 2, 1 group'
@@ -59,7 +59,7 @@ def shapes(problem: Problem) -> str:
 
 
 def _place(problem: Problem, sides: list[AxisPicture], wrong: Wrong | None) -> list[int]:
-    """Where the window stands: at the worst element, if one is there."""
+    """Return the place of the window: at the worst element, if it is a place of the window."""
     result = RESULT[problem.op]
     if wrong is None or result == "w":
         return [0] * len(sides)
@@ -70,7 +70,7 @@ def _place(problem: Problem, sides: list[AxisPicture], wrong: Wrong | None) -> l
 
 
 def _marks(problem: Problem, wrong: Wrong | None) -> dict[str, np.ndarray]:
-    """By role, the places where any image or channel of the result is wrong."""
+    """Return, by role, the places where any image or channel of the result is wrong."""
     return {RESULT[problem.op]: wrong.spatial(problem.spec.ndim)} if wrong else {}
 
 
@@ -78,7 +78,7 @@ def _name(problem: Problem, role: str) -> str:
     return _OTHER.get((problem.op, role), _NAMES[role])
 
 
-# --- one axis a strip: 1-D, and 3-D axis by axis ---------------------------------------
+# --- one strip per axis: 1-D, and 3-D axis by axis -------------------------------------
 def _strips(problem: Problem, sides: list[AxisPicture], place: list[int], marks: dict) -> tuple[list[str], float, float]:
     side = min(LARGEST, *(WIDE / a.span for a in sides))
     high = max(side, 11)
@@ -97,7 +97,7 @@ def _onto(mask: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _strip(problem: Problem, a: AxisPicture, at: int, marks: dict, side: float, top: float) -> list[str]:
-    """Wide side, window, narrow side, each result under the middle of its window."""
+    """Draw wide side, window and narrow side, each result under the middle of its window."""
     step = max(side, 11) + 6
     rows = (wide_role(problem), "w", narrow_role(problem))
     parts = [text(0, top + i * step + 10, _name(problem, role)) for i, role in enumerate(rows)]
@@ -121,7 +121,7 @@ def _strip(problem: Problem, a: AxisPicture, at: int, marks: dict, side: float, 
 
 # --- two axes as planes ----------------------------------------------------------------
 def _plane(problem: Problem, sides: list[AxisPicture], place: list[int], marks: dict) -> tuple[list[str], float, float]:
-    """Three panels: wide side with the window on it, kernel with its holes, narrow side."""
+    """Draw three panels: wide side with the window on it, kernel with its holes, narrow side."""
     rows, columns = sides
     total = columns.span + columns.reach + columns.narrow
     side = min(LARGEST, WIDE / total, HIGH / max(rows.span, rows.reach, rows.narrow))
@@ -174,9 +174,9 @@ def _kernel(sides: list[AxisPicture], wrong: np.ndarray | None, left: float, sid
     ]
 
 
-# --- pieces ------------------------------------------------------------------------
+# --- shared pieces -----------------------------------------------------------------
 def _grid(x: float, y: float, columns: int, rows: int, side: float) -> str:
-    """A field of cells: its outline, and lines between cells that are large enough."""
+    """Return a grid of cells: its outline, and lines between the cells if they are large enough."""
     lines = ""
     if side >= SMALLEST:
         lines = "".join(f"M{x + i * side:.1f} {y:.1f}v{rows * side:.1f}" for i in range(1, columns))
@@ -189,7 +189,7 @@ def _wrong(mask: np.ndarray | None, x: float, y: float, side: float) -> str:
 
 
 def runs(mask: np.ndarray, x: float, y: float, side: float) -> str:
-    """The true elements of a plane, each as a box, or each run of a row as one where there are many."""
+    """Return the true elements of a plane as boxes: one per element, or one per run of a row if there are many."""
     found = ""
     if side >= SMALLEST and mask.sum() <= MOST_SINGLE:
         return boxes([(x + j * side, y + i * side) for i, j in np.argwhere(mask)], side)
@@ -207,9 +207,9 @@ PANELS = 12
 
 
 def heat(wrong: Wrong) -> Markup | None:
-    """The wrong elements, plane by plane (its two last axes), the worst outlined; None for a single element.
+    """Draw the wrong elements plane by plane (the last two axes), the worst outlined; None for a single element.
 
-    The file says which elements are wrong, and how much only of the few that it lists, so a plane has two colours.
+    A plane has two colours only: the file has the mask of all wrong elements, but the errors of only a few.
     """
     mask = wrong.mask if wrong.mask.ndim > 1 else wrong.mask[None]
     if mask.size < 2 or not wrong.whole or max(mask.shape[-2:]) > LONGEST:

@@ -1,4 +1,4 @@
-"""Where the findings come from: a column for each summary record, and 'not in this file' for what it lacks."""
+"""The page's provenance table: one column per summary record, 'not in this file' for missing values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST = 500
 
 
 def rows(summaries: Sequence[Mapping]) -> list[tuple[str, list[str]]]:
-    """(what, its value in each run)."""
+    """Return (what, its value in each run) rows."""
     told = [_told(s) for s in summaries]
     names = list(dict.fromkeys(name for t in told for name in t))
     return [(name, [t.get(name) or MISSING for t in told]) for name in names]
@@ -42,7 +42,7 @@ _TOLD = ("versions", "variables", "python", "system", "cpu", "cpus", "cpu_flags"
 
 
 def words(summary: Mapping) -> list[str]:
-    """The words of a run's command; none where the file does not say."""
+    """Return the words of a run's command, none if the file does not have it."""
     command = summary.get("command")
     return [str(word) for word in command] if isinstance(command, list) else []
 

@@ -1,4 +1,4 @@
-"""How to see a failure again: the commands that a reader copies."""
+"""The commands that reproduce a failure, for a reader to copy."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from convlaws.reports.sanitize import LINE, one_line, plain
 _DIRECTION = {"fprop": None, "dgrad": "BWD_D", "wgrad": "BWD_W", "bgrad": "BWD_WB"}
 _DT = {"float64": "f64", "float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 MOST_HISTORY = 20
-_PASSED_ON = ("--signature", "--arrays", "--contract")  # options of `check` without which a repeat is another one
+_PASSED_ON = ("--signature", "--arrays", "--contract")  # options of `check` that a repeat must have to be the same case
 
 
 @dataclass(frozen=True)
 class Repeating:
-    """What a command to repeat needs besides the finding: options of the run, and what was put behind the names of methods."""
+    """What a repeat command needs besides the finding: options of the run, and what was appended to the names of methods."""
 
     options: Sequence[str] = ()
     places: Sequence[str] = ()
 
     def target(self, f: Finding) -> str:
-        """The method as `convlaws repeat` takes it."""
+        """Return the method as `convlaws repeat` takes it."""
         name = f.method
         for words in self.places:
             name = name.removesuffix(f" ({words})")
@@ -34,12 +34,12 @@ class Repeating:
 
 
 def lines(f: Finding) -> list[str]:
-    """The lines to run, in order; the last one is judged."""
+    """Return the lines to run, in order; the last one is judged."""
     return [one_line(line, LINE) for line in (*f.history[-MOST_HISTORY:], f.problem)]
 
 
 def commands(f: Finding, repeating: Repeating) -> list[tuple[str, str]]:
-    """(what it does, command)."""
+    """Return (what it does, command) pairs."""
     how = " ".join(shlex.quote(w) for w in (*lines(f), repeating.target(f), *repeating.options, "--law", plain(f.law)))
     found = [
         ("Repeat it", f"convlaws repeat {how}"),
@@ -57,7 +57,7 @@ def commands(f: Finding, repeating: Repeating) -> list[tuple[str, str]]:
 
 
 def passed_on(words: Sequence[str]) -> list[str]:
-    """The options of a `check` command that a repeat needs too.
+    """Return the options of a `check` command that a repeat needs too.
 
     >>> passed_on(["check", "mine.py:conv", "--arrays", "numpy", "--budget=9", "--signature=conv1d"])
     ['--arrays', 'numpy', '--signature=conv1d']

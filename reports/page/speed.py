@@ -1,4 +1,4 @@
-"""How long it took: what asv measured, read from its result files."""
+"""The page's speed section: timings measured by asv, read from its result files."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from convlaws.errors import UsageError
 from convlaws.reports.page.svg import path, svg, trim
 from convlaws.reports.sanitize import plain
 
-SLOWER = 1.05  # asv's own default: a step of 5 % is a regression
-LEAST = 3  # measured commits before a step is called one
+SLOWER = 1.05  # asv's own default: a step of 5 % counts as a regression
+LEAST = 3  # measured commits required before a step is reported
 MOST = 120  # series shown
-_METHOD = ("method", "engine", "name")  # how a benchmark calls the parameter that is a method
+_METHOD = ("method", "engine", "name")  # the names that benchmarks use for the method parameter
 
 
 @dataclass(frozen=True)
 class SpeedPoint:
-    """One measurement; `low` and `high` bound it with 99 % where asv says so."""
+    """One measurement; `low` and `high` are its 99 % interval where asv reports one."""
 
     date: float
     commit: str
@@ -56,7 +56,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Speed:
-    """The histories, the worst first, and times by method relative to the fastest."""
+    """The time series, the worst first, and times by method relative to the fastest."""
 
     series: list[Series]
     relative: list[tuple[str, list[tuple[str, str]]]]  # (benchmark and shape, [(method, times the fastest)])
@@ -65,10 +65,10 @@ class Speed:
 
 
 def read_speed(where: Path) -> Speed:
-    """The results of a folder as asv writes it (`.asv/results`), or of one result file.
+    """Read the results from a folder as asv writes it (`.asv/results`), or from one result file.
 
     Raises:
-        UsageError: there is nothing of asv's there.
+        UsageError: there are no asv results there.
     """
     files = (
         [where]
@@ -98,7 +98,7 @@ def _json(file: Path) -> Any:
 
 
 def _names(where: Path) -> dict[str, dict]:
-    """What benchmarks.json says of each benchmark: param_names, unit."""
+    """Return what benchmarks.json has of each benchmark: param_names, unit."""
     file = where / "benchmarks.json"
     found = _json(file) if where.is_dir() and file.is_file() else {}
     return {k: v for k, v in found.items() if isinstance(v, dict)} if isinstance(found, dict) else {}
@@ -111,7 +111,7 @@ def _points(record: dict, names: dict[str, dict]) -> Iterator[tuple[tuple[str, t
     for name, row in record["results"].items():
         entry = dict(zip(columns, row, strict=False)) if isinstance(row, list) else {}
         if entry.get("version") != names.get(name, entry).get("version"):
-            continue  # measured with another code of the benchmark
+            continue  # measured with a different version of the benchmark's code
         values, params = entry.get("result") or [], entry.get("params") or []
         lows, highs = entry.get("stats_ci_99_a") or [], entry.get("stats_ci_99_b") or []
         for i, (chosen, value) in enumerate(zip(product(*params), values, strict=False)):
@@ -152,7 +152,7 @@ def _amount(value: float, about: dict) -> str:
 
 
 def _line(points: Sequence[SpeedPoint], title: str, regressed: bool) -> Markup:
-    """A line from zero to the largest value, a dot a commit."""
+    """Return a line chart from zero to the largest value, with a dot per commit."""
     wide, high, most = 160, 36, max(p.value for p in points)
     step = wide / max(1, len(points) - 1)
     at = [(3 + i * step * 0.96, 3 + (high - 6) * (1 - p.value / most)) for i, p in enumerate(points)]
@@ -164,7 +164,7 @@ def _line(points: Sequence[SpeedPoint], title: str, regressed: bool) -> Markup:
 
 
 def _relative(points: dict, names: dict[str, dict]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """By benchmark and its other parameters, each method's latest time over the fastest one's."""
+    """Return each method's latest time divided by the fastest one's, by benchmark and its other parameters."""
     rows: dict[tuple[str, str], dict[str, float]] = {}
     for (name, params, machine), found in points.items():
         about = names.get(name, {})

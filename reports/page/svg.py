@@ -1,4 +1,4 @@
-"""Small pieces of SVG. Every shape has a class for the style sheet and a colour for where there is none."""
+"""Helpers that write SVG. Every shape has a style-sheet class, and a colour for where there is no style sheet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-# class: (fill, stroke) where no style sheet is read
+# class: (fill, stroke) where no style sheet is applied
 INK = {
     "cell": ("#e8edf3", "#8896a6"),
     "pad": ("#ffffff", "#b9c2cc"),
@@ -27,35 +27,35 @@ INK = {
 
 
 def trim(value: float) -> str:
-    """A coordinate: one decimal at most."""
+    """Format a coordinate with one decimal at most."""
     return f"{value:.1f}".removesuffix(".0")
 
 
 def path(css: str, data: str) -> str:
-    """A path of a class, or nothing."""
+    """Return a path of a class, or '' without data."""
     fill, stroke = INK[css]
     return f'<path class="{css}" fill="{fill}" stroke="{stroke}" d="{data}"/>' if data else ""
 
 
 def box(x: float, y: float, wide: float, high: float) -> str:
-    """A rectangle as path data."""
+    """Return a rectangle as path data."""
     return f"M{trim(x)} {trim(y)}h{trim(wide)}v{trim(high)}h{trim(-wide)}z"
 
 
 def boxes(places: Iterable[tuple[float, float]], side: float, inset: float = 0) -> str:
-    """Squares as path data."""
+    """Return squares as path data."""
     return "".join(box(x + inset, y + inset, side - 2 * inset, side - 2 * inset) for x, y in places)
 
 
 def text(x: float, y: float, said: object, css: str = "", anchor: str = "start") -> str:
-    """A line of text."""
+    """Return a line of text as SVG."""
     name = f' class="{css}"' if css else ""
     where = "" if anchor == "start" else f' text-anchor="{anchor}"'
     return f'<text x="{trim(x)}" y="{trim(y)}"{name}{where} font-size="11">{escape(said)}</text>'
 
 
 def svg(wide: float, high: float, parts: Iterable[str], says: str) -> Markup:
-    """The picture; `says` is read instead of it."""
+    """Return the SVG element; `says` is its text alternative."""
     w, h = trim(wide), trim(high)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img"'
     return Markup(f'{head} aria-label="{escape(says)}">{"".join(parts)}</svg>')

@@ -1,4 +1,4 @@
-"""The page's first sentence, and what changed since an earlier file."""
+"""The page's first sentence, and the changes since an earlier file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_CHANGES = 60
 
 @dataclass(frozen=True)
 class Sentence:
-    """How it ended, in a sentence, a state that colours it, and how many (method, law, op) are in each state."""
+    """The result in a sentence, a state that colours it, and the number of (method, law, op) in each state."""
 
     look: Look
     says: str
@@ -24,7 +24,7 @@ class Sentence:
 
 
 def sentence(findings: Sequence[Finding]) -> Sentence:
-    """Of the methods that are meant to be right first; then how many of the mutants were found."""
+    """Summarize the methods that are meant to be right, then the number of mutants found."""
     right = [f for f in findings if not is_mutant(f.method)]
     mutants = list(dict.fromkeys(f.method for f in findings if is_mutant(f.method)))
     found = {f.method for f in findings if is_mutant(f.method) and f.verdict.bad}
@@ -70,7 +70,7 @@ def _plural(n: int, word: str) -> str:
 # --- since an earlier file -----------------------------------------------------------
 @dataclass(frozen=True)
 class StateChange:
-    """A (method, law, op) that is in another state than before."""
+    """A (method, law, op) whose state changed."""
 
     method: str
     law: str
@@ -81,7 +81,7 @@ class StateChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """What failed and did not before, what is kept and failed before, and how many changed otherwise."""
+    """New failures, failures that are now kept, and the number of other changes."""
 
     worse: list[StateChange]
     better: list[StateChange]
@@ -92,14 +92,14 @@ class Changes:
 
     @property
     def says(self) -> str:
-        """In a sentence."""
+        """Return the changes in a sentence."""
         parts = [f"{_plural(len(self.worse), 'new failure')}", f"{_plural(len(self.better), 'failure')} gone"]
         other = sum(n for _, _, n in self.others)
         return f"Since the earlier file: {', '.join(parts)}, {other:,} other changes."
 
 
 def changes(before: Sequence[Finding], now: Sequence[Finding]) -> Changes:
-    """By (method, law, op); what is in one file only counts by its method."""
+    """Compare by (method, law, op); of a method that only one file has, only the number of its (method, law, op) is counted."""
     old, new = _states(before), _states(now)
     moved = [
         StateChange(plain(key[0]), plain(key[1]), plain(key[2]), old[key], new[key])
@@ -109,7 +109,7 @@ def changes(before: Sequence[Finding], now: Sequence[Finding]) -> Changes:
     worse = [c for c in moved if c.now.state in FAILED and c.before.state not in FAILED]
     better = [
         c for c in moved if c.before.state in FAILED and c.now.state == "kept"
-    ]  # not what is known now, or judged too little
+    ]  # no longer failing only if it is neither known now nor judged too little
     rest = Counter((c.before.state, c.now.state) for c in moved if c not in worse and c not in better)
     first, last = ({plain(k[0]) for k in states} for states in (old, new))
     more = max(0, len(worse) - MOST_CHANGES) + max(0, len(better) - MOST_CHANGES)

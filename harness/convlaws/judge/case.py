@@ -1,6 +1,6 @@
-"""(method, law, problem) -> Outcome: the only place where a case is run.
+"""Run one case, (method, law, problem) -> Outcome: the only module that does.
 
-pytest, the command line and a cluster share it, so that they all mean the same by "kept".
+pytest, the command line and a cluster all use it, so that "kept" means the same for all of them.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from convlaws.sandbox.runner import Runner, uncached
 from convlaws.targets.registry import Method, get, target_of
 
 Operands = Mapping[str, np.ndarray]
-BESIDE = 30_000_000  # multiply-adds of what a law may ask for beside any problem: the oracle lays out 0.7 GB for so many
+BESIDE = 30_000_000  # multiply-adds that any law's own calls may need: the oracle then lays out 0.7 GB
 _SECOND_SHAPE = dict(zip(SECOND, ("x", "w", "y"), strict=True))
-ENDED = {  # how a call may end beside an answer, as a verdict
+ENDED = {  # the verdict for each ending other than an answer
     Ending.RAISED: Verdict.CRASHED,
     Ending.DIED: Verdict.CRASHED,
     Ending.OVER_LIMIT: Verdict.CRASHED,
@@ -41,7 +41,7 @@ ENDED = {  # how a call may end beside an answer, as a verdict
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """How one case ended. `ratios` and `terms` are of the elements that were judged."""
+    """The outcome of one case. `ratios` and `terms` are those of the judged elements."""
 
     verdict: Verdict
     message: str = ""
@@ -50,12 +50,12 @@ class Outcome:
     ratios: np.ndarray = field(default_factory=lambda: np.zeros(0))
     terms: np.ndarray = field(default_factory=lambda: np.zeros(0))
     evidence: dict = field(default_factory=dict)
-    ran: str = ""  # the kernel that ran last, where the library tells
+    ran: str = ""  # the kernel that ran last, if the library reports it
     seconds: float = 0.0
 
 
 class _EndedError(Exception):
-    """A call gave no array of the right form; carries the outcome."""
+    """Raised if a call returns no array of the right form; carries the outcome."""
 
     def __init__(self, outcome: Outcome):
         super().__init__(outcome.message)
@@ -63,7 +63,7 @@ class _EndedError(Exception):
 
 
 class Oracle:
-    """Answers and intervals, computed once a problem and shared by every method and law that asks."""
+    """Cache of answers and intervals, computed once per problem and shared by all methods and laws."""
 
     def __init__(self, size: int = 256):
         self._size = size
@@ -71,7 +71,7 @@ class Oracle:
         self._intervals: dict[tuple, Interval] = {}
 
     def __call__(self, spec: ConvSpec, op: str, operands: Operands, contract: str) -> tuple[Answer, Interval]:
-        """The answer by the definition, and what `contract` makes of it."""
+        """Return the answer by the definition, and the interval that `contract` allows for it."""
         key = (spec, op, *((role, a.dtype.num, a.tobytes()) for role, a in operands.items()))
         if key not in self._answers:
             self._forget()
@@ -89,7 +89,7 @@ class Oracle:
 
 
 def _closed_form(spec: ConvSpec, op: str, a: Operands) -> Answer:
-    """The derivatives of <dgrad(gy, w), v> + <wgrad(x, gy), u>."""
+    """Return a derivative of <dgrad(gy, w), v> + <wgrad(x, gy), u>."""
     plain = replace(spec, bias=False)
     one, *more = (answer(plain, first, {role: a[name] for role, name in given.items()}) for first, given in BILINEAR[op])
     for two in more:
@@ -98,7 +98,7 @@ def _closed_form(spec: ConvSpec, op: str, a: Operands) -> Answer:
 
 
 class Asking:
-    """The `Ask` that a law gets: one method, one problem, one runner."""
+    """The `Ask` passed to a law: one method, one problem, one runner."""
 
     def __init__(self, method: Method, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = ()):
         self.method, self.problem, self.runner, self.oracle = method, problem, runner, oracle
@@ -107,7 +107,7 @@ class Asking:
 
     @property
     def spreads(self) -> bool:
-        """Whether an Inf or NaN may reach results outside of its receptive field."""
+        """True if an Inf or NaN may reach results outside of its receptive field."""
         return CONTRACTS[self._contract(self.problem.spec, self.problem.op)].spreads
 
     def _contract(self, spec: ConvSpec, op: str) -> str:
@@ -128,7 +128,7 @@ class Asking:
         reply = self.runner.call(target_of(self.method), request)
         self.ran = reply.ran or self.ran
         if reply.ending is Ending.NOT_LOADED:
-            said = reply.message.partition("\n")[0].removeprefix("UsageError: ")  # what follows is where in our code
+            said = reply.message.partition("\n")[0].removeprefix("UsageError: ")  # the lines after it are a traceback of our code
             name = self.method.name
             raise UsageError(said if said.startswith(name) else f"{name}: {said}")
         if reply.ending is not Ending.ANSWERED:
@@ -140,7 +140,7 @@ class Asking:
         return reply
 
     def _beyond(self, spec: ConvSpec, op: str) -> str | None:
-        """Why the method does not do what a law asks for beside the problem itself, in words."""
+        """Return why the method cannot do a convolution that a law asks for beside the problem, or None."""
         op = self.problem.op if op in SECOND else op
         if spec is self.problem.spec and op == self.problem.op:
             return None
@@ -177,13 +177,13 @@ def _approx(reply: Reply, found: Answer, allowed: Interval) -> Approx:
 
 
 def examine(method: Method, law: Law, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = ()) -> Outcome:
-    """Run one case: never raises for what the method does."""
+    """Run one case; never raises for what the method does."""
     started = time.perf_counter()
     reason = refusal(method, law, problem)
     if reason:
         return Outcome(Verdict.REFUSED, reason)
     asking = Asking(method, problem, uncached(runner) if law.fresh else runner, oracle, peers)
-    asking.note = runner is uncached(runner)  # a single case, not one of a search's thousands
+    asking.note = runner is uncached(runner)  # a single case, not one of thousands in a search
     try:
         found = law.claims(problem, asking)
         outcome = _judged(found if isinstance(found, list) else [found])
@@ -199,24 +199,24 @@ def examine(method: Method, law: Law, problem: Problem, runner: Runner, oracle: 
 def holds_under(
     method: Method, law: Law, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = ()
 ) -> Callable[[str], bool]:
-    """Whether the case ends well if the method is held to another contract."""
+    """Return a predicate: the case does not fail if the method is held to this contract."""
     return lambda name: not examine(method.declares(name), law, problem, runner, oracle, peers).verdict.bad
 
 
 def _own_failure(error: Exception) -> Outcome:
-    """Something here is wrong, not the method: said so, as a failure, and the run goes on."""
+    """Return an outcome that reports an error of convlaws itself as a failure, so that the run continues."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     message = f"convlaws itself failed, not the method: {type(error).__name__}: {error} ({where.name}, line {where.lineno})"
     return Outcome(Verdict.CRASHED, message, f"convlaws:{type(error).__name__}")
 
 
 def refusal(method: Method, law: Law, problem: Problem) -> str | None:
-    """Why this law is not put to this method on this problem, in words."""
+    """Return why this law is not run for this method on this problem, in words; None if it is."""
     return unable(method, law) or method.scope.refuses(problem) or law.scope.refuses(problem)
 
 
 def unable(method: Method, law: Law) -> str | None:
-    """Why this law is put to this method on no problem at all, in words."""
+    """Return why this law is never run for this method, in words; None if it can be."""
     if law.needs and law.needs not in method.can:
         return NEEDS[law.needs]
     return UNLESS[law.unless] if law.unless in method.can else None

@@ -1,4 +1,4 @@
-"""Cell: what is known so far of one (method, law, op), and the findings it becomes."""
+"""Cell: the tallies of one (method, law, op), and the findings made from them."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from convlaws.strategies.mixture import hints
 from convlaws.targets.registry import Method
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
-OWN = 0.25  # of its examples that must be drawn from its own scope; drawing costs as much as judging a few
-TABLES = ("vacuous", "refused", "explained", "avoided", "ran", "holds")  # that go into a finding as they are
-KERNELS = 12  # names of kernels that a cell remembers
-UNSHRUNK = "\n  not shrunk: there was no time left"  # ends the message of a failure as it was drawn
-EXHAUSTED_AFTER = 5  # refusals, without an example, after which a cell is left alone
+OWN = 0.25  # share of its examples that must be drawn from its own scope; drawing costs as much as judging a few
+TABLES = ("vacuous", "refused", "explained", "avoided", "ran", "holds")  # fields that are copied into a finding unchanged
+KERNELS = 12  # largest number of kernel names that a cell stores
+UNSHRUNK = "\n  not shrunk: there was no time left"  # appended to the message of a failure that was not shrunk
+EXHAUSTED_AFTER = 5  # refusals without a judged example after which no more is drawn for a cell
 _LOWEST = {"ratios": -20, "terms": 0}
 
 
 def histogram(values: np.ndarray, kind: str) -> np.ndarray:
-    """Counts by binary order of magnitude: bin 0 holds zeros and all below, the last all above."""
-    _, exponent = np.frexp(values)  # of 1 it is 1
+    """Count by binary order of magnitude: bin 0 holds zeros and all below, the last bin all above."""
+    _, exponent = np.frexp(values)  # the exponent of 1 is 1
     bins = np.where(values > 0, np.clip(exponent - _LOWEST[kind], 0, BINS - 1), 0)
     return np.bincount(bins, minlength=BINS)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a problem was drawn: the same scope, seed, count and place (in the lists of wishes) draw it again."""
+    """The origin of a problem: the same scope, seed, count and place (in the lists of hints) draw it again."""
 
     scope: Scope
     seed: int
@@ -47,16 +47,16 @@ class Origin:
     place: float
 
     def hints(self) -> list[Hint]:
-        """What some of the draws are asked for."""
+        """Return the hints of the draws that have one."""
         return hints(self.scope, self.place, self.count, Random(self.seed))
 
 
 @dataclass
 class Failure:
-    """The first problem that showed a failure of one kind, and how it looks.
+    """The first problem that showed a failure of one kind, and its outcome.
 
-    `after` and `after_seconds` say when it came: after how many cases of its method, and how long these took. `tries` counts
-    the cases run to make it small. `within` has by each feature the values of all problems that failed so.
+    `after` and `after_seconds` are the number of cases of its method before it, and their time. `tries` is the number
+    of cases run to shrink it. `within` has, for each feature, the values of all problems that failed in this way.
     """
 
     problem: Problem
@@ -67,12 +67,12 @@ class Failure:
     tries: int = 0
     after: int = 0
     after_seconds: float = 0.0
-    before: list[str] = field(default_factory=list)  # what ran in the same process before it
-    history: list[str] = field(default_factory=list)  # what has to run before it
+    before: list[str] = field(default_factory=list)  # the lines that ran in the same process before it
+    history: list[str] = field(default_factory=list)  # the lines that must run before it
     within: dict[str, list[object]] = field(default_factory=dict)
 
     def widen(self, problem: Problem) -> None:
-        """Note the features of one more problem that failed so."""
+        """Add the features of another problem that failed in this way."""
         for name, value in features(problem).items():
             values = self.within.setdefault(name, [])
             if value not in values:
@@ -81,10 +81,10 @@ class Failure:
 
 @dataclass
 class Cell:
-    """One (method, law, op) and its tallies; `scope` is where all three meet.
+    """The tallies of one (method, law, op); `scope` is the intersection of the scopes of all three.
 
-    `each` keeps every failing problem, and not only the first of its kind. `explained` and `avoided` count, by
-    the id of a known finding, the cases that it explained and the problems that it kept from being asked.
+    `each` keeps every failing problem, not only the first of its kind. `explained` and `avoided` count, by the id of
+    a known finding, the cases that it explained and the problems that were not run because of it.
     """
 
     method: Method
@@ -94,7 +94,7 @@ class Cell:
     examples: int = 0
     failed: int = 0
     drawn: int = 0
-    asked: int = 0  # a checksum of all that was drawn, in order
+    asked: int = 0  # a checksum of all drawn problems, in order
     seconds: float = 0.0
     worst: float = 0.0
     last: str = ""
@@ -106,34 +106,34 @@ class Cell:
     each: bool = False
     error_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     term_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
-    ran: dict[str, int] = field(default_factory=dict)  # how often each kernel ran, where the library tells
-    holds: dict[str, list[str]] = field(default_factory=dict)  # by dtype: the contracts that all answers kept so far
-    own: int = 0  # examples of problems that were drawn from its own scope
-    goal: float = 0  # examples after which it judges no more in this round
-    idle: int = 0  # batches in a row that added nothing
+    ran: dict[str, int] = field(default_factory=dict)  # how often each kernel ran, if the library reports it
+    holds: dict[str, list[str]] = field(default_factory=dict)  # by dtype: the contracts that all answers so far have kept
+    own: int = 0  # examples of problems drawn from its own scope
+    goal: float = 0  # number of examples at which judging stops in this round
+    idle: int = 0  # consecutive batches that added nothing
 
     @property
     def job(self) -> str:
-        """What its draws are for."""
+        """The purpose of its draws: the law and the op."""
         return f"{self.law.name} ({self.op})"
 
     @property
     def exhausted(self) -> bool:
-        """Whether it was refused so often, and judged never, that more draws would tell nothing."""
+        """True after EXHAUSTED_AFTER refusals and no judged example: stop drawing for this cell."""
         return not self.examples and sum(self.refused.values()) >= EXHAUSTED_AFTER
 
     @property
     def wants(self) -> bool:
-        """Whether another example would serve it."""
+        """True if the cell needs another example."""
         return self.lacks > 0 and not self.exhausted
 
     @property
     def lacks(self) -> float:
-        """How many more it needs; some of its own scope, as what a narrower method can do shows little of it."""
+        """The number of missing examples; some must be of its own scope, as a narrower method's problems show little of it."""
         return max(self.goal - self.examples, OWN * self.goal - self.own)
 
     def add(self, problem: Problem, outcome: Outcome, known: str = "", *, own: bool = False) -> Failure | None:
-        """Count an outcome (`own`: drawn for it); returns a failure that is a first of its kind (see `each`)."""
+        """Count an outcome (`own`: drawn for this cell); return the failure if it is the first of its kind (see `each`)."""
         self.drawn += 1
         self.seconds += outcome.seconds
         self.last = str(problem)
@@ -158,13 +158,13 @@ class Cell:
         return failure if first else None
 
     def hold(self, dtype: str, within: Callable[[str], bool]) -> None:
-        """Note which contracts an answer keeps; the others are not asked before the tightest is broken."""
+        """Update the contracts that all answers keep; the others are not tried before the tightest is broken."""
         left = self.holds.setdefault(dtype, list(CONTRACTS))
         if TIGHTEST not in left or not within(TIGHTEST):
             self.holds[dtype] = [name for name in left if name != TIGHTEST and within(name)]
 
     def avoid(self, region: str) -> None:
-        """Count a problem that is not asked, as it lies in the region of the known finding `region`."""
+        """Count a problem that is not run, as it lies in the region of the known finding `region`."""
         self.avoided[region] = self.avoided.get(region, 0) + 1
         reason = f"in the region of the known finding {region}"
         self.refused[reason] = self.refused.get(reason, 0) + 1
@@ -178,7 +178,7 @@ class Cell:
             self.term_counts += histogram(outcome.terms, "terms")
 
     def findings(self, least: int = LEAST) -> list[Finding]:
-        """One for each kind of failure; else one that says kept, refused or vacuous (under `least` examples)."""
+        """Return one finding per kind of failure, else one that is kept, refused or vacuous (under `least` examples)."""
         if self.failures:
             return [self._bad(f) for f in self.failures.values()]
         if not self.examples and self.refused and not self.vacuous:
@@ -227,7 +227,7 @@ class Cell:
 
 
 def refused_cell(method: Method, law: Law, op: str, reason: str) -> Finding:
-    """The finding of a cell that has no problem at all."""
+    """Return the finding of a cell that admits no problem."""
     return Finding(
         method=method.name, law=law.name, op=op, verdict=Verdict.REFUSED, message=reason, says=law.says, family=law.family
     )

@@ -1,4 +1,4 @@
-"""Does a known finding still show? Its exact lines, run again on what is installed."""
+"""Re-run the problem lines of a known finding and report whether it still fails."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ KINDS = ("method", "engine", "compiled", "cuda", "mutant")
 
 
 class State(enum.StrEnum):
-    """What became of a known finding."""
+    """The state of a known finding on this machine."""
 
     SHOWS = "shows"
     FLAKY = "flaky"  # in some of the rounds
-    FIXED = "fixed"  # none of its lines shows it, where it could
-    ELSEWHERE = "not on this processor"  # nor could it: another processor shows it with this version
-    NOT_REPRODUCIBLE = "not seen here"  # nor need it: it is flaky, or the version is older than it
+    FIXED = "fixed"  # no line shows it, on a processor and version that can
+    ELSEWHERE = "not on this processor"  # no line shows it, nor could it: this version showed it on another processor
+    NOT_REPRODUCIBLE = "not seen here"  # no line shows it, which proves nothing: it is flaky, or the version is older than it
     CANNOT = "cannot run here"
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownStatus:
-    """How a known finding stands here. `lines`: in how many of the `rounds` each line showed it; `why` in words."""
+    """The result for a known finding. `lines`: in how many of the `rounds` each line showed it; `why` in words."""
 
     entry: Known
     state: State
@@ -44,7 +44,7 @@ class KnownStatus:
 
     @property
     def surprise(self) -> bool:
-        """Whether the entry says something else: fixed within its versions, or there outside of them."""
+        """True if the entry is outdated: fixed within its versions, or failing outside of them."""
         expected = in_range(self.entry.package, self.entry.versions)
         return {State.FIXED: expected, State.SHOWS: not expected, State.FLAKY: not expected}.get(self.state, False)
 
@@ -55,14 +55,14 @@ class KnownStatus:
 
 
 class _NowhereError(Exception):
-    """A line that nothing here can run; the message says why."""
+    """Raised for a line that nothing here can run; the message says why."""
 
 
 def known_status(entry: Known, runner: Runner, rounds: int = FRESH, methods: Iterable[Method] = ()) -> KnownStatus:
-    """Run each line of `entry` in `rounds` fresh processes, by the methods and laws that it names.
+    """Run each line of `entry` in `rounds` fresh processes, with the methods and laws that it names.
 
-    Outside of its versions it is run all the same: a finding that is there has another range then. `methods` are
-    asked before the rows of the table: rows at an ISA level, functions of a user.
+    It is run outside of its versions too: if it fails there, its range must be changed. `methods` (rows at an ISA
+    level, functions of a user) are tried before the rows of the table.
     """
     if entry.package and not installed(entry.package):
         return KnownStatus(entry=entry, state=State.CANNOT, why=f"{entry.package} is not installed")
@@ -85,7 +85,7 @@ def known_status(entry: Known, runner: Runner, rounds: int = FRESH, methods: Ite
 
 
 def _state(entry: Known, times: int, rounds: int, methods: list[Method]) -> tuple[State, str]:
-    """The state of an entry that showed `times` in `rounds`, and what is to say of it."""
+    """Return the state of an entry that showed `times` in `rounds`, and the reason in words."""
     version = f"{entry.package} {installed(entry.package)}".strip()
     outside = "" if in_range(entry.package, entry.versions) else f"{version} is outside of its versions {entry.versions}"
     if times:
@@ -100,13 +100,13 @@ def _state(entry: Known, times: int, rounds: int, methods: list[Method]) -> tupl
 
 
 def _hidden(entry: Known, methods: list[Method]) -> str:
-    """Why none of the methods has the extensions that it needs, in words."""
+    """Return why none of the methods has the extensions that the entry needs, in words; '' if one has."""
     reasons = [lacks(entry.processor, method.extensions) for method in methods]
     return reasons[0] if reasons and all(reasons) else ""
 
 
 def _elsewhere(entry: Known, methods: list[Method]) -> str:
-    """Where the installed version showed it, in words; '' if that was on such a processor as this, or nowhere on record."""
+    """Return where the installed version showed it, in words; '' if on a processor like this one, or not on record."""
     places = [place for place in entry.seen if place.get("version", "") == installed(entry.package)]
     here = {method.extensions for method in methods}
     if not places or any(frozenset(place.get("flags", "").split()) in here for place in places):
@@ -116,7 +116,7 @@ def _elsewhere(entry: Known, methods: list[Method]) -> str:
 
 
 def _shows(entry: Known, problem: Problem, runner: Runner, asked: list[tuple[Method, Law]]) -> bool:
-    """Whether the problem fails as the entry says, for one of its methods and laws.
+    """True if the problem fails as the entry says, for one of its methods and laws.
 
     Raises:
         _NowhereError: none of them takes the problem here.
@@ -141,21 +141,21 @@ def _shows(entry: Known, problem: Problem, runner: Runner, asked: list[tuple[Met
 
 
 def _named(entry: Known, methods: Iterable[Method]) -> list[tuple[Method, Law]]:
-    """The methods and laws of an entry: by any of them, since those of a plan may be the ones that never showed it."""
+    """Return all methods and laws that the entry names, as those of a plan may be the ones that never showed it."""
     named = {m.name: m for m in (*methods, *rows(*KINDS)) if entry.names(m.name)}
     return [(m, w) for m in named.values() for w in laws() if entry.names(m.name, w.name)]
 
 
-NOT_SHOWN = (State.FIXED, State.NOT_REPRODUCIBLE, State.ELSEWHERE)  # the states of an entry none of whose lines shows here
+NOT_SHOWN = (State.FIXED, State.NOT_REPRODUCIBLE, State.ELSEWHERE)  # the states of an entry that no line shows here
 
 
 def no_longer_failing(
     entries: Iterable[Known], runner: Runner, methods: Iterable[Method] = (), until: float = float("inf")
 ) -> tuple[list[KnownStatus], list[Known]]:
-    """Of those entries the ones that could run and do not show, and those that there was no time for.
+    """Return the entries that could run and do not show, and those for which there was no time.
 
-    What none of `methods` can show on this processor is left out. The user's own come first, as a repaired one is a failure;
-    what shows at once is not run again. `until` is by time.monotonic().
+    Entries that none of `methods` can show on this processor are left out. The user's own come first, as a repaired one is a
+    failure; an entry that shows in the first round is not run again. `until` is by time.monotonic().
     """
     methods, absent, left = list(methods), [], []
     for entry in sorted((k for k in entries if k.lines and not _hidden(k, methods)), key=lambda k: not k.file):

@@ -1,4 +1,4 @@
-"""Failing lines of an old run, run again on what is installed."""
+"""Re-run failing lines of an old run on the installed versions."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from convlaws.targets.resolve import Calling, resolve
 
 
 def rechecked(found: Iterable[Difference], calling: Calling, runner: Runner, *, alike: bool) -> list[Difference]:
-    """The differences, with a note where the old side failed.
+    """Return the differences, with a note where the old side failed.
 
-    A fix whose line still fails is none. A perhaps becomes a fix if what is installed is what the new run had (`alike`).
+    A fix whose line still fails is none. MAYBE_FIXED becomes FIXED if the installed versions are those of the new run (`alike`).
     """
     return [_rechecked(d, calling, runner, alike) if d.old and d.old.bad else d for d in found]
 
@@ -37,7 +37,7 @@ def _rechecked(d: Difference, calling: Calling, runner: Runner, alike: bool) -> 
 
 
 def _sure(change: Change, times: int, alike: bool) -> Change:
-    """What a change is once the old line has failed so many times of FRESH."""
+    """Return the change after the old line has failed `times` of FRESH times."""
     if change not in (Change.FIXED, Change.MAYBE_FIXED):
         return change
     if not times:
@@ -50,7 +50,7 @@ def _noted(d: Difference, note: str) -> Difference:
 
 
 def _method(name: str, calling: Calling) -> Method:
-    """The method of that name, or of its name without the version."""
+    """Return the method of that name, or of its name without the version."""
     try:
         return resolve([name], calling)[0]
     except UnknownName:
@@ -58,11 +58,11 @@ def _method(name: str, calling: Calling) -> Method:
 
 
 def _times(method: Method, old: Finding, runner: Runner) -> int:
-    """In how many fresh processes the line of an old failure fails.
+    """Return in how many fresh processes the line of an old failure fails.
 
     Raises:
-        UnknownName: the law is in no table any more.
-        UnsuitableError: neither kept nor broken.
+        UnknownName: the law no longer exists.
+        UnsuitableError: the line was neither kept nor broken.
     """
     lines = [Problem.parse(line) for line in (*old.history, old.problem)]
     [law] = find([old.law])
@@ -79,4 +79,4 @@ def _times(method: Method, old: Finding, runner: Runner) -> int:
 
 
 class UnsuitableError(HarnessError):
-    """A line that says nothing of a method: refused, or vacuous."""
+    """A line that gives no verdict on a method: refused, or vacuous."""

@@ -1,4 +1,4 @@
-"""Single cases: one line, or several in one process, judged again; the finding of each."""
+"""Judge single cases again: one line, or several in one process; return the finding of each."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from convlaws.records.finding import Finding, Verdict
 from convlaws.sandbox.runner import Runner
 from convlaws.targets.registry import Method, rows
 
-FRESH = 3  # fresh processes in which a failing line is run again
+FRESH = 3  # number of fresh processes in which a failing line is run again
 
 
 def k_of_n(shows: Callable[[], bool], times: int = FRESH) -> int:
-    """In how many of so many runs it shows; each begins in a fresh process (see `repeated`)."""
+    """Return in how many of `times` runs `shows` is True; each run starts in a fresh process (see `repeated`)."""
     return sum(shows() for _ in range(times))
 
 
@@ -32,13 +32,13 @@ class Judge:
         return examine(method, law, problem, self.runner, self.oracle, self.peers)
 
     def explained(self, ledger: Ledger, method: Method, law: Law, problem: Problem, outcome: Outcome) -> str:
-        """The id of the known finding that explains a failure, or ''."""
+        """Return the id of the known finding that explains a failure, or ''."""
         holds = holds_under(method, law, problem, self.runner, self.oracle, self.peers)
         return ledger.explains(method, law.name, problem, holds, outcome.signature)
 
 
 def repeated(method: Method, laws: Iterable[Law], problems: list[Problem], runner: Runner) -> list[tuple[Law, Outcome]]:
-    """Run all problems in order in one fresh process, each under each law; the outcomes of the last."""
+    """Run all problems in order, in a fresh process per law; return each law with the outcome of the last problem."""
     *before, last = problems
     found = []
     for law in laws:
@@ -53,12 +53,12 @@ def repeated(method: Method, laws: Iterable[Law], problems: list[Problem], runne
 
 
 def why_not(method: Method, law: Law, problem: Problem) -> str | None:
-    """Why a law is not put to a method on a problem."""
+    """Return why a law is not run for a method on a problem, or None if it is."""
     return unable(method, law) or law.scope.refuses(problem) or method.scope.refuses(problem)
 
 
 def finding_of(method: Method, law: Law, problem: Problem, outcome: Outcome, history: Iterable[Problem] = ()) -> Finding:
-    """The finding of a single case."""
+    """Return the finding of a single case."""
     return Finding(
         method=method.name,
         law=law.name,

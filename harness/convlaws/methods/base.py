@@ -1,9 +1,9 @@
-"""What every method of ours shares: padding, bias, batch axis and dtype around three maps.
+"""Code shared by all our methods: padding, bias, batch axis and dtype around three maps.
 
 A method is a class with three static functions on padded, batched arrays of
 the computing dtype; the four ops of a convolution, and those of a transposed
-one, are these three with the arrays exchanged. A map that is not there is one that the
-method's scope refuses.
+one, are these three with the arrays exchanged. A method without one of the maps
+excludes the problems that need it by its scope.
 
     gather(g, wide, w)     (N, C, *wide), (K, C/G, *kernel)  ->  (N, K, *narrow)
     scatter(g, narrow, w)  (N, K, *narrow), (K, C/G, *kernel) -> (N, C, *wide)
@@ -50,7 +50,7 @@ class Geometry:
 
     @staticmethod
     def of(spec: ConvSpec) -> Geometry:
-        """The geometry of a spec; a transposed one has the roles of x and y exchanged."""
+        """Return the geometry of a spec; for a transposed one, x and y are exchanged."""
         outer, inner = (spec.output, spec.extent) if spec.transposed else (spec.spaced, spec.output)
         wide = tuple(n + low + high for n, (low, high) in zip(outer, spec.sides, strict=True))
         rows, columns = spec.w_shape[0], spec.w_shape[1] * spec.groups
@@ -71,7 +71,7 @@ class Maps(Protocol):
 
 
 def run(maps: type[Maps], spec: ConvSpec, op: str, operands: dict[str, Array]) -> Array:
-    """`op` of `spec` by these maps; half types are computed in float32 and rounded once, bias included."""
+    """Run `op` of `spec` with these maps; half types are computed in float32 and rounded once, bias included."""
     dtype = next(iter(operands.values())).dtype
     compute = dtype if dtype in (np.float32, np.float64) else np.dtype(np.float32)
     a = {role: np.asarray(v, compute) for role, v in operands.items()}
@@ -80,7 +80,7 @@ def run(maps: type[Maps], spec: ConvSpec, op: str, operands: dict[str, Array]) -
     with np.errstate(all="ignore"):
         result = _OPS[op](maps, Geometry.of(spec), spec, a)
         result = result[0] if spec.batch is None and op in ("fprop", "dgrad") else result
-        return result.astype(dtype, order="C")  # always a copy: no map's memory leaves
+        return result.astype(dtype, order="C")  # always a copy, so that no memory of a map is returned
 
 
 def _fprop(maps, g, spec, a):
@@ -111,7 +111,7 @@ def _pad(spec: ConvSpec, a: Array) -> Array:
         a = _spaced(spec, a)
     if not any(map(any, spec.sides)):
         return a
-    if not a.size or spec.padding_mode == "zeros":  # np.pad cannot wrap or reflect nothing, and is slow at zeros
+    if not a.size or spec.padding_mode == "zeros":  # np.pad cannot wrap or reflect an empty array, and is slow for zeros
         grown = np.zeros((*a.shape[:2], *(n + sum(s) for n, s in zip(a.shape[2:], spec.sides, strict=True))), a.dtype)
         grown[_within(grown, spec.sides)] = a[_within(a, _negated(spec.sides))]
         return grown
@@ -119,7 +119,7 @@ def _pad(spec: ConvSpec, a: Array) -> Array:
 
 
 def _spaced(spec: ConvSpec, a: Array) -> Array:
-    """`a` with the zeros of an input dilation between its elements."""
+    """Return `a` with the zeros of an input dilation between its elements."""
     if max(spec.input_dilation) == 1:
         return a
     spread = np.zeros((*a.shape[:2], *spec.spaced), a.dtype)
@@ -132,7 +132,7 @@ def _every(steps: tuple[int, ...]) -> tuple:
 
 
 def _within(a: Array, sides: Sides) -> tuple:
-    """The index of what is left of `a` where positive sides are taken off; negative ones take nothing."""
+    """Return the index that removes the positive sides from `a`; negative ones remove nothing."""
     kept = zip(sides, a.shape[2:], strict=True)
     return (..., *(slice(max(low, 0), max(n - max(high, 0), 0)) for (low, high), n in kept))
 
@@ -146,9 +146,9 @@ def _crop(spec: ConvSpec, a: Array) -> Array:
 
 
 def _fold(spec: ConvSpec, a: Array) -> Array:
-    """The adjoint of padding: what was copied is summed where it came from."""
+    """The adjoint of padding: sum copies into the element that they were copied from."""
     if spec.padding_mode == "zeros":
-        spread = np.zeros((*a.shape[:2], *spec.spaced), a.dtype)  # what was cropped has no gradient
+        spread = np.zeros((*a.shape[:2], *spec.spaced), a.dtype)  # cropped elements have a zero gradient
         spread[_within(spread, _negated(spec.sides))] = _crop(spec, a)
         return spread[_every(spec.input_dilation)]
     for axis, (extent, (low, high)) in enumerate(zip(spec.extent, spec.sides, strict=True)):
@@ -161,5 +161,5 @@ def _fold(spec: ConvSpec, a: Array) -> Array:
 
 
 def bits_to_array(raw: Array, dtype: str) -> Array:
-    """An array as it crossed into the process: bfloat16 comes as uint16."""
+    """Return an array as it was before it was sent to this process: bfloat16 is sent as uint16."""
     return raw.view(FORMATS[dtype].dtype) if dtype == "bfloat16" else raw

@@ -26,7 +26,7 @@ def _differences(extents: tuple[int, ...], chosen: tuple[Array, ...]) -> Array:
 def circulant_matrix(kernel: Array, extents: tuple[int, ...]) -> Array:
     """M(a) of (prod(extents), prod(extents)): block circulant, M(a) x is the circular convolution a * x.
 
-    Its first column is the kernel on zeros of `extents`; a kernel that is longer is wound around.
+    Its first column is the kernel on zeros of `extents`; a longer kernel is wrapped around.
 
     >>> circulant_matrix(np.array([1, 2]), (3,))
     array([[1, 0, 2],
@@ -39,7 +39,7 @@ def circulant_matrix(kernel: Array, extents: tuple[int, ...]) -> Array:
 
 
 def first_column(matrix: Array) -> Array:
-    """V(M), which undoes M(a): the kernel on zeros, flattened.
+    """Return V(M), the inverse of M(a): the kernel on zeros, flattened.
 
     >>> first_column(circulant_matrix(np.array([1, 2]), (3,)))
     array([1, 2, 0])
@@ -49,9 +49,9 @@ def first_column(matrix: Array) -> Array:
 
 @lru_cache(maxsize=32)
 def _selected(g: Geometry, of: str) -> Array:
-    """(chosen, size): the rows of the transposed circulant matrix that are asked for.
+    """Return (chosen, size): the requested rows of the transposed circulant matrix.
 
-    Those of the windows' first elements, or those of the taps: no chosen row winds around.
+    These are the rows of the windows' first elements, or those of the taps: no chosen row wraps around.
     """
     counts, step = {"windows": (g.narrow, g.stride), "taps": (g.kernel, g.dilation)}[of]
     chosen = tuple(np.arange(n) * s for n, s in zip(counts, step, strict=True))
@@ -59,7 +59,7 @@ def _selected(g: Geometry, of: str) -> Array:
 
 
 def _matrix(g: Geometry, w: Array) -> Array:
-    """(G, K/G prod(narrow), C/G prod(wide)): the valid rows of M(w)', which correlates."""
+    """Return (G, K/G prod(narrow), C/G prod(wide)): the valid rows of M(w)', which correlates."""
     dense.affordable_of(g, w.dtype)
     outputs, inputs, size = g.rows // g.groups, g.columns // g.groups, prod(g.wide)
     columns = stretched(g, w, g.dilation).reshape(g.groups, outputs, inputs, size)
@@ -81,9 +81,9 @@ class Circulant:
 
     @staticmethod
     def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
-        """Here the circulant matrix is that of the narrow image, and a row is a tap."""
+        """Use the circulant matrix of the narrow image, with one row per tap."""
         images, size, taps = len(wide), prod(g.wide), prod(g.kernel)
-        dense.affordable(g.rows // g.groups * taps, images * size, wide.dtype, dense.MEMORY // 2, g.groups)  # it is there twice
+        dense.affordable(g.rows // g.groups * taps, images * size, wide.dtype, dense.MEMORY // 2, g.groups)  # two copies
         spread = grouped(g, stretched(g, narrow, g.stride)).take(_selected(g, "taps"), axis=-1)
         matrix = spread.transpose(1, 2, 3, 0, 4).reshape(g.groups, g.rows // g.groups * taps, images * size)
         flat = grouped(g, wide).transpose(1, 0, 3, 2).reshape(g.groups, images * size, g.columns // g.groups)

@@ -1,4 +1,4 @@
-"""A dense convolution matrix applied to images; whoever builds the matrix is a method.
+"""Apply a dense convolution matrix to images; the methods differ in how they build it.
 
 The matrix of a group has a row for each (output channel, narrow position) and a
 column for each (input channel, wide position): T is (G, K/G prod(narrow), C/G prod(wide)).
@@ -15,17 +15,17 @@ from convlaws.methods.base import Array, Geometry
 from convlaws.methods.indices import places
 from convlaws.problem.fills import FILLS
 
-# a dense product multiplies every input, most of them by zero: an Inf or NaN would reach every result
+# a dense product multiplies every input, mostly by zero, so an Inf or NaN would reach every result
 FILLS_OF_NUMBERS = tuple(fill for fill in FILLS if fill != "special")
-MEMORY = 1 << 30  # bytes that a dense matrix may take, unless its user says otherwise
+MEMORY = 1 << 30  # default limit of the bytes of a dense matrix
 ENTRIES = 300_000  # 2.4 MB of float64: built and multiplied in 0.1 to 2.6 ms (measured 2026-11 on one core)
 
 
 def affordable(rows: int, columns: int, dtype: np.dtype, most: int = MEMORY, groups: int = 1) -> None:
-    """Refuse a dense matrix before any of it is allocated.
+    """Raise Refusal for a dense matrix that is too large, before any of it is allocated.
 
     Raises:
-        Refusal: it needs more than `most` bytes; the sentence says how many.
+        Refusal: it needs more than `most` bytes; the message says how many.
     """
     needed = groups * rows * columns * np.dtype(dtype).itemsize
     if needed > most:
@@ -35,7 +35,7 @@ def affordable(rows: int, columns: int, dtype: np.dtype, most: int = MEMORY, gro
 
 
 def in_bytes(count: int) -> str:
-    """A number of bytes in words.
+    """Format a number of bytes.
 
     >>> in_bytes(12_400_000_000), in_bytes(999)
     ('12.4 GB', '999 bytes')
@@ -47,7 +47,7 @@ def in_bytes(count: int) -> str:
 
 
 def affordable_of(g: Geometry, dtype: np.dtype) -> None:
-    """The same for the matrices of a geometry's groups."""
+    """Raise Refusal if the matrices of a geometry's groups are too large."""
     rows, columns = g.rows // g.groups * prod(g.narrow), g.columns // g.groups * prod(g.wide)
     affordable(rows, columns, dtype, groups=g.groups)
 
@@ -78,7 +78,7 @@ def outer(g: Geometry, wide: Array, narrow: Array) -> Array:
 
 
 def picked(g: Geometry, gradient: Array) -> Array:
-    """The weight gradient out of that of T: each tap sums the entries where it stands."""
+    """Return the weight gradient from that of T: each tap sums the entries in which it occurs."""
     at = places(g)
     split = gradient.reshape(g.groups, g.rows // g.groups, len(at), g.columns // g.groups, prod(g.wide))
     terms = split[:, :, np.arange(len(at))[:, None], :, at]  # (positions, taps, G, K/G, C/G)
@@ -86,5 +86,5 @@ def picked(g: Geometry, gradient: Array) -> Array:
 
 
 def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
-    """The weight gradient through the matrix."""
+    """Return the weight gradient, computed through the matrix."""
     return picked(g, outer(g, wide, narrow))

@@ -1,7 +1,7 @@
-"""Convolutions by the fast Fourier transform: a product a frequency, with SciPy's and with torch's transform.
+"""Convolutions by the fast Fourier transform: one product per frequency, with SciPy's and with torch's transform.
 
-A circle of the wide extents is large enough: no window that is asked for reaches over its end.
-Dilation is a stretched kernel, stride a selection (or, for the other maps, a stretched narrow image).
+A circle of the wide extents is large enough, as no requested window reaches over its end. Dilation
+is a stretched kernel, stride a selection (or, for the other maps, a stretched narrow image).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from convlaws.problem.scope import Scope
 from convlaws.targets.process_spec import WITH_SCIPY, WITH_TORCH
 from convlaws.targets.registry import method
 
-# a transform sums a whole plane: it overflows where no result does, and spreads what underflows to
-# results that the bound knows to be exact (seen with torch's: off by one subnormal number)
+# a transform sums a whole plane: it can overflow where no result does, and spreads underflow to results
+# that the bound treats as exact (seen with torch's: off by one subnormal number)
 _FILLS = tuple(fill for fill in FILLS if fill not in ("huge", "tiny"))
 
 
 class Transform(NamedTuple):
-    """Forward to half a spectrum and back, over the last axes, on a circle of the given lengths."""
+    """The transform to half a spectrum and its inverse, over the last axes, on a circle of the given lengths."""
 
     forward: Callable[[Array, tuple[int, ...]], Array]
     back: Callable[[Array, tuple[int, ...]], Array]
@@ -65,12 +65,12 @@ def _torch_back(a: Array, lengths: tuple[int, ...]) -> Array:
 
 
 def _apart(a: Array, counts: tuple[int, ...], step: tuple[int, ...]) -> Array:
-    """Of each axis the first `counts` elements that are `step` apart."""
+    """Return the first `counts` elements of each axis, `step` apart."""
     return a[(..., *(slice(0, (n - 1) * s + 1, s) for n, s in zip(counts, step, strict=True)))]
 
 
 def _split(g: Geometry, a: Array) -> Array:
-    """(N, channels, ...) -> (N, G, channels a group, ...)"""
+    """(N, channels, ...) -> (N, G, channels per group, ...)"""
     return a.reshape(len(a), g.groups, a.shape[1] // g.groups, *a.shape[2:])
 
 
@@ -80,7 +80,7 @@ def _kernel(g: Geometry, w: Array) -> Array:
 
 
 class _Fourier:
-    """The three maps: each a sum of products of spectra, conjugated where the map correlates."""
+    """The three maps: each a sum of products of spectra, with the conjugate for a correlation."""
 
     transform: Transform
 

@@ -1,6 +1,6 @@
-"""Where each tap of each window lies: index arithmetic shared by the methods, computed once a geometry.
+"""Index arithmetic of taps and windows, shared by the methods and computed once per geometry.
 
-The arrays are read-only, since every call with the same geometry gets the same ones.
+The arrays are read-only, since they are shared by all calls with the same geometry.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Slices = tuple[slice, ...]
 
 
 def frozen(a: Array) -> Array:
-    """`a`, read-only from now on."""
+    """Make `a` read-only and return it."""
     a.setflags(write=False)
     return a
 
 
 @lru_cache(maxsize=256)
 def places(g: Geometry) -> Array:
-    """(positions, taps): the index in a flattened wide image that a tap of a window reads."""
+    """(positions, taps): the index in a flattened wide image of the element that a tap of a window reads."""
     flat = np.zeros((1, 1), np.intp)
     for n, wide, r, s, d in zip(g.narrow, g.wide, g.kernel, g.stride, g.dilation, strict=True):
         axis = np.arange(n)[:, None] * s + np.arange(r) * d
@@ -34,7 +34,7 @@ def places(g: Geometry) -> Array:
 
 @lru_cache(maxsize=256)
 def windows(g: Geometry) -> tuple[Slices, ...]:
-    """For each narrow position, in C order, the slices of the wide image under its window."""
+    """Return the slices of the wide image under the window of each narrow position, in C order."""
     axes = [
         [slice(o * s, o * s + reach, d) for o in range(n)]
         for n, s, d, reach in zip(g.narrow, g.stride, g.dilation, g.reach, strict=True)
@@ -44,7 +44,7 @@ def windows(g: Geometry) -> tuple[Slices, ...]:
 
 @lru_cache(maxsize=256)
 def steps(g: Geometry) -> tuple[Slices, ...]:
-    """For each tap, in C order, the slices of the wide image that it reads over all positions."""
+    """Return the slices of the wide image that each tap reads over all positions, in C order."""
     axes = [
         [slice(t * d, t * d + ((n - 1) * s + 1 if n else 0), s) for t in range(r)]
         for n, r, s, d in zip(g.narrow, g.kernel, g.stride, g.dilation, strict=True)
@@ -53,7 +53,7 @@ def steps(g: Geometry) -> tuple[Slices, ...]:
 
 
 def grouped(g: Geometry, a: Array) -> Array:
-    """(N, channels, *space) -> (N, G, channels a group, positions)"""
+    """(N, channels, *space) -> (N, G, channels per group, positions)"""
     return a.reshape(len(a), g.groups, a.shape[1] // g.groups, prod(a.shape[2:]))
 
 
@@ -63,7 +63,7 @@ def kernels(g: Geometry, w: Array) -> Array:
 
 
 def stretched(g: Geometry, a: Array, step: tuple[int, ...]) -> Array:
-    """`a` with its spatial elements `step` apart, on zeros of the wide extents."""
+    """Return `a` with its spatial elements `step` apart, on zeros of the wide extents."""
     spread = np.zeros((*a.shape[: -g.ndim], *g.wide), a.dtype)
     spread[(..., *(slice(0, (n - 1) * s + 1, s) for n, s in zip(a.shape[-g.ndim :], step, strict=True)))] = a
     return spread

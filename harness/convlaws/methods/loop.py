@@ -1,4 +1,4 @@
-"""Convolutions by loops: the definition as a student writes it, and one with its inner loops vectorised."""
+"""Convolutions by loops: the textbook definition, and variants with vectorised inner loops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convlaws.targets.registry import method
 
 
 def _results(g: Geometry, images: int):
-    """(image, output channel, slice of its group's input channels, window, position), one for each result."""
+    """Yield (image, output channel, slice of its group's input channels, window, position) for each result."""
     size = g.columns // g.groups
     positions = list(zip(np.ndindex(*g.narrow), windows(g), strict=True))
     for n, k in product(range(images), range(g.rows)):
@@ -22,7 +22,7 @@ def _results(g: Geometry, images: int):
             yield n, k, slice(first, first + size), window, at
 
 
-# at the limit 10 to 15 ms with a 3x3 kernel on one channel, 70 to 180 ms with a single tap (measured 2026-11)
+# at the limit it takes 10 to 15 ms with a 3x3 kernel on one channel, 70 to 180 ms with a single tap (measured 2026-11)
 @method("loop", scope=Scope(**WIDE, macs=20_000))
 class Loop:
     """Nested loops over image, output channel and position: the window times the kernel, summed."""
@@ -50,7 +50,7 @@ class Loop:
 
 
 def _planes(g: Geometry, images: int):
-    """(image, channel) of every plane: input and output channels are the same ones here."""
+    """Return (image, channel) of every plane: input and output channels are the same here."""
     return product(range(images), range(g.rows))
 
 

@@ -1,7 +1,7 @@
-"""The matrix of a convolution, for whoever wants it: as SciPy's CSR, its three arrays written once, or dense.
+"""The matrix of a convolution as a public function: as SciPy's CSR, its three arrays written once, or dense.
 
-One image flattened, times the matrix, is its result flattened: y.ravel() = A @ x.ravel() + bias, and a
-batch is a column an image. The gradient of x is A.T @ gy.ravel(). Every spec has one: stride, each
+One flattened image times the matrix is its flattened result: y.ravel() = A @ x.ravel() + bias, and a
+batch is one column per image. The gradient of x is A.T @ gy.ravel(). Every spec has a matrix: stride, each
 padding mode, cropping, dilation of kernel and input, groups, transposed, any number of axes.
 """
 
@@ -23,16 +23,16 @@ from convlaws.problem.spec import ConvSpec
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-BLOCK = 16  # entries from which on it is quicker to write a block to all its places than to double it first
+BLOCK = 16  # number of entries from which writing a block to all its places is faster than doubling it first
 
 
 def sides(spec: ConvSpec) -> tuple[int, int]:
-    """(elements of one result, elements of one image): the shape of the matrix."""
+    """Return the shape of the matrix: (elements of one result, elements of one image)."""
     return spec.out_channels * prod(spec.output), spec.in_channels * prod(spec.extent)
 
 
 def rows_first(spec: ConvSpec, w: Array) -> Array:
-    """w as (K, C/G, *kernel), with the channels of y first in a transposed convolution too.
+    """Return w as (K, C/G, *kernel), with the channels of y first for a transposed convolution too.
 
     Raises:
         UsageError: w has another shape.
@@ -47,7 +47,7 @@ def rows_first(spec: ConvSpec, w: Array) -> Array:
 
 
 def sparse_matrix(spec: ConvSpec, w: Array) -> csr_array:
-    """The matrix of one image, (K prod(output), C prod(extent)), of w's dtype, with sorted indices and no duplicates.
+    """Return the matrix of one image, (K prod(output), C prod(extent)), of w's dtype, with sorted indices and no duplicates.
 
     Zeros of the kernel are stored; what lies over zero padding is not. Where a padding mode lets several taps read
     one element, their weights are summed. Memory beyond the result: a few kernels, and the chunk that is copied.
@@ -70,15 +70,15 @@ def sparse_matrix(spec: ConvSpec, w: Array) -> csr_array:
     _repeat(indices, 0, layout.total, spec.out_channels // spec.groups, 0)
     _repeat(indices, 0, len(indices) // spec.groups, spec.groups, layout.shape[1] // spec.groups)
     matrix = csr_array((data.reshape(-1), indices, layout.starts()), shape=layout.shape)
-    matrix.has_canonical_format = True  # so that nobody looks
+    matrix.has_canonical_format = True  # so that SciPy does not check it
     return matrix
 
 
 def dense_matrix(spec: ConvSpec, w: Array, most: int = MEMORY) -> Array:
-    """The same matrix with all its zeros: of Toeplitz blocks, where stride and padding let it be so.
+    """Return the same matrix with all its zeros; of Toeplitz blocks, if stride and padding allow it.
 
     Raises:
-        Refusal: it needs more than `most` bytes; nothing has been allocated then.
+        Refusal: it needs more than `most` bytes; nothing has been allocated.
         UsageError: w has not the shape that the spec says.
     """
     affordable(*sides(spec), np.asarray(w).dtype, most)
@@ -86,7 +86,7 @@ def dense_matrix(spec: ConvSpec, w: Array, most: int = MEMORY) -> Array:
 
 
 class _Layout:
-    """Where the entries of a spec's matrix go: the rows of one output channel, which are alike for all."""
+    """The positions of the entries of a spec's matrix: the rows of one output channel, which are the same for all."""
 
     def __init__(self, spec: ConvSpec):
         self.shape = sides(spec)
@@ -99,7 +99,7 @@ class _Layout:
 
     @cached_property
     def ends(self) -> Array:
-        """The entries up to the end of each row of one output channel."""
+        """The number of entries up to the end of each row of one output channel."""
         counts = np.full(1, self.channels, self.index)
         for axis in self.runs:
             each = [np.tile([len(r.elements) for r in run.reads], run.times) for run in axis]
@@ -107,7 +107,7 @@ class _Layout:
         return frozen(np.cumsum(counts, dtype=self.index))
 
     def starts(self) -> Array:
-        """The first entry of each row, and behind it their number."""
+        """Return the index of the first entry of each row, followed by the number of entries."""
         found = np.zeros(self.rows * len(self.ends) + 1, self.index)
         first = np.arange(self.rows, dtype=self.index)[:, None] * self.total
         np.add(first, self.ends, out=found[1:].reshape(self.rows, -1))
@@ -120,7 +120,7 @@ class _Layout:
             self._axis(data, indices, 0, 0, values, columns)
 
     def _axis(self, data: Array, indices: Array, axis: int, at: int, values: Array, columns: Array) -> int:
-        """Write the positions of `axis` and of those behind it from entry `at` on; returns the entry behind them."""
+        """Write the positions of `axis` and later axes from entry `at` on; return the index after the last entry."""
         if axis == len(self.runs):
             indices[at : at + len(columns)] = columns
             data[:, at : at + len(columns)] = values.reshape(len(values), -1)
@@ -143,7 +143,7 @@ def _layout(spec: ConvSpec) -> _Layout:
 
 
 def _read_by(values: Array, read: Read, axis: int) -> Array:
-    """The weights of the taps of one position; those that read the same element are summed."""
+    """Return the weights of the taps of one position; those that read the same element are summed."""
     if len(read.taps) == values.shape[axis] and (read.taps[1:] > read.taps[:-1]).all():
         found = values
     else:
@@ -152,13 +152,13 @@ def _read_by(values: Array, read: Read, axis: int) -> Array:
 
 
 def _repeat(out: Array, start: int, size: int, count: int, step: int) -> None:
-    """Behind the `size` entries from `start` on, write them again until they stand `count` times, each `step` more."""
+    """Repeat the `size` entries from `start` on until there are `count` copies, each `step` more than the previous one."""
     done, total = size, size * count
     while done < total:
         block = min(done, total - done)
         times = (total - done) // block if block >= BLOCK else 1
         source = out[..., None, start : start + block]
-        if out.ndim > 1:  # rows lie between each other's parts: NumPy would copy all of what is written, for fear of an overlap
+        if out.ndim > 1:  # the rows are interleaved: NumPy would copy all that is written to guard against overlap
             source = source.copy()
         target = out[..., start + done : start + done + times * block].reshape(*out.shape[:-1], times, block)
         if step:

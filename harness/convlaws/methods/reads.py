@@ -1,8 +1,8 @@
-"""Which element of x each tap of each result reads, an axis at a time, and where that repeats.
+"""The elements of x that each tap of each result reads, axis by axis, with repetitions merged.
 
-The matrix of a convolution is separable in this: what a result reads is the product of what its
-position reads on each axis. So a table an axis says all, and a run of positions that read alike,
-each a step further, says it once.
+The matrix of a convolution is separable: the elements that a result reads are the product of those that its
+position reads on each axis. So one table per axis suffices, and consecutive positions with the same reads,
+each shifted by a step, are stored once.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from convlaws.methods.base import Array
 from convlaws.problem.spec import ConvSpec
 
-NOTHING = -1  # what a tap over padding or between spaced elements reads
+NOTHING = -1  # the value for a tap over padding or between spaced elements
 
 
 class Read(NamedTuple):
-    """What one position reads, in ascending order: `taps` are those that read something, and `starts` says
-    where in them another element begins, if some element is read by several taps (None: each by one)."""
+    """The reads of one position, in ascending order: `taps` are those that read an element, `starts` the indices in them at
+    which another element begins, if several taps read the same element (None: each is read by one tap)."""
 
     taps: Array
     elements: Array
@@ -28,7 +28,7 @@ class Read(NamedTuple):
 
 
 class ReadRun(NamedTuple):
-    """`times` the same reads, each time `step` elements further."""
+    """The same reads `times` times, each time `step` elements further."""
 
     reads: tuple[Read, ...]
     times: int
@@ -36,7 +36,7 @@ class ReadRun(NamedTuple):
 
 
 def table(spec: ConvSpec, axis: int, positions: Array) -> Array:
-    """(positions, kernel): the element of x that a tap of a result at a position of `axis` reads, or NOTHING."""
+    """Return (positions, kernel): the element of x that a tap of a result at a position of `axis` reads, or NOTHING."""
     tap = np.arange(spec.kernel[axis]) * spec.dilation[axis]
     low, stride, extent = spec.sides[axis][0], spec.stride[axis], spec.extent[axis]
     if spec.transposed:
@@ -45,11 +45,11 @@ def table(spec: ConvSpec, axis: int, positions: Array) -> Array:
 
 
 def _spaced(at: Array, step: int, extent: int) -> Array:
-    """The element at a place, where elements are `step` apart and all else is zeros."""
+    """Return the element at a place, where elements are `step` apart with zeros between them."""
     return np.where((at % step == 0) & (at >= 0) & (at < extent * step), at // step, NOTHING)
 
 
-# a place on the padded axis, counted from the first element -> the element that is there
+# a place on the padded axis, counted from the first element -> the element at this place
 _COPIED = {
     "zeros": _spaced,
     "circular": lambda at, _, extent: at % extent,
@@ -59,9 +59,9 @@ _COPIED = {
 
 
 class _Inner(NamedTuple):
-    """The positions whose taps all lie within the image: `first` to `last` - 1.
+    """The positions whose taps are all inside the image: `first` to `last` - 1.
 
-    After `period` of them the same is read again, `step` elements further.
+    The reads repeat after `period` positions, `step` elements further.
     """
 
     first: int
@@ -94,7 +94,7 @@ def _read(row: Array) -> Read:
 
 
 def runs(spec: ConvSpec, axis: int) -> list[ReadRun]:
-    """The reads of all positions of `axis`, in order.
+    """Return the reads of all positions of `axis`, in order.
 
     >>> [run.times for run in runs(ConvSpec.parse("n1c1k1_x9_r3_p1"), 0)]
     [1, 7, 1]
@@ -103,7 +103,7 @@ def runs(spec: ConvSpec, axis: int) -> list[ReadRun]:
     count = (inner.last - inner.first) // inner.period
     width = inner.period if count else 0
     first, behind = inner.first, inner.first + width * count
-    listed = np.append(np.arange(first + width), np.arange(behind, spec.output[axis]))  # the others read the same again
+    listed = np.append(np.arange(first + width), np.arange(behind, spec.output[axis]))  # the reads of the other positions repeat
     reads = tuple(map(_read, table(spec, axis, listed)))
     before, after = ([ReadRun((read,), 1, 0) for read in some] for some in (reads[:first], reads[first + width :]))
     return before + [ReadRun(reads[first : first + width], count, inner.step)] * (count > 0) + after

@@ -1,7 +1,7 @@
-"""Convolutions as a sparse matrix: the entries that are taps, and no others.
+"""Convolutions as a sparse matrix that has only the entries of taps.
 
-Stored zeros of the kernel stay stored, so that an Inf that meets one gives NaN as it should.
-The weight gradient is a sparse product as well: there the narrow image makes the matrix.
+Zeros of the kernel are stored explicitly, so that an Inf multiplied by one gives NaN as it should.
+The weight gradient is a sparse product as well, in which the narrow image is the matrix.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from convlaws.problem.scope import Scope
 from convlaws.targets.process_spec import WITH_SCIPY, WITH_TORCH
 from convlaws.targets.registry import method
 
-if TYPE_CHECKING:  # slow to import, and the table of methods is read by every command
+if TYPE_CHECKING:  # slow to import, and every command imports the table of methods
     from scipy.sparse import bsr_array, csr_array
 
-_LIMIT = 2_000_000  # entries of a matrix are at most the multiply-adds of a batch
+_LIMIT = 2_000_000  # limit of the multiply-adds of a batch, which bound the entries of a matrix
 
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """Where a sparse matrix has entries, row by row."""
+    """The positions of a sparse matrix's entries, row by row."""
 
     shape: tuple[int, int]
     starts: Array
@@ -36,7 +36,7 @@ class Pattern:
 
     @cached_property
     def transposed(self) -> tuple[Pattern, Array]:
-        """The pattern of the transposed matrix, and which value stands at each of its entries."""
+        """The pattern of the transposed matrix, and the index of the value of each of its entries."""
         from scipy.sparse import csr_array
 
         numbered = np.arange(len(self.columns), dtype=np.int32)
@@ -45,7 +45,7 @@ class Pattern:
 
 
 def _even(columns: Array, width: int) -> Pattern:
-    """A pattern with equally many entries in each row: (rows, entries) column numbers."""
+    """Return a pattern with equally many entries in each row, from (rows, entries) column numbers."""
     rows, entries = columns.shape
     starts = np.arange(0, rows * entries + 1, entries) if entries else np.zeros(rows + 1)
     return Pattern((rows, width), frozen(starts.astype(np.int32)), frozen(columns.ravel().astype(np.int32)))
@@ -53,7 +53,7 @@ def _even(columns: Array, width: int) -> Pattern:
 
 @lru_cache(maxsize=16)
 def _map_pattern(g: Geometry) -> Pattern:
-    """(K positions, C wide positions): the entries of a result are its group's channels and taps."""
+    """(K positions, C wide positions): a result has an entry per channel and tap of its group."""
     at, size = places(g), g.columns // g.groups
     channel = np.arange(g.columns).reshape(g.groups, 1, 1, size, 1) * prod(g.wide)
     columns = np.broadcast_to(channel + at[:, None], (g.groups, g.rows // g.groups, len(at), size, at.shape[1]))
@@ -62,7 +62,7 @@ def _map_pattern(g: Geometry) -> Pattern:
 
 @lru_cache(maxsize=16)
 def _weigh_pattern(g: Geometry, images: int) -> Pattern:
-    """(K taps, G N wide positions): the entries of a tap are all images and positions."""
+    """(K taps, G N wide positions): a tap has an entry per image and position."""
     group = np.arange(g.groups).reshape(g.groups, 1, 1, 1, 1) * images
     image = (group + np.arange(images)[:, None]) * prod(g.wide)
     at = places(g).T[:, None]  # (taps, 1, positions)
@@ -71,13 +71,13 @@ def _weigh_pattern(g: Geometry, images: int) -> Pattern:
 
 
 def _map_values(g: Geometry, w: Array) -> Array:
-    """A kernel's values in the order of `_map_pattern`: the same for every position."""
+    """Return a kernel's values in the order of `_map_pattern`: the same for every position."""
     flat = w.reshape(g.rows, 1, w[0].size)
     return np.broadcast_to(flat, (g.rows, prod(g.narrow), w[0].size)).flatten()
 
 
 def _weigh_values(g: Geometry, narrow: Array) -> Array:
-    """The narrow image's values in the order of `_weigh_pattern`: the same for every tap."""
+    """Return the narrow image's values in the order of `_weigh_pattern`: the same for every tap."""
     flat = narrow.reshape(len(narrow), g.rows, 1, prod(g.narrow)).transpose(1, 2, 0, 3)
     return np.broadcast_to(flat, (g.rows, prod(g.kernel), *flat.shape[2:])).flatten()
 
@@ -98,7 +98,7 @@ def _as_kernel(g: Geometry, found: Array) -> Array:
 
 
 def _csr_maps(product, transposed_product):
-    """The three maps by `product(pattern, values, dense)`, a sparse matrix times a dense one, and the same with it transposed."""
+    """Return the three maps from `product(pattern, values, dense)`, sparse times dense, and the same with it transposed."""
 
     class Maps:
         @staticmethod
@@ -125,7 +125,7 @@ def _scipy(pattern: Pattern, values: Array, flat: Array) -> Array:
 
 
 def _scipy_transposed(pattern: Pattern, values: Array, flat: Array) -> Array:
-    return _csr(pattern, values).T @ flat  # the same arrays, read by columns
+    return _csr(pattern, values).T @ flat  # the same arrays, read as columns
 
 
 def _csr(pattern: Pattern, values: Array) -> csr_array:
@@ -140,13 +140,13 @@ def _torch(pattern: Pattern, values: Array, flat: Array) -> Array:
     if not flat.size:  # MKL refuses matrices without entries
         return np.zeros((pattern.shape[0], flat.shape[1]), flat.dtype)
     starts, columns = (torch.from_numpy(np.array(a)) for a in (pattern.starts, pattern.columns))
-    with warnings.catch_warnings(action="ignore"):  # "in beta state", once a process
+    with warnings.catch_warnings(action="ignore"):  # "in beta state", once per process
         matrix = torch.sparse_csr_tensor(starts, columns, torch.from_numpy(values), size=pattern.shape, check_invariants=False)
     return (matrix @ torch.from_numpy(np.array(flat, order="C"))).numpy()
 
 
 def _torch_transposed(pattern: Pattern, values: Array, flat: Array) -> Array:
-    turned, order = pattern.transposed  # torch sorts a CSC tensor at each product, a hundred times slower
+    turned, order = pattern.transposed  # torch sorts a CSC tensor at each product, which takes a hundred times longer
     return _torch(turned, values[order], flat)
 
 
@@ -162,14 +162,14 @@ class SparseTorchCsr(_csr_maps(_torch, _torch_transposed)):  # type: ignore[misc
 
 @lru_cache(maxsize=16)
 def _block_pattern(g: Geometry) -> Pattern:
-    """(G positions, G wide positions): a block is one tap's matrix of a group's channels."""
+    """(G positions, G wide positions): a block is the matrix of one tap and one group's channels."""
     columns = np.arange(g.groups)[:, None, None] * prod(g.wide) + places(g)
     return _even(columns.reshape(-1, prod(g.kernel)), g.groups * prod(g.wide))
 
 
 @lru_cache(maxsize=16)
 def _weigh_block_pattern(g: Geometry, images: int) -> Pattern:
-    """(G taps, G N wide positions): a block is one position's column of a group's output channels."""
+    """(G taps, G N wide positions): a block is the column of one position and one group's output channels."""
     p = np.arange(g.groups * images).reshape(g.groups, 1, images, 1) * prod(g.wide) + places(g).T[:, None]
     return _even(p.reshape(g.groups * prod(g.kernel), images * prod(g.narrow)), g.groups * images * prod(g.wide))
 
@@ -213,7 +213,7 @@ class SparseBsr:
     @staticmethod
     def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
         outputs, inputs = g.rows // g.groups, g.columns // g.groups
-        if not len(wide):  # BSR has no matrix without columns
+        if not len(wide):  # SciPy's BSR cannot have zero columns
             return np.zeros((g.rows, inputs, *g.kernel), wide.dtype)
         flat = grouped(g, narrow).transpose(1, 0, 3, 2)[:, None]  # (G, 1, N, positions, K/G)
         values = np.broadcast_to(flat, (g.groups, prod(g.kernel), *flat.shape[2:])).reshape(-1, outputs, 1)

@@ -1,4 +1,4 @@
-"""Convolutions as a dense matrix: blocks of Toeplitz blocks, and the kernel padded row by row."""
+"""Convolutions as a dense matrix: of Toeplitz blocks, or of the kernel padded row by row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _scope = partial(Scope, matrix=dense.ENTRIES, fills=dense.FILLS_OF_NUMBERS)
 def blocked_toeplitz(g: Geometry, kernel: Array, axis: int = 0) -> Array:
     """(prod(narrow), prod(wide)) of the axes from `axis` on: Toeplitz blocks in a Toeplitz pattern.
 
-    With a stride only every stride-th row of blocks is there.
+    With a stride it has only every stride-th row of blocks.
     """
     if axis == g.ndim - 1:
         return _line(g, kernel)
@@ -34,7 +34,7 @@ def blocked_toeplitz(g: Geometry, kernel: Array, axis: int = 0) -> Array:
 
 
 def _line(g: Geometry, kernel: Array) -> Array:
-    """The Toeplitz matrix of one line: its first row is the dilated kernel, then zeros."""
+    """Return the Toeplitz matrix of one line: its first row is the dilated kernel, then zeros."""
     from scipy.linalg import toeplitz
 
     first = np.zeros(g.wide[-1], kernel.dtype)
@@ -45,14 +45,14 @@ def _line(g: Geometry, kernel: Array) -> Array:
 
 
 def _planes(g: Geometry):
-    """(output channel, input channel, input channel in its group) of every kernel plane."""
+    """Return (output channel, input channel, input channel in its group) of every kernel plane."""
     dense.affordable(prod(g.narrow), prod(g.wide), np.dtype(float))
     size = g.columns // g.groups
     return [(k, k * g.groups // g.rows * size + c, c) for k in range(g.rows) for c in range(size)]
 
 
 class _ByPlanes:
-    """A Toeplitz matrix for each pair of channels."""
+    """The maps that use one Toeplitz matrix per pair of channels."""
 
     @staticmethod
     def gather(g: Geometry, wide: Array, w: Array) -> Array:
@@ -85,7 +85,7 @@ class ToeplitzChannels(_ByPlanes):
 
 @lru_cache(maxsize=32)
 def _labels(g: Geometry) -> Array:
-    """Which tap, counted from 1, stands at each entry of a blocked Toeplitz matrix; 0 where none does."""
+    """Return the tap, counted from 1, of each entry of a blocked Toeplitz matrix; 0 for entries without a tap."""
     taps = np.arange(1, prod(g.kernel) + 1).reshape(g.kernel)
     return frozen(np.ascontiguousarray(blocked_toeplitz(g, taps)))
 
@@ -116,7 +116,7 @@ class Toeplitz:
 
 
 def kernel_matrix(g: Geometry, w: Array) -> Array:
-    """(G, K/G prod(narrow), C/G prod(wide)): row by row the kernel, padded to the image and flattened."""
+    """(G, K/G prod(narrow), C/G prod(wide)): each row is the kernel, padded to the image and flattened."""
     dense.affordable_of(g, w.dtype)
     outputs, inputs = g.rows // g.groups, g.columns // g.groups
     parts = w.reshape(g.groups, outputs, inputs, *g.kernel)

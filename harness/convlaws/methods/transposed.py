@@ -1,4 +1,4 @@
-"""Convolutions seen from their transpose: the scatter map's matrix, and scattering itself."""
+"""Convolutions computed through their transpose: by the matrix of the scatter map, and by scattering."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convlaws.targets.registry import method
 
 
 def scatter_matrix(g: Geometry, w: Array) -> Array:
-    """(G, C/G prod(wide), K/G prod(narrow)): column by column the window that one element scatters to."""
+    """(G, C/G prod(wide), K/G prod(narrow)): each column is the window that one element scatters to."""
     dense.affordable_of(g, w.dtype)
     at = places(g)
     outputs, inputs = g.rows // g.groups, g.columns // g.groups

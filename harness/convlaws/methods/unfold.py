@@ -1,4 +1,4 @@
-"""Convolutions as a product with the matrix of windows: torch's unfold, by hand, and without a loop."""
+"""Convolutions as a product with the matrix of windows: by torch's unfold, window by window, and without a loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _weights(g: Geometry, w: Array) -> Array:
 
 
 def _flat(g: Geometry, two: tuple[int, ...], fill: int) -> tuple[int, int]:
-    """Two numbers for torch's planes: a line is a plane of height one."""
+    """Return two numbers for torch's planes: a line is a plane of height one."""
     return two if g.ndim == 2 else (fill, *two)  # type: ignore[return-value]
 
 
@@ -32,7 +32,7 @@ def _sliding(g: Geometry) -> dict[str, tuple[int, int]]:
 
 
 def _used(g: Geometry) -> tuple[int, ...]:
-    """The extents that some window reaches: torch would unfold an unused tail into windows of its own."""
+    """Return the extents that some window reaches: torch would unfold an unused tail into additional windows."""
     return tuple((n - 1) * s + reach for n, s, reach in zip(g.narrow, g.stride, g.reach, strict=True))
 
 
@@ -72,7 +72,7 @@ class Unfold:
 
 
 def _rows(g: Geometry, wide: Array) -> Array:
-    """(G, N, positions, C/G taps): row by row the windows of an image, flattened."""
+    """(G, N, positions, C/G taps): each row is a flattened window of an image."""
     x = wide.reshape(len(wide), g.groups, g.columns // g.groups, *g.wide).swapaxes(0, 1)
     size = g.columns // g.groups * prod(g.kernel)
     matrix = np.empty((g.groups, len(wide), len(windows(g)), size), wide.dtype)

@@ -1,4 +1,4 @@
-"""Convolutions by Winograd's minimal filtering: F(m x m, 3x3) with (m + 2)^2 products a tile, for m = 2, 4, 6."""
+"""Convolutions by Winograd's minimal filtering: F(m x m, 3x3) with (m + 2)^2 products per tile, for m = 2, 4, 6."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def _fills_without(*left_out: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16)
 def _matrices(m: int, dtype: np.dtype) -> tuple[Array, Array, Array]:
-    """B', G and A' in the computing dtype."""
+    """Return B', G and A' in the computing dtype."""
     B, G, A = (frozen(matrix.astype(dtype)) for matrix in WINOGRAD[m])
     return B, G, A
 
 
 def _tiles(image: Array, m: int) -> Array:
-    """(N, C, H, W) -> (N, C, tiles, tiles, m + 2, m + 2): they overlap by two, the last hang over on zeros."""
+    """(N, C, H, W) -> (N, C, tiles, tiles, m + 2, m + 2): tiles overlap by two, the last ones are padded with zeros."""
     counts = [-(-(n - 2) // m) for n in image.shape[2:]]
     grown = np.zeros((*image.shape[:2], *(count * m + 2 for count in counts)), image.dtype)
     grown[:, :, : image.shape[2], : image.shape[3]] = image
@@ -48,7 +48,7 @@ def filtered(m: int, groups: int, image: Array, kernel: Array) -> Array:
     images, channels, down, across, size, _ = d.shape
     V = (B @ d @ B.T).reshape(images, groups, channels // groups, down * across, size * size)
     U = (G @ kernel @ G.T).reshape(groups, len(kernel) // groups, channels // groups, size * size)
-    # one matrix product a point of the tile: (points, G, K/G, C/G) by (N, points, G, C/G, tiles)
+    # one matrix product per point of the tile: (points, G, K/G, C/G) by (N, points, G, C/G, tiles)
     M = np.ascontiguousarray(U.transpose(3, 0, 1, 2)) @ V.transpose(0, 4, 1, 2, 3)
     M = M.reshape(images, size, size, len(kernel), down, across).transpose(0, 3, 4, 5, 1, 2)
     Y = (A @ M @ A.T).swapaxes(3, 4).reshape(images, len(kernel), down * m, across * m)
@@ -62,7 +62,7 @@ def _exchanged(g: Geometry, w: Array) -> Array:
 
 
 def _winograd_maps(m: int):
-    """The two maps of an image: the second filters the image with a border of two."""
+    """Return the two maps of an image: the second filters the image with a border of two."""
 
     class Maps:
         @staticmethod
@@ -78,13 +78,13 @@ def _winograd_maps(m: int):
     return Maps
 
 
-# products about the largest number overflow within a tile, where the result would not
+# products near the largest number overflow within a tile where the result would not
 @method("winograd2", scope=_scope(fills=_fills_without("huge")), contract="winograd2")
 class Winograd2(_winograd_maps(2)):  # type: ignore[misc]
     """Winograd F(2x2, 3x3): tiles of 2 x 2 results from 16 products instead of 36."""
 
 
-# here A takes up to 361 times what underflowed in a product, more than its contract has for it
+# here A amplifies the underflow of a product by up to 361, more than the contract allows for
 @method("winograd4", scope=_scope(fills=_fills_without("huge", "tiny")), contract="winograd4")
 class Winograd4(_winograd_maps(4)):  # type: ignore[misc]
     """Winograd F(4x4, 3x3): tiles of 4 x 4 results from 36 products instead of 144."""

@@ -13,14 +13,14 @@ class Approx:
     """A computed array with a bound on its distance from the exact one, element by element.
 
     Bounds propagate through linear maps; values are float64 or wider, so that
-    combining them costs next to nothing, and that is added to the bound.
+    combining them adds only a small rounding error, which is included in the bound.
     """
 
     value: np.ndarray
     bound: np.ndarray
     says: str = "result"
-    call: object = None  # what was asked, where it is the answer to one call; equal for two calls of the same
-    places: np.ndarray | None = None  # which element of that answer stands where
+    call: object = None  # the call, if this is the answer to one; equal calls compare equal
+    places: np.ndarray | None = None  # for each element, its index in that answer
 
     def __add__(self, other: Approx) -> Approx:
         return self._plus(other.value, other.bound)
@@ -31,7 +31,7 @@ class Approx:
     def _plus(self, value: np.ndarray, bound: np.ndarray) -> Approx:
         with np.errstate(invalid="ignore"):
             total = self.value + value
-            # Knuth's TwoSum: what the addition rounded away
+            # Knuth's TwoSum: the rounding error of the addition
             part = total - self.value
             lost = (self.value - (total - part)) + (value - part)
         rounding = np.where(np.isfinite(total) & (lost != 0), eps(total) * np.abs(total), 0.0)
@@ -46,18 +46,18 @@ class Approx:
         return Approx(product, self.bound * abs(factor) * (1 + 4 * unit) + rounding)
 
     def moved(self, move) -> Approx:
-        """The same after `move`, a function that only selects, repeats or rearranges elements."""
+        """Return this array after `move`, a function that only selects, repeats or rearranges elements."""
         places = None if self.places is None else move(self.places)
         return Approx(move(self.value), move(self.bound), call=self.call, places=places)
 
     def same_as(self, other: Approx) -> bool:
-        """Whether both are the same elements of the answers to the same call: nothing is said by their being equal."""
+        """True if both are the same elements of answers to the same call, so that their equality is no evidence."""
         if self.call is None or self.places is None or other.places is None or self.call != other.call:
             return False
         return np.array_equal(self.places, other.places)
 
     def dot(self, weights: np.ndarray) -> Approx:
-        """sum self * weights, in at least float64."""
+        """Return sum self * weights, in at least float64."""
         weights = weights.astype(self.value.dtype)
         size, n, unit = np.abs(self.value * weights).sum(), self.value.size, eps(self.value)
         exact = not self.bound.any() and _integral(self.value, weights, size)
@@ -66,12 +66,12 @@ class Approx:
         return Approx(np.atleast_1d((self.value * weights).sum()), np.atleast_1d(bound + own))
 
     def called(self, says: str) -> Approx:
-        """The same with a name for messages."""
+        """Return the same array with a name for messages."""
         return replace(self, says=says)
 
 
 def eps(a: np.ndarray) -> np.floating:
-    """Twice the unit roundoff of the type that `a` is computed in."""
+    """Return twice the unit roundoff of the type that `a` is computed in."""
     return np.finfo(a.dtype).eps
 
 

@@ -1,4 +1,4 @@
-"""What the bounds of fast algorithms are made of: norms for FFT, absolute transforms for Winograd."""
+"""The terms of the bounds of fast algorithms: norms for FFT, absolute transforms for Winograd."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convlaws.oracle.oracle import Answer
 from convlaws.problem.spec import ConvSpec
 
 # Lavin and Gray, arXiv:1509.09308; Y = A' [(G g G') o (B' d B)] A for F(m x m, 3 x 3), for 6 with the points
-# 0, 1, -1, 2, -2, 1/2, -1/2 and infinity, as libraries for phones have it
+# 0, 1, -1, 2, -2, 1/2, -1/2 and infinity, as used by mobile libraries
 WINOGRAD = {
     2: (
         np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], float),
@@ -101,9 +101,9 @@ def fft_bound(a: Answer, unit: float) -> np.ndarray:
 
 
 def fft_channels_bound(a: Answer, unit: float) -> np.ndarray:
-    """The same where the transform runs over the channels too, as one axis more: norms of whole images, and one plane.
+    """The same if the transform also runs over the channels, as one more axis: norms of whole images, and one plane.
 
-    For fprop of one group. An image whose channels differ by orders of magnitude has the error of the largest everywhere.
+    For fprop of one group. If the channels of an image differ by orders of magnitude, all have the error of the largest.
     """
     spec, w = a.spec, np.abs(a.operands["w"].astype(np.float64)).reshape(a.spec.out_channels, -1)
     if not spec.images:
@@ -127,7 +127,7 @@ def _plane_norms(values: np.ndarray, ndim: int, order: int) -> np.ndarray:
 
 
 def _norm_products(a: Answer) -> tuple[np.ndarray, np.ndarray, int]:
-    """(sum |.|_2 |.|_2, sum |.|_2 |.|_1, planes summed) for each result plane."""
+    """Return (sum |.|_2 |.|_2, sum |.|_2 |.|_1, planes summed) for each result plane."""
     spec, groups, ndim = a.spec, a.spec.groups, a.spec.ndim
     image_role = "gy" if a.op == "dgrad" else "x"
     image = _plane_norms(a.operands[image_role], ndim, 2)
@@ -148,7 +148,7 @@ def _norm_products(a: Answer) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def winograd_magnitude(a: Answer, m: int) -> np.ndarray:
-    """SW = |A'| (sum_c (|G| |g| |G'|) o (|B'| |d| |B|)) |A|, the tiles laid from the first result on.
+    """SW = |A'| (sum_c (|G| |g| |G'|) o (|B'| |d| |B|)) |A|, with tiles from the first result on.
 
     The error of a Winograd convolution is at most gamma_k SW element by element.
     """
@@ -172,7 +172,7 @@ def winograd_magnitude(a: Answer, m: int) -> np.ndarray:
 
 
 def _as_valid(a: Answer) -> tuple[np.ndarray, np.ndarray]:
-    """The op as a valid correlation: (image N C H W, kernel K C/G 3 3)."""
+    """Return the op as a valid correlation: (image N C H W, kernel K C/G 3 3)."""
     spec = a.spec
     role = "x" if a.op == "fprop" else "gy"
     image = a.operands[role].astype(np.float64)

@@ -1,4 +1,4 @@
-"""The bounds of the contracts, one function each, and when they are zero.
+"""The bounds of the contracts, one function each, and the conditions under which they are zero.
 
 Each takes (answer, accumulator's format, output's format) and gives an array
 of the result's shape. u is the unit roundoff of the accumulator, eta its
@@ -22,7 +22,7 @@ Bound = Callable[[Answer, Format, Format], np.ndarray]
 
 # --- exactness ------------------------------------------------------------------
 def _grain(a: Answer, acc: Format) -> float:
-    """q: every product and every bias is a multiple of it."""
+    """Return q, of which every product and every bias is a multiple."""
     bits = {role: lowest_bit(v, acc.eta) for role, v in zip(a.operands, a.lowest, strict=True)}
     bias = bits.pop("b", np.inf)
     with np.errstate(over="ignore"):
@@ -30,7 +30,7 @@ def _grain(a: Answer, acc: Format) -> float:
 
 
 def certified(a: Answer, S: np.ndarray, acc: Format, bits: int, least: float = 0.0) -> np.ndarray:
-    """Where S <= 2^bits q, with q at least `least` and representable."""
+    """Return where S <= 2^bits q, with q at least `least` and representable."""
     q = _grain(a, acc)
     if q < max(acc.eta, least):
         return np.zeros(np.shape(S), bool)
@@ -55,8 +55,8 @@ def exact_operand(narrow: Format) -> Bound:
 
 
 def exact_winograd2(a, acc, out):
-    # the entries 1/2 of G act once an axis, so everything is a multiple of q/4, and the kernel's own transform of
-    # a quarter of its lowest bit: both must be representable
+    # the entries 1/2 of G act once per axis, so everything is a multiple of q/4, and the kernel's own transform a
+    # multiple of a quarter of its lowest bit: both must be representable
     if 0 < lowest_bit(a.operands["w"], acc.eta) < 4 * acc.eta:
         return never_exact(a, acc, out)
     return certified(a, winograd_magnitude(a, 2), acc, acc.bits - 2, 4 * acc.eta)
@@ -68,7 +68,7 @@ def never_exact(a, acc, out):
 
 # --- bounds -----------------------------------------------------------------------
 def _ufp(values: np.ndarray) -> np.ndarray:
-    """The unit in the first place: the largest power of two not above."""
+    """Return the unit in the first place: the largest power of two that is not above the value."""
     _, exponent = np.frexp(values)
     return np.where(values > 0, np.ldexp(1.0, exponent - 1), 0.0)
 
@@ -82,7 +82,7 @@ def plain_bound(a, acc, out):
     """
     u, n, S = acc.unit, a.n, np.asarray(a.S, np.float64)
     under = n * acc.eta / 2
-    M = S / 2 + np.abs(floats(a.R)).astype(np.float64) / 2  # halved first: their sum may overflow
+    M = S / 2 + np.abs(floats(a.R)).astype(np.float64) / 2  # halved first, as their sum may overflow
     products = u * S if acc is out else 0.0
     sharp = np.maximum(n - 1, 0) * u * _ufp(M + 2 * n * u * S) + products
     sharp = np.where((n <= 1) & (acc is out), 0.0, sharp)  # one product: rounded once, by RN
@@ -108,7 +108,7 @@ def flushing(a, acc, out):
 
 
 def partials(spec: ConvSpec, op: str) -> int:
-    """How many partial results are rounded to storage: taps for an input gradient, images for a weight gradient."""
+    """Return how many partial results are rounded to storage: taps for dgrad, images for wgrad."""
     taps, images = prod(spec.kernel), spec.images
     scattered = taps * prod(1 + low + high for low, high in spec.sides) if spec.padding_mode != "zeros" else taps
     table = {
@@ -138,9 +138,9 @@ def operand_bound(narrow: Format) -> Bound:
 
 
 def _lost(a: Answer, narrow: Format, least: float) -> float:
-    """What rounding operands to `narrow` loses of a product where it underflows: eta_t times the other operand.
+    """Return the loss of a product if rounding operands to `narrow` underflows: eta_t times the other operand.
 
-    Zero if no operand is below `least`; a bound relative to S would not cover it, as the other may be large.
+    Zero if no operand is below `least`; a bound relative to S would not cover this loss, as the other may be large.
     """
     sizes = [np.abs(v[np.isfinite(v) & (v != 0)]) for r, v in zip(a.operands, a.lowest, strict=True) if r != "b"]
     small = any((s < least).any() for s in sizes)
@@ -148,7 +148,7 @@ def _lost(a: Answer, narrow: Format, least: float) -> float:
 
 
 def single(a, acc, out):
-    """k t / (1 - k t) S, k = n + 3: operands, products, sums and the result in float32, whatever the type says."""
+    """k t / (1 - k t) S, k = n + 3: operands, products, sums and the result in float32, whatever the dtype is."""
     fmt = FORMATS["float32"]
     gamma = (a.n + 3) * fmt.unit / (1 - (a.n + 3) * fmt.unit)
     return gamma * a.S + (a.n + 1) * fmt.eta + a.n * _lost(a, fmt, fmt.normal)
@@ -158,13 +158,13 @@ def bf16x3(a, acc, out):
     """[3 u_b^2 (1+u_b)^2 + (n+3) u (1+u_b)^2 (1+2u_b)] S + n eta_b (max|x| + max|w|): products of bfloat16 parts."""
     fmt = FORMATS["bfloat16"]
     b = fmt.unit
-    # the second part is smaller by u_b, and so underflows earlier; there are 3 n products
+    # the second part is smaller by u_b, so it underflows earlier; there are 3 n products
     under = a.n * _lost(a, fmt, fmt.normal / b) + 3 * a.n * acc.eta / 2
     return (3 * b * b * (1 + b) ** 2 + (3 * a.n + 3) * acc.unit * (1 + b) ** 2 * (1 + 2 * b)) * a.S + under
 
 
 def tensor_core(a, acc, out):
-    """3 n u M: aligned block sums of 4 products, truncated, no extra bits (the most pessimistic unit known).
+    """3 n u M: aligned block sums of 4 products, truncated, no extra bits (the worst case of the known units).
 
     References:
         Fasi, Higham, Mikaitis, Pranesh, PeerJ CS 7:e330 (2021).
@@ -173,17 +173,17 @@ def tensor_core(a, acc, out):
     return 3 * a.n * acc.unit * M + 2 * acc.unit * a.S + a.n * acc.eta
 
 
-# roundings on the longest path beside the C - 1 additions, two axes each: those of B' (for F6: 6 terms, coefficients of
+# roundings on the longest path beside the C - 1 additions, for two axes: those of B' (for F6: 6 terms, coefficients of
 # a few bits), of G (a rounded fraction, 3 terms), the product, those of A' (7 terms, powers of two)
 _WINOGRAD_STEPS = {2: 10, 4: 22, 6: 34}
 # largest row sums of |A'| and of |B'|, each squared for two axes
 _REACH_A, _REACH_B = {2: 9.0, 4: 361.0, 6: 4498.0}, {2: 4.0, 4: 100.0, 6: 225.0}
-# bits that G's smallest fraction takes from a number, for two axes: 1/2, 1/24, 1/90
+# bits that G's smallest fraction removes from a number, for two axes: 1/2, 1/24, 1/90
 _SHRINKS = {2: 10, 4: 10, 6: 14}
 
 
 def _winograd_sizes(a: Answer) -> tuple[int, int, np.ndarray]:
-    """Channels that one result sums, copies of one input that an input gradient sums, and the image."""
+    """Return the channels that one result sums, the copies of one input that dgrad sums, and the image."""
     image = np.abs(a.operands["x" if a.op == "fprop" else "gy"].astype(np.float64))
     channels = image.shape[0 if a.spec.batch is None else 1] // a.spec.groups
     if a.op != "dgrad" or a.spec.padding_mode == "zeros":
@@ -194,9 +194,9 @@ def _winograd_sizes(a: Answer) -> tuple[int, int, np.ndarray]:
 
 
 def _winograd_underflow(a: Answer, m: int, acc: Format) -> float:
-    """eta/2 a product, and 4 eta a number of the kernel's transform, if one can be subnormal.
+    """eta/2 per product, and 4 eta per number of the kernel's transform, if one can be subnormal.
 
-    G's fractions act twice, so nothing of 2^_SHRINKS lambda or more comes down there.
+    G's fractions act twice, so a number of at least 2^_SHRINKS lambda never becomes subnormal.
     """
     channels, copies, image = _winograd_sizes(a)
     w = np.abs(a.operands["w"].astype(np.float64))
@@ -216,8 +216,8 @@ def winograd_bound(m: int) -> Bound:
 
 
 def winograd_any(m: int) -> Bound:
-    """k u alpha sum_c max|g_c| maxpool|x_c|, for tiles that lie anywhere; alpha is 64 for F2, 2304 for F4, 4579 for F6."""
-    alpha = {2: 64.0, 4: 2304.0, 6: 4579.0}[m]  # the largest of (|A'| (|G| 1 o |B'| 1))^2
+    """k u alpha sum_c max|g_c| maxpool|x_c|, for tiles at any offset; alpha is 64 for F2, 2304 for F4, 4579 for F6."""
+    alpha = {2: 64.0, 4: 2304.0, 6: 4579.0}[m]  # the maximum of (|A'| (|G| 1 o |B'| 1))^2
 
     def bound(a, acc, out):
         channels, copies, image = _winograd_sizes(a)
@@ -231,7 +231,7 @@ def winograd_any(m: int) -> Bound:
 
 
 def transformed(bound: Callable[[Answer, float], np.ndarray], axes: int = 0) -> Bound:
-    """The norm-wise `bound`, and what underflows on the way, for transforms over the spatial axes and `axes` more.
+    """Add the loss by underflow to the norm-wise `bound`, for transforms over the spatial axes and `axes` more.
 
     Each of the L (4 log2 L + 4) operations may lose eta, which later products weigh by at most the sum of the other operand.
     """

@@ -1,4 +1,4 @@
-"""Claim, Mismatch and judge: the only place where arrays are compared."""
+"""Claim, Mismatch and judge: the only module that compares arrays."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from convlaws.oracle.approx import Approx, eps
 from convlaws.oracle.contracts import Interval
 from convlaws.oracle.oracle import Answer
 
-MOST = 0.9  # an example whose results are zero by nine tenths is worth little
+MOST = 0.9  # an example with a larger share of results that are zero, free or looser than their values is vacuous
 
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """What a law says of one case: `got` lies in [low, high], element by element.
+    """The claim of a law about one case: `got` lies in [low, high], element by element.
 
-    `nan` is 0 where NaN is wrong, 1 where it may stand, 2 where it must;
-    `free` marks elements of which nothing can be said. `n` counts the terms of
-    each element where that is known,
-    `middle` is the value that errors are counted from (default: halfway), `scale` how large values are;
-    `same`: both sides are one and the same object, or the same call.
+    `nan` is 0 where NaN is wrong, 1 where it is allowed, 2 where it is required;
+    `free` marks elements that may have any value. `n` counts the terms of each element where
+    that is known, `middle` is the value that errors are measured from (default: the midpoint), `scale` the
+    magnitude of the values; `same` is True if both sides are one object, or answers to the same call.
     """
 
     got: np.ndarray
@@ -40,7 +39,7 @@ class Claim:
 
     @staticmethod
     def of_answer(got: np.ndarray, answer: Answer, allowed: Interval) -> Claim:
-        """`got` is what the definition gives, within the contract."""
+        """Claim that `got` is the result of the definition, within the contract."""
         with np.errstate(over="ignore"):
             scale = np.asarray(answer.S, np.float64)
         middle = allowed.middle if answer.infinite is None else None
@@ -48,8 +47,8 @@ class Claim:
 
     @staticmethod
     def equal(left: Approx, right: Approx) -> Claim:
-        """Two computed arrays that should be one."""
-        slack = (left.bound + right.bound) * (1 + 4 * eps(right.value))  # the sum is rounded, perhaps down
+        """Claim that two computed arrays are equal."""
+        slack = (left.bound + right.bound) * (1 + 4 * eps(right.value))  # the sum is rounded, possibly down
         with np.errstate(invalid="ignore"):
             low, high = right.value - slack, right.value + slack
         free = ~np.isfinite(slack)  # an overflow that the definition has too; any other Inf or NaN is wrong
@@ -60,13 +59,13 @@ class Claim:
 
     @staticmethod
     def same_bits(left: np.ndarray, right: np.ndarray, left_says: str, right_says: str) -> Claim:
-        """Two arrays of the same values, NaN where NaN: no slack at all."""
+        """Claim that two arrays have the same values, NaN where NaN, without any slack."""
         wide = right.astype(np.float64)
         nan = np.where(np.isnan(wide), 2, 0)
         return Claim(left, wide, wide, left_says, right_says, nan=nan, scale=np.abs(wide), same=left is right)
 
     def vacuous(self) -> str | None:
-        """Why keeping this claim would be worth little, or None."""
+        """Return why a kept claim is not evidence, or None if it is."""
         if self.got.size == 0:
             return "the result has no elements"
         if self.same:
@@ -85,7 +84,7 @@ class Claim:
 
 @dataclass(frozen=True, eq=False)
 class Mismatch:
-    """Where a claim fails: which elements, and the worst of them."""
+    """The wrong elements of a failed claim, and the worst of them."""
 
     claim: Claim
     wrong: np.ndarray
@@ -93,7 +92,7 @@ class Mismatch:
 
     @property
     def worst(self) -> tuple[int, ...]:
-        """The index of the element furthest outside of its interval."""
+        """The index of the element furthest outside its interval."""
         ratio = _ratio(self.claim)
         excess = np.where(self.wrong, np.where(np.isnan(ratio), np.inf, ratio), -1.0)
         excess = np.where(np.isposinf(excess) & self.wrong, np.finfo(float).max, excess)
@@ -116,7 +115,7 @@ class Mismatch:
 
 
 def _middle(c: Claim) -> np.ndarray:
-    """What errors are counted from."""
+    """Return the values that errors are measured from."""
     if c.middle is not None:
         return c.middle
     with np.errstate(all="ignore"):
@@ -124,7 +123,7 @@ def _middle(c: Claim) -> np.ndarray:
 
 
 def _apart(c: Claim) -> np.ndarray:
-    """The distance of each element from its middle; equal infinities are not apart."""
+    """Return the distance of each element from its middle; 0 for equal infinities."""
     with np.errstate(all="ignore"):
         middle = _middle(c)
         got = c.got.astype(middle.dtype)
@@ -133,7 +132,7 @@ def _apart(c: Claim) -> np.ndarray:
 
 
 def _slack(c: Claim) -> np.ndarray:
-    """The distance that was allowed on the side where each element lies."""
+    """Return the distance allowed on the side of the middle where each element lies."""
     with np.errstate(all="ignore"):
         middle = _middle(c)
         above = c.got.astype(middle.dtype) >= middle
@@ -141,23 +140,23 @@ def _slack(c: Claim) -> np.ndarray:
 
 
 def _ratio(c: Claim) -> np.ndarray:
-    """|error| / slack; inf where there is an error and no slack, NaN where the element is NaN."""
+    """Return |error| / slack; inf for an error without slack, NaN where the element is NaN."""
     with np.errstate(all="ignore"):
         apart, slack = _apart(c), _slack(c)
         return np.where(apart == 0, 0.0, np.where(slack > 0, apart / np.where(slack > 0, slack, 1), np.inf * apart))
 
 
 def ratios(c: Claim) -> np.ndarray:
-    """|error| / slack of each judged element, at most 1 where the claim holds; infinite ones left out."""
-    with np.errstate(over="ignore"):  # of a longdouble that float64 cannot hold: infinite, and left out
+    """Return |error| / slack of each judged element, at most 1 if the claim holds; infinite ones are left out."""
+    with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes infinite, and is left out
         ratio = np.asarray(_ratio(c), np.float64)
     return ratio[np.isfinite(ratio) if c.free is None else np.isfinite(ratio) & ~c.free]
 
 
 def judge(c: Claim) -> Mismatch | None:
-    """The mismatch between what was got and what is allowed, or None.
+    """Return the mismatch between got and allowed values, or None.
 
-    Written as `not (low <= got <= high)`, so that NaN is never within.
+    Written as `not (low <= got <= high)`, so that NaN is never inside.
     """
     if c.got.shape != c.low.shape:
         raise AssertionError(f"a claim of {c.got.shape} elements against {c.low.shape}")
@@ -181,7 +180,7 @@ def _kind(c: Claim, wrong: np.ndarray) -> str:
 
 
 def shape_error(got: np.ndarray, shape: tuple[int, ...], dtype: str) -> tuple[str, str] | None:
-    """(kind, sentence) if an output has not exactly this shape and dtype: broadcasting is no agreement."""
+    """Return (kind, sentence) unless an output has exactly this shape and dtype; broadcasting is not accepted."""
     if tuple(got.shape) != tuple(shape):
         return "shape", f"the output's shape is {tuple(got.shape)}, it should be {tuple(shape)}"
     if got.dtype.name != dtype:
@@ -189,17 +188,17 @@ def shape_error(got: np.ndarray, shape: tuple[int, ...], dtype: str) -> tuple[st
     return None
 
 
-MOST_MASK = 16_384  # elements of which the mask of wrong ones is kept
+MOST_MASK = 16_384  # largest number of elements for which the mask of wrong ones is kept
 
 
 MOST_VALUES = 12  # wrong elements listed with got, low and high
 
 
 def evidence_of(mismatch: Mismatch) -> dict:
-    """Shape, mask of the wrong elements and the first of them with their values; under 4 kB as JSON.
+    """Return the shape, the mask of the wrong elements and the values of the first of them; under 4 kB as JSON.
 
-    `mask` is base64 of zlib of packed bits in C order, or "" where the result is too large or the
-    mask does not compress to 2 kB. Numbers are texts, since JSON has no NaN.
+    `mask` is base64 of zlib of packed bits in C order, or "" if the result is too large or the
+    mask does not compress to 2 kB. Numbers are strings, since JSON has no NaN.
     """
     claim, wrong = mismatch.claim, mismatch.wrong
     worst = [mismatch.worst, *(tuple(int(i) for i in at) for at in np.argwhere(wrong)[:MOST_VALUES])]
@@ -218,7 +217,7 @@ def _packed(wrong: np.ndarray) -> str:
 
 
 def unpacked(evidence: dict) -> np.ndarray | None:
-    """The mask of `evidence_of`, or None where it was not kept."""
+    """Return the mask of `evidence_of`, or None if it was not kept."""
     if not evidence.get("mask"):
         return None
     shape = evidence["shape"]

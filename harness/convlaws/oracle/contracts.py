@@ -40,7 +40,7 @@ from convlaws.oracle.oracle import Answer, floats
 from convlaws.problem.formats import FORMATS, TF32, Format, accumulator, round_to
 from convlaws.problem.spec import ConvSpec
 
-SPREAD = 8192  # more than any entry of a Winograd or Fourier matrix, twice applied, makes of one operand
+SPREAD = 8192  # more than the factor by which a Winograd or Fourier matrix, applied twice, enlarges an operand
 SAFE = 1 + 2.0**-40  # S itself is computed in float64
 
 
@@ -64,25 +64,25 @@ class Contract:
     covers: Callable[[ConvSpec, str], bool] = lambda spec, op: True
 
     def applied_to(self, spec: ConvSpec, op: str) -> Contract:
-        """This contract, or plain where the algorithm has no meaning (a bias gradient is a plain sum)."""
+        """Return this contract, or plain where the algorithm does not apply (a bias gradient is a plain sum)."""
         return self if self.covers(spec, op) else CONTRACTS["plain"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Where each result must lie, and R, all in float64 or wider."""
+    """The interval of each result, and R, all in float64 or wider."""
 
     low: np.ndarray
     high: np.ndarray
     middle: np.ndarray
-    free: np.ndarray | None  # where partial sums may overflow: anything goes
+    free: np.ndarray | None  # True where partial sums may overflow: any value is allowed
 
 
 def interval(a: Answer, contract: Contract, fmt: Format, *, certify: bool = True) -> Interval:
-    """The results that `contract` allows for the answer `a`, stored in `fmt`.
+    """Return the interval of results that `contract` allows for the answer `a`, stored in `fmt`.
 
-    `certify=False` leaves out the certificate of exactness: for an answer that is a sum of two,
-    whose operands do not tell the grain of its terms.
+    `certify=False` omits the certificate of exactness: for an answer that is a sum of two,
+    whose operands do not determine the grain of its terms.
 
     References:
         ../shared/oracle.md of the project's brief has the derivations; Jeannerod
@@ -91,10 +91,10 @@ def interval(a: Answer, contract: Contract, fmt: Format, *, certify: bool = True
     contract, acc = contract.applied_to(a.spec, a.op), accumulator(fmt)
     R = floats(a.R)
     with np.errstate(all="ignore"):
-        # of no terms at all: but what spreads brings the roundings of other results there
+        # a result without terms is exact, except that a spreading contract brings in the roundings of other results
         exact = contract.exact(a, acc, fmt) if certify else (a.n == 0) & (not contract.spreads)
         B = np.where(exact, 0.0, contract.bound(a, acc, fmt) * SAFE + a.n * a.unit * a.S)
-        if a.R.dtype == object:  # exact fractions, rounded to float64 just now
+        if a.R.dtype == object:  # exact fractions, which `floats` has rounded to float64
             B = B + np.where(B > 0, 2.0**-53 * a.S + FORMATS["float64"].eta, 0.0)
         low, high = R - B, R + B
         if contract.rounds_once:
@@ -106,10 +106,10 @@ def interval(a: Answer, contract: Contract, fmt: Format, *, certify: bool = True
 
 
 def _may_overflow(a: Answer, contract: Contract, B: np.ndarray, limit: float) -> np.ndarray | None:
-    if contract.spreads:  # a transform adds up whole images, and one overflow reaches all of them
+    if contract.spreads:  # a transform sums whole images, so one overflow reaches all results
         mass = [float(np.abs(v[np.isfinite(v)]).sum()) for v in a.lowest]
         return np.ones(a.R.shape, bool) if SPREAD * float(np.prod([m for m in mass if m] or [0])) > limit else None
-    over = limit < a.S + B  # a partial sum is at most S, and off by B at most
+    over = limit < a.S + B  # a partial sum is at most S, with an error of at most B
     return over if over.any() else None
 
 
@@ -122,7 +122,7 @@ def _is_winograd(spec: ConvSpec, op: str) -> bool:
     return flat and op in ("fprop", "dgrad")
 
 
-# the tighter first, as far as they can be compared
+# the tighter first, as far as they are comparable
 _ROWS = (
     Contract("plain", "sums in the accumulator in any order, rounded once", plain_bound, exact_plain),
     Contract("ftz", "plain, but subnormal numbers may be flushed to zero anywhere", flushing, exact_flushing),
@@ -204,11 +204,11 @@ _ROWS = (
     ),
 )
 CONTRACTS = {c.name: c for c in _ROWS}
-TIGHTEST = "plain"  # what it allows, every other contract allows too
+TIGHTEST = "plain"  # all other contracts allow everything that it allows
 
 
 def contract(name: str) -> Contract:
-    """The contract of that name.
+    """Return the contract of that name.
 
     Raises:
         UnknownName: there is none; the message has all names.

@@ -1,7 +1,7 @@
 """The four ops by the definition: padding, three linear maps, and the adjoint of padding.
 
-Padding is meant with all that it may be: zeros between the elements first, elements
-cropped where it is negative, copies where its mode says so.
+Padding covers, in this order: zeros between the elements, cropping where it is negative,
+and copies where its mode asks for them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Operands = Mapping[str, np.ndarray]
 
 
 def apply(spec: ConvSpec, op: str, a: Operands) -> Array:
-    """`op` on stacks: operands have one leading axis more, and so has the result."""
+    """Apply `op` to stacks: operands and result have one additional leading axis."""
     a = {k: _batched(spec, k, v) for k, v in a.items()}
     result = OPS[op](spec, a)
     lead = spec.batch is None and op in ("fprop", "dgrad")
@@ -68,7 +68,7 @@ def _unpadded(spec: ConvSpec) -> tuple[int, ...]:
 
 
 def sources(spec: ConvSpec, axis: int) -> Array:
-    """For each padded position of `axis`, which input position it copies; -1 for a zero."""
+    """Return, for each padded position of `axis`, the input position that it copies; -1 for a zero."""
     low, step = spec.sides[axis][0], spec.input_dilation[axis]
     extent = _unpadded(spec)[axis]
     at = np.arange(spec.padded[axis]) - low
@@ -82,7 +82,7 @@ def sources(spec: ConvSpec, axis: int) -> Array:
 
 
 def _bare(spec: ConvSpec, axis: int) -> bool:
-    """Whether nothing is put around or between the elements of `axis`, and none is cropped."""
+    """True if `axis` is neither padded, cropped nor input-dilated."""
     return spec.sides[axis] == (0, 0) and spec.input_dilation[axis] == 1
 
 
@@ -104,13 +104,13 @@ def _crop(a: Array, spec: ConvSpec) -> Array:
 
 
 def _unpad(spec: ConvSpec, a: Array) -> Array:
-    """The adjoint of `_pad`: each padded position adds to the one that it copies."""
+    """The adjoint of `_pad`: add each padded position to the one that it copies."""
     for axis, extent in enumerate(_unpadded(spec)):
         if _bare(spec, axis):
             continue
         folded = np.zeros((*a.shape[: axis + 3], extent, *a.shape[axis + 4 :]), a.dtype)
         lead, source = (slice(None),) * (axis + 3), sources(spec, axis)
-        if spec.padding_mode == "zeros":  # no two places are copies of one
+        if spec.padding_mode == "zeros":  # no two positions are copies of the same one
             folded[(*lead, source[source >= 0])] = a[(*lead, source >= 0)]
         for at, place in enumerate(source) if spec.padding_mode != "zeros" else ():
             folded[(*lead, place)] += a[(*lead, at)]
@@ -119,10 +119,10 @@ def _unpad(spec: ConvSpec, a: Array) -> Array:
 
 
 def padded(spec: ConvSpec, a: Array) -> Array:
-    """A batched array (N, C, *extent) with the spec's padding around it."""
+    """Pad a batched array (N, C, *extent) as the spec says."""
     return _pad(spec, a[None])[0]
 
 
 def folded(spec: ConvSpec, a: Array) -> Array:
-    """The adjoint of `padded`, on a batched array."""
+    """Apply the adjoint of `padded` to a batched array."""
     return _unpad(spec, a[None])[0]

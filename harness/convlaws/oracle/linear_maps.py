@@ -1,4 +1,4 @@
-"""The oracle's three linear maps: a matrix product over all taps at once.
+"""The oracle's three linear maps, each a matrix product over all taps at once.
 
 The maps act on a `wide` array (input of a convolution, already padded) and a
 `narrow` one (its output); a transposed convolution is the same three maps with
@@ -8,9 +8,9 @@ the two exchanged:
     scatter  wide[o stride + t dilation] += narrow[o] w[t]
     weigh    w[t] = sum_o wide[o stride + t dilation] narrow[o]
 
-All take stacks: a leading axis of independent problems of the same sizes. Within, an image is a
-column (see `_side`) and so is a window (see `_windows`): some images at a time, as windows overlap and
-take the memory of the image times the taps.
+All take stacks: a leading axis of independent problems of the same sizes. Each image is a
+column (see `_side`) and so is each window (see `_windows`). Images are processed in chunks, as windows
+overlap and take the memory of the image times the number of taps.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WINDOWS = 1 << 22  # elements of windows that are laid out at once: 32 MB of flo
 
 
 def _few_images(spec: ConvSpec, images: Array, narrow: tuple[int, ...]) -> Iterator[slice]:
-    """The images, as many at a time as there is room for their windows."""
+    """Yield slices of the images, each as many as fit into WINDOWS elements of windows."""
     each = len(images) * images.shape[2] * prod(spec.kernel) * prod(narrow)
     few = max(1, WINDOWS // max(each, 1))
     return (slice(start, start + few) for start in range(0, images.shape[1], few))
@@ -85,7 +85,7 @@ def scatter(spec: ConvSpec, narrow: Array, w: Array, wide: tuple[int, ...]) -> A
 
 
 def weigh(spec: ConvSpec, wide: Array, narrow: Array) -> Array:
-    """The adjoint of `gather` in its kernel; stacks -> (rows, columns a group, *kernel)."""
+    """The adjoint of `gather` in its kernel; stacks of images -> (rows, columns per group, *kernel)."""
     rows, columns, space = narrow.shape[2], wide.shape[2] // spec.groups, narrow.shape[3:]
     total = np.zeros((len(wide), rows, columns, *spec.kernel), np.result_type(narrow, wide))
     for some in _few_images(spec, wide, space):
@@ -95,7 +95,7 @@ def weigh(spec: ConvSpec, wide: Array, narrow: Array) -> Array:
 
 
 def _taps(spec: ConvSpec, narrow: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """For each tap the slices of the wide array that it touches."""
+    """Yield, for each tap, the slices of the wide array that it touches."""
     axes = (
         [slice(t * d, t * d + s * (n - 1) + 1 if n else t * d, s) for t in range(r)]
         for r, d, s, n in zip(spec.kernel, spec.dilation, spec.stride, narrow, strict=True)

@@ -1,4 +1,4 @@
-"""Which results an Inf or NaN among the operands reaches, by IEEE 754's table of products."""
+"""The results that an Inf or NaN among the operands reaches, by IEEE 754's table of products."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from convlaws.oracle.definition import Array, Operands, apply, folded
 from convlaws.problem.spec import ConvSpec
 
 # --- Inf and NaN ----------------------------------------------------------------
-# Each operand is split into indicators of its classes; which pairs of classes
-# multiply to NaN, +Inf or -Inf is IEEE 754's table, and counting such pairs is
-# the same bilinear map on indicators. No Inf is ever multiplied here.
+# Each operand is split into indicators of its classes. IEEE 754's table gives the pairs of
+# classes that multiply to NaN, +Inf or -Inf, and counting such pairs is the same bilinear map
+# on indicators. No Inf is ever multiplied here.
 _CLASSES = {
     "nan": np.isnan,
     "inf": np.isposinf,
@@ -40,7 +40,7 @@ def classes(spec: ConvSpec, op: str, operands: Operands, shape: tuple[int, ...])
 
 
 def _count(spec: ConvSpec, op: str, kinds: Mapping, pairs: list, shape: tuple[int, ...], result: str) -> Array:
-    """How many terms of each result are of class `result`."""
+    """Count the terms of each result that are of class `result`."""
     total = np.zeros(shape)
     if op == "bgrad":
         return total + apply(spec, op, {"gy": kinds["gy"][result][None].astype(float)})[0]
@@ -55,10 +55,10 @@ def _count(spec: ConvSpec, op: str, kinds: Mapping, pairs: list, shape: tuple[in
 
 
 def _meets_structural_zero(spec: ConvSpec, op: str, kinds: Mapping) -> Array:
-    """Where a zero that only some implementations multiply (padding, stride holes) can meet an Inf or NaN.
+    """Return where a zero that only some implementations multiply (padding, stride holes) can meet an Inf or NaN.
 
-    oneDNN does either, by shape and layout, so such a result may be NaN. The
-    zeros stand on the image's side; they meet the weight, or for wgrad the narrow image.
+    oneDNN does or does not, depending on shape and layout, so such a result may be NaN. The
+    zeros are on the image's side; they meet the weight, or for wgrad the narrow image.
     """
     if op == "bgrad":
         return np.zeros((), bool)
@@ -70,7 +70,7 @@ def _meets_structural_zero(spec: ConvSpec, op: str, kinds: Mapping) -> Array:
 
 
 def _full_field(spec: ConvSpec, op: str) -> Array | int:
-    """The terms of a result that no structural zero touches."""
+    """Return the number of terms of a result that no structural zero touches."""
     rows, columns = spec.w_shape[0] // spec.groups, spec.w_shape[1]
     taps = int(np.prod(spec.kernel))
     if op == "wgrad":
@@ -78,5 +78,5 @@ def _full_field(spec: ConvSpec, op: str) -> Array | int:
     field = (columns if (op == "fprop") != spec.transposed else rows) * taps
     if op != "dgrad" or spec.padding_mode == "zeros":
         return field
-    # an input that was copied sums the fields of all its copies: the border of one may hide behind the others
+    # a copied input element sums the fields of all its copies: the border of one copy may be hidden by the others
     return field * folded(spec, np.ones((1, 1, *spec.padded)))[0]

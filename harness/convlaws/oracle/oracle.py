@@ -1,7 +1,7 @@
 """The oracle: a convolution and its gradients by the definition, in higher precision.
 
-It shares no code with what it judges: three linear maps, and everything else is the same maps on other arrays. For each
-result it gives
+It shares no code with what it judges: it has three linear maps, and applies them to other arrays for everything
+else. For each result it gives
 
     R  the value                     sum of the products
     S  its absolute twin             sum of their absolute values
@@ -21,12 +21,12 @@ from convlaws.oracle.definition import Array, Operands, apply
 from convlaws.oracle.nonfinite import classes
 from convlaws.problem.spec import ConvSpec
 
-# longdouble is 80-bit on x86, plain double elsewhere: there float64 is judged by exact fractions
+# longdouble is 80-bit on x86, plain double elsewhere, where float64 is therefore judged by exact fractions
 EXTENDED = np.finfo(np.longdouble).machep == -63
 
 
 def precision_for(dtype: np.dtype) -> tuple[type, float]:
-    """(type to sum in, its unit roundoff): float64 has room for the products of all narrower types."""
+    """Return (type to sum in, its unit roundoff): float64 holds the products of all narrower types."""
     if dtype != np.float64:
         return np.float64, 2.0**-53
     return (np.longdouble, 2.0**-64) if EXTENDED else (np.object_, 0.0)
@@ -34,7 +34,7 @@ def precision_for(dtype: np.dtype) -> tuple[type, float]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the definition gives for one op on given operands; arrays have the result's shape.
+    """The result of the definition for one op on given operands; arrays have the result's shape.
 
     `nan` is 0 where a result must not be NaN, 1 where it may be (structural
     zeros met an Inf), 2 where it must be; None if every operand is finite.
@@ -53,12 +53,12 @@ class Answer:
 
     @cached_property
     def lowest(self) -> tuple[Array, ...]:
-        """The operands as float64: what the exactness certificate looks at."""
+        """The operands as float64, for the exactness certificate."""
         return tuple(np.asarray(a, np.float64) for a in self.operands.values())
 
 
 def answer(spec: ConvSpec, op: str, operands: Operands, *, exact: bool = False) -> Answer:
-    """R, S, n of `op` on `operands` (see `Problem` for which it needs).
+    """Return R, S, n of `op` on `operands` (see `Problem` for the operands of each op).
 
     `exact=True` sums Python fractions: slow, no rounding at all; for tests of the oracle itself.
     """
@@ -89,12 +89,12 @@ def _cast(a: Array, kind: type) -> Array:
 
 
 def _threefold(a: Array) -> Array:
-    """a, |a| and 1[a != 0], stacked: the three maps are applied to all at once."""
+    """Stack a, |a| and 1[a != 0], so that the three maps are applied to all at once."""
     return np.stack([a, abs(a), (a != 0).astype(a.dtype)])
 
 
 def floats(a: Array) -> Array:
-    """Fractions as float64, infinite beyond its range; any other array as it is."""
+    """Return fractions as float64, infinite beyond its range; return any other array as it is."""
     if a.dtype != object:
         return a
     return np.array([_nearest(v) for v in a.ravel()], np.float64).reshape(a.shape)

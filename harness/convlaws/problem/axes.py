@@ -1,4 +1,4 @@
-"""The numbers of one spatial axis, and what they are to one another."""
+"""The numbers of one spatial axis, and relations between them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Axis(NamedTuple):
 
     @property
     def padded(self) -> int:
-        """The extent of what the kernel slides over, before any results are chosen."""
+        """The extent of the array that the kernel slides over, before output positions are chosen."""
         return (self.i * (self.x - 1) + 1 if self.x else 0) + self.low + self.high
 
 
 def axes(problem: Problem) -> list[Axis]:
-    """The axes of a problem; worked out once."""
+    """Return the axes of a problem; cached in the problem."""
     kept = vars(problem)
     if "_axes" not in kept:
         s = problem.spec
@@ -55,7 +55,7 @@ def axes(problem: Problem) -> list[Axis]:
 
 
 def multiplier(problem: Problem) -> int:
-    """Results a channel of a depthwise convolution; 0 for another."""
+    """Return the output channels per input channel of a depthwise convolution; 0 for another."""
     s = problem.spec
     return s.out_channels // s.groups if s.groups == s.in_channels > 1 else 0
 
@@ -64,7 +64,7 @@ def _some(test: Callable[[Axis], bool]) -> Callable[[Problem], bool]:
     return lambda p: any(map(test, axes(p)))
 
 
-# what is no feature of a scope, since it says how numbers compare
+# relations between numbers, which a scope has no field for
 RELATIONS: dict[str, Callable[[Problem], bool]] = {
     "one_tap": lambda p: max(p.spec.kernel) == 1,
     "even_kernel": _some(lambda a: a.r % 2 == 0),

@@ -1,4 +1,4 @@
-"""What a problem costs at the least: multiply-adds that have two factors, and bytes that must be moved."""
+"""The least cost of a problem: multiply-adds with two factors, and bytes that must be moved."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from convlaws.problem.spec import ConvSpec
 
 
 def flops(problem: Problem) -> int:
-    """Two a multiply-add, and one an addition of a bias.
+    """Return the flops: two per multiply-add, and one per addition of a bias.
 
-    A tap that lies over a zero of the padding, or between the elements of a dilated input, is not
-    counted: nobody needs to multiply there. A copy that another padding mode makes is.
+    A tap over a zero of the padding, or between the elements of a dilated input, is not counted, as no
+    multiplication is needed. A tap over a copy made by another padding mode is counted.
 
     >>> flops(Problem.parse("n1c1k1_x4_r3_p1")), flops(Problem.parse("n1c1k1_x4_r3_p1_mcircular_b"))
     (20, 28)
@@ -25,14 +25,14 @@ def flops(problem: Problem) -> int:
 
 
 def traffic(problem: Problem) -> int:
-    """Bytes of each operand, read once, and of the result, written once."""
+    """Return the bytes of each operand, read once, and of the result, written once."""
     shapes = [shape_of(problem.spec, role) for role in roles(problem.spec, problem.op)]
     elements = sum(map(prod, [*shapes, shape_of(problem.spec, RESULT[problem.op])]))
     return elements * problem.format.dtype.itemsize
 
 
 def _meetings(spec: ConvSpec, axis: int) -> int:
-    """Pairs of a place on the narrow side and a tap that meet an element on the wide side of `axis`."""
+    """Count the pairs of a place on the narrow side and a tap that meet an element on the wide side of `axis`."""
     narrow, wide = (spec.extent, spec.output) if spec.transposed else (spec.output, spec.spaced)
     stride, dilation, gap = spec.stride[axis], spec.dilation[axis], spec.input_dilation[axis]
     if spec.padding_mode != "zeros":

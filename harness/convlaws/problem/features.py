@@ -1,4 +1,4 @@
-"""The discrete features of a problem, one function each: what a Scope has values of."""
+"""The discrete features of a problem, one function each, with the values of Scope."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from convlaws.problem.problem import Problem
 from convlaws.problem.spec import ConvSpec
 
 BATCHES = ("unbatched", "empty", "one", "many")
-PADDINGS = ("none", "even", "uneven", "same", "valid")  # the ordinary ones, which torch has
+PADDINGS = ("none", "even", "uneven", "same", "valid")  # the default ones, which torch has
 ALL_PADDINGS = (*PADDINGS, "sameupper", "samelower", "negative")
 GROUPINGS = ("one", "some", "depthwise")
 
@@ -18,7 +18,7 @@ def _batch(p: Problem) -> str:
 
 
 def padding_kind(spec: ConvSpec) -> str:
-    """One of ALL_PADDINGS."""
+    """Return one of ALL_PADDINGS."""
     if isinstance(spec.padding, str):
         return spec.padding
     if any(min(side) < 0 for side in spec.padding):
@@ -29,7 +29,7 @@ def padding_kind(spec: ConvSpec) -> str:
 
 
 def grouping_kind(spec: ConvSpec) -> str:
-    """One of GROUPINGS."""
+    """Return one of GROUPINGS."""
     if spec.groups == 1:
         return "one"
     return "depthwise" if spec.groups == spec.in_channels else "some"
@@ -56,7 +56,7 @@ _FEATURES: dict[str, Callable[[Problem], object]] = {
 
 
 def features(problem: Problem) -> dict[str, object]:
-    """The discrete features of a problem, by the names of Scope's fields; worked out once a problem."""
+    """Return the discrete features of a problem, by the names of Scope's fields; cached in the problem."""
     kept = vars(problem)
     if "_features" not in kept:
         kept["_features"] = {name: feature(problem) for name, feature in _FEATURES.items()}
@@ -64,7 +64,7 @@ def features(problem: Problem) -> dict[str, object]:
 
 
 def said(value: object) -> str:
-    """A value of a feature in words.
+    """Return a value of a feature in words.
 
     >>> said(True), said("one")
     ('yes', 'one')

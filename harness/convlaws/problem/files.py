@@ -1,4 +1,4 @@
-"""Files of problems: one a line, as convlaws prints it or as oneDNN's benchdnn does."""
+"""Read files of problems: one per line, in the format of convlaws or of oneDNN's benchdnn."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Named = tuple[str, Problem]
 
 
 def read_problems(path: str | PathLike[str]) -> list[Named]:
-    """(name, problem) of each line: `n1c4k6_x8x5_r3x3 wgrad  # name`; a line without a name is its own.
+    """Return (name, problem) of each line: `n1c4k6_x8x5_r3x3 wgrad  # name`; the default name is the line itself.
 
-    Blank lines and lines that begin with # are skipped. Options of benchdnn (`--dir`, `--dt`, `--mb`) hold for
+    Blank lines and lines that begin with # are skipped. Options of benchdnn (`--dir`, `--dt`, `--mb`) apply to
     the descriptors after them, on the same line or below, until `--reset`. A descriptor without
-    `--dir` is fprop without bias: it is there for its sizes.
+    `--dir` is fprop without bias, as only its sizes are given.
 
     Raises:
-        UsageError: the file cannot be read, or a line is no problem; the message has FILE:LINE.
+        UsageError: the file cannot be read, or a line is not a problem; the message has FILE:LINE.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
@@ -34,7 +34,7 @@ def read_problems(path: str | PathLike[str]) -> list[Named]:
 
 
 def parse_problems(lines: Iterable[str], where: str) -> list[Named]:
-    """The same of lines that are read already; `where` they are from is for messages."""
+    """Parse lines as `read_problems` does; messages name their source `where`."""
     found: list[Named] = []
     options: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
@@ -66,7 +66,7 @@ def _words(line: str) -> list[str]:
 
 
 # --- benchdnn's options ----------------------------------------------------------
-# op, and whether there is a bias; BWD_WB computes the weight's gradient too, which BWD_W asks for
+# (op, bias); BWD_WB computes the weight's gradient too, which is the op of BWD_W
 _DIRECTIONS = {
     "FWD_B": ("fprop", True),
     "FWD_D": ("fprop", False),
@@ -80,7 +80,7 @@ _VALUES: dict[str, Collection[str]] = {"dir": _DIRECTIONS, "dt": _DTYPES}
 
 
 def _set(word: str, options: dict[str, str]) -> None:
-    """Note an option for the descriptors that follow."""
+    """Store an option for the descriptors that follow."""
     name, _, value = word.removeprefix("--").partition("=")
     if name == "reset":
         options.clear()
@@ -115,7 +115,7 @@ def _is_descriptor(line: str) -> bool:
 
 
 def _numbers(word: str) -> tuple[dict[str, int], str]:
-    """The entries of a descriptor and its name."""
+    """Return the entries of a descriptor and its name."""
     found: dict[str, int] = {}
     at = 0
     while at < len(word) and word[at] != "n":
@@ -128,11 +128,11 @@ def _numbers(word: str) -> tuple[dict[str, int], str]:
 
 
 def _spec(found: dict[str, int], bias: bool, word: str) -> ConvSpec:
-    """The spec of a descriptor; what it leaves out is deduced as benchdnn does.
+    """Return the spec of a descriptor; missing entries are deduced as benchdnn does.
 
-    mb is 2, g, s 1, dilation (counted from 0 there) 0. Without an output the padding is 0, without
-    a padding it is what the output needs, the smaller half first. Axes: w; h and w; d, h and w; of
-    these h alone is square, d alone a cube.
+    Defaults: mb 2, g and s 1, dilation (counted from 0 there) 0. Without an output the padding is 0, without
+    a padding it is what the output needs, the smaller half first. Axes: w; h and w; d, h and w; with
+    h alone square, with d alone a cube.
 
     References:
         oneDNN, tests/benchdnn/conv/conv_aux.cpp, str2desc; utils, sanitize_desc.
@@ -160,7 +160,7 @@ def _spec(found: dict[str, int], bias: bool, word: str) -> ConvSpec:
 
 
 def _letters(found: dict[str, int], word: str) -> str:
-    """From which letters the axes are read."""
+    """Return the letters of the axes that are given."""
     given = "".join(a for a in _AXES if f"i{a}" in found or f"k{a}" in found or f"o{a}" in found)
     table = {"w": "w", "h": "hh", "hw": "hw", "d": "ddd", "dhw": "dhw"}
     if given not in table:
@@ -169,7 +169,7 @@ def _letters(found: dict[str, int], word: str) -> str:
 
 
 def _axis(found: dict[str, int], a: str, word: str) -> tuple[int, int, int, int, tuple[int, int]]:
-    """Extent, kernel, stride, dilation and padding of an axis."""
+    """Return extent, kernel, stride, dilation and padding of an axis."""
     for name in (f"i{a}", f"k{a}"):
         if not found.get(name):
             raise LineError(f"{name} is missing or 0 in {word}")
@@ -183,19 +183,19 @@ def _axis(found: dict[str, int], a: str, word: str) -> tuple[int, int, int, int,
         return extent, kernel, stride, dilation, (low or 0, low or 0)
     total = (output - 1) * stride + reach - extent
     low = max(0, total // 2) if low is None else low
-    # what is behind follows from the output: less than nothing is a tail that no window reaches
+    # the high padding follows from the output: a negative one means a tail that no window reaches
     for high in (low, max(0, total - low)):
         if (extent + low + high - reach) // stride + 1 == output:
             return extent, kernel, stride, dilation, (low, high)
     raise LineError(f"o{a} is {output}, which cuts the end of the input off (padding {total - low} behind), in {word}")
 
 
-# --- and back ---------------------------------------------------------------------
+# --- conversion to benchdnn --------------------------------------------------------
 def to_benchdnn(spec: ConvSpec) -> str | None:
-    """The command line words that ask benchdnn --conv for fprop of `spec`; None if it has none.
+    """Return the words that ask benchdnn --conv for fprop of `spec`; None if it cannot express the spec.
 
-    It has no padding modes, no transposed convolution (that is --deconv), no input without a
-    batch axis, no input dilation, nothing that is cropped and nothing empty but a batch.
+    benchdnn has no padding modes, no transposed convolution (that is --deconv), no input without a
+    batch axis, no input dilation, no cropping, and nothing empty but a batch.
 
     >>> to_benchdnn(ConvSpec.parse("n1c4k6_x8x5_r3x3_s2x1_p1x0_d1x2_g2"))
     '--dir=FWD_D g2mb1ic4ih8iw5oc6oh4ow1kh3kw3sh2sw1ph1pw0dh0dw1'

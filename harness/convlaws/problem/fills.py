@@ -1,6 +1,6 @@
-"""How the numbers of a problem are made from its seed: one function a fill.
+"""Generate the numbers of a problem from its seed: one function per fill.
 
-NumPy's Philox only: never torch's or CUDA's generator, whose streams differ
+Only NumPy's Philox is used: the streams of torch's and CUDA's generators differ
 between versions and devices.
 """
 
@@ -21,11 +21,11 @@ SPECIALS = (np.inf, -np.inf, np.nan, -0.0)
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a fill needs to know of one array.
+    """The properties of an array that a fill depends on.
 
-    `terms` bounds how many products one result of the op sums; `wide` marks the
-    operand that carries the long mantissas; `kernel` marks the one that is
-    emptied by the fills `onehot` and `sparse`; `keep` is the axis of its results.
+    `terms` bounds the number of products that one result of the op sums; `wide` marks the
+    operand with long mantissas; `kernel` marks the one that the fills `onehot` and
+    `sparse` make mostly zero; `keep` is the axis of its results.
     """
 
     fmt: Format
@@ -38,18 +38,18 @@ class Recipe:
 
 
 def generator(seed: int, tag: str) -> np.random.Generator:
-    """A stream of its own for each (seed, tag)."""
+    """Return a separate random stream for each (seed, tag)."""
     return np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(tag.encode())]))
 
 
 def _signed(rng, shape, bits: int) -> np.ndarray:
-    """Integers of up to `bits` bits, never zero: zero terms hide index faults."""
+    """Return integers of up to `bits` bits, never zero: zero terms would hide index faults."""
     magnitude = rng.integers(1, 2 ** max(bits, 1), size=shape, dtype=np.int64)
     return np.where(rng.integers(0, 2, size=shape, dtype=np.int8), magnitude, -magnitude).astype(np.float64)
 
 
 def _budget(r: Recipe) -> tuple[int, int]:
-    """Bits of the wide and of the narrow operand, so that S <= 2^p of the accumulator."""
+    """Return the bits of the wide and of the narrow operand for which S <= 2^p of the accumulator."""
     room = accumulator(r.fmt).bits - ceil(log2(r.terms + 1))
     cap = {24: 13, 53: 27}.get(r.fmt.bits, r.fmt.bits)
     wide = max(1, min(cap, room - 1))
@@ -57,7 +57,7 @@ def _budget(r: Recipe) -> tuple[int, int]:
 
 
 def integers(rng, shape, r: Recipe) -> np.ndarray:
-    """Bit-budget integers: every partial sum is exact in the accumulator, and uses its upper bits.
+    """Bit-budget integers: every partial sum is exact in the accumulator and uses its upper bits.
 
     A half output would overflow, so there the operands are scaled by powers of two.
     """
@@ -71,7 +71,7 @@ def integers(rng, shape, r: Recipe) -> np.ndarray:
 
 
 def _full(rng, shape, bits: int) -> np.ndarray:
-    """Numbers of [1/2, 1) with all mantissa bits in use, and a sign."""
+    """Return numbers of [1/2, 1) with all mantissa bits in use, with random signs."""
     magnitude = rng.integers(2 ** (bits - 1), 2**bits, size=shape, dtype=np.int64).astype(np.float64)
     return np.ldexp(np.where(rng.integers(0, 2, size=shape, dtype=np.int8), magnitude, -magnitude), -bits)
 
@@ -84,7 +84,7 @@ def onehot(rng, shape, r: Recipe) -> np.ndarray:
 
 
 def _one_a_result(rng, shape, r: Recipe) -> np.ndarray:
-    """Zeros but for one +-1 among the elements that each result channel (of each group) sums."""
+    """Return zeros with one +-1 among the elements that each result channel (of each group) sums."""
     parts, keep = (r.groups if shape[0] % r.groups == 0 else 1), r.keep
     w = np.zeros((parts, shape[0] // parts, *shape[1:]))
     moved = np.moveaxis(w, keep + 1, 1)
@@ -96,7 +96,7 @@ def _one_a_result(rng, shape, r: Recipe) -> np.ndarray:
 
 
 def sparse(rng, shape, r: Recipe) -> np.ndarray:
-    """Full mantissas and about six non-zero terms a result: faults of one term stay visible at any size."""
+    """Full mantissas and about six non-zero terms per result: faults of one term are visible at any size."""
     values = rng.standard_normal(shape)
     if not r.kernel or r.bias:
         return values
@@ -109,28 +109,28 @@ def normal(rng, shape, r: Recipe) -> np.ndarray:
 
 
 def ones(rng, shape, r: Recipe) -> np.ndarray:
-    """All one: what counts terms, and what people shrink to."""
+    """All ones: they count terms, and people shrink to them."""
     return np.ones(shape)
 
 
 def wild(rng, shape, r: Recipe) -> np.ndarray:
-    """Magnitudes over many binades: no power against single terms, a stress for false alarms."""
+    """Magnitudes over many binades: cannot reveal a wrong single term, but stress-tests for false alarms."""
     span = 5 if r.fmt.most < 20 else 12
     return rng.standard_normal(shape) * np.exp2(rng.uniform(-span, span, size=shape))
 
 
 def tiny(rng, shape, r: Recipe) -> np.ndarray:
-    """Products about the smallest normal number: subnormal results."""
+    """Products near the smallest normal number: subnormal results."""
     return np.ldexp(rng.standard_normal(shape), (r.fmt.least - r.fmt.bits // 2) // (1 if r.bias else 2))
 
 
 def huge(rng, shape, r: Recipe) -> np.ndarray:
-    """Products about the largest number: some results overflow."""
+    """Products near the largest number: some results overflow."""
     return np.ldexp(rng.standard_normal(shape), r.fmt.most // 2)
 
 
 def special(rng, shape, r: Recipe) -> np.ndarray:
-    """Small integers with one or two of Inf, -Inf, NaN, -0; the kernel operand gets one now and then."""
+    """Small integers with one or two of Inf, -Inf, NaN, -0; the kernel operand gets some in one of four draws."""
     values = _signed(rng, shape, 3)
     if values.size and not r.bias and (not r.kernel or rng.integers(0, 4) == 0):
         where = rng.integers(0, values.size, size=int(rng.integers(1, 3)))
@@ -143,7 +143,7 @@ FILLS: dict[str, Fill] = {f.__name__: f for f in (integers, onehot, sparse, norm
 
 
 def terms(spec: ConvSpec, op: str) -> int:
-    """An upper bound on the products that one result of `op` sums, the bias included."""
+    """Return an upper bound on the number of products that one result of `op` sums, bias included."""
     rows, columns = spec.w_shape[:2]
     inward, outward = (rows // spec.groups, columns) if spec.transposed else (columns, rows // spec.groups)
     counts = {
@@ -156,7 +156,7 @@ def terms(spec: ConvSpec, op: str) -> int:
 
 
 def _folds(spec: ConvSpec) -> int:
-    """How often one input element can stand in the padded input."""
+    """Return how often one input element can occur in the padded input."""
     if spec.padding_mode == "zeros":
         return 1
     if spec.padding_mode == "replicate":
@@ -168,16 +168,16 @@ PAIR = {"fprop": ("x", "w"), "dgrad": ("w", "gy"), "wgrad": ("x", "gy"), "bgrad"
 
 
 def recipe(spec: ConvSpec, op: str, fmt: Format, role: str, seed: int) -> Recipe:
-    """How `role` is filled for `op`: the seed's parity says which operand is the wide one."""
+    """Return the recipe of `role` for `op`; the seed's parity selects the wide operand."""
     pair = PAIR[op]
     kernel = "w" if "w" in pair else "gy"
     # a weight's results run along its first axis, or, for the adjoint map, along its second
     keep = int((op == "dgrad") != spec.transposed) if kernel == "w" else int(spec.batch is not None)
-    groups = spec.groups if kernel == "w" else 1  # only a weight's first axis holds the groups one after the other
+    groups = spec.groups if kernel == "w" else 1  # only on a weight's first axis are the groups consecutive
     wide = role == pair[seed % 2] or op == "bgrad"
     return Recipe(fmt, terms(spec, op), wide, role == kernel, groups, keep, bias=role == "b")
 
 
 def filled(fill: str, rng: np.random.Generator, shape: tuple, r: Recipe) -> np.ndarray:
-    """An array of `shape` in the format's own dtype."""
+    """Return an array of `shape` in the format's own dtype."""
     return np.ascontiguousarray(round_to(r.fmt, FILLS[fill](rng, shape, r)).astype(r.fmt.dtype))

@@ -1,4 +1,4 @@
-"""Number formats: their units, their limits, and rounding into them."""
+"""Number formats: units, limits, and rounding."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class Format:
 
     @cached_property
     def dtype(self) -> np.dtype:
-        """The NumPy type that holds it."""
+        """The NumPy type of the format."""
         if self.name != "bfloat16":
             return np.dtype(self.name)
-        import ml_dtypes  # not at the top: an environment of an engine need not have it
+        import ml_dtypes  # not at module level: the environment of an engine need not have it
 
         return np.dtype(ml_dtypes.bfloat16)
 
@@ -68,15 +68,15 @@ TF32 = Format("tf32", 11, -126, 127)
 
 
 def accumulator(fmt: Format) -> Format:
-    """What a plain convolution accumulates in: float32 for the half types."""
+    """Return the format that a plain convolution accumulates in: float32 for the half types."""
     return fmt if fmt.bits >= 24 else FORMATS["float32"]
 
 
 def round_to(fmt: Format, values: np.ndarray) -> np.ndarray:
-    """`values` rounded to nearest even in `fmt`, returned as float64.
+    """Return `values` rounded to nearest even in `fmt`, as float64.
 
-    Written for each format rather than cast: float64 to bfloat16 through
-    float32, as most libraries do it, rounds twice.
+    Implemented per format rather than by a cast: most libraries round float64 to bfloat16
+    through float32, which rounds twice.
     """
     if fmt.name in ("float64", "float32", "float16"):
         with np.errstate(all="ignore"):
@@ -95,9 +95,9 @@ def _round_bits(fmt: Format, values: np.ndarray) -> np.ndarray:
 
 
 def lowest_bit(values: np.ndarray, limit: float) -> float:
-    """The largest power of two that divides every value (inf if all are zero).
+    """Return the largest power of two that divides every value (inf if all are zero).
 
-    Values whose lowest bit is below `limit` need not be told apart: `limit`
+    Values whose lowest bit is below `limit` are not distinguished: `limit`
     is the accumulator's smallest number.
     """
     flat = np.abs(np.asarray(values, np.float64)).ravel()

@@ -1,4 +1,4 @@
-"""How an array lies in memory: shapes, strides and offsets in elements."""
+"""Memory layouts of arrays: shapes, strides and offsets in elements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GUARD = 32  # elements of NaN before and after each array: two AVX-512 registers
 
 @dataclass(frozen=True)
 class Placement:
-    """Where an array's elements are: element i of axis a is `offset + sum i_a strides_a`."""
+    """The location of an array's elements: element i of axis a is `offset + sum i_a strides_a`."""
 
     shape: tuple[int, ...]
     strides: tuple[int, ...]
@@ -21,14 +21,14 @@ class Placement:
     elements: int
 
     def view(self, buffer: np.ndarray) -> np.ndarray:
-        """The array within a flat `buffer` of `elements` elements."""
+        """Return the array as a view of a flat `buffer` of `elements` elements."""
         size = buffer.itemsize
         strides = tuple(s * size for s in self.strides)
         return np.lib.stride_tricks.as_strided(buffer[self.offset :], self.shape, strides)
 
 
 def _dense(order: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Strides of an array whose axes vary slowest to fastest in `order`."""
+    """Return the strides of an array whose axes vary slowest to fastest in `order`."""
     strides, step = [0] * len(shape), 1
     for axis in reversed(order):
         strides[axis] = step
@@ -49,7 +49,7 @@ def _channels_last(role, shape, batched):
 
 
 def _sliced(role, shape, batched):
-    """Every second element of the last axis of something that is larger by one on every axis."""
+    """Return every second element of the last axis of an array that is larger by one on every axis."""
     larger = (*(n + 1 for n in shape[:-1]), 2 * shape[-1] + 1)
     *outer, _ = _dense(tuple(range(len(shape))), larger)
     return larger, (*outer, 2)
@@ -71,7 +71,7 @@ LAYOUT = {
 
 
 def place(role: str, shape: tuple[int, ...], layout: str, *, batched: bool, shift: int = 0) -> Placement:
-    """Where `role` lies under `layout`, with a guard on both sides.
+    """Return the placement of `role` under `layout`, with a guard on both sides.
 
     `shift` moves it by elements, for a misaligned buffer.
     """

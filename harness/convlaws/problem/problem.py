@@ -1,4 +1,4 @@
-"""Problem: a spec with op, dtype, layout, fill and seed: one line of text that makes the arrays."""
+"""Problem: a spec with op, dtype, layout, fill and seed; one line of text determines all arrays."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ OPS = ("fprop", "dgrad", "wgrad", "bgrad")
 DTYPES = tuple(FORMATS)
 LAYOUTS = ("contiguous", "channels_last", "sliced", "expanded")
 
-# what each op reads; b only where the spec has a bias
+# the operands of each op; b only if the spec has a bias
 ROLES = {"fprop": ("x", "w", "b"), "dgrad": ("gy", "w"), "wgrad": ("x", "gy"), "bgrad": ("gy",)}
 RESULT = {"fprop": "y", "dgrad": "x", "wgrad": "w", "bgrad": "b"}
 
 
 def shape_of(spec: ConvSpec, role: str) -> tuple[int, ...]:
-    """The shape of x, w, b, y, or of a gradient (gy has that of y)."""
+    """Return the shape of x, w, b, y, or of a gradient (gy has that of y)."""
     return getattr(spec, f"{role[-1]}_shape")
 
 
 def roles(spec: ConvSpec, op: str) -> tuple[str, ...]:
-    """The operands of `op`: b is one of fprop's where there is a bias."""
+    """Return the operands of `op`; fprop has b if there is a bias."""
     return tuple(r for r in ROLES[op] if r != "b" or spec.bias)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One question to a convolution.
+    """One convolution to be computed, with its data: spec, op, dtype, layout, fill and seed.
 
     Operands, by op: fprop (x, w, b), dgrad (gy, w), wgrad (x, gy), bgrad (gy).
-    The layout is how x and gy (and for channels_last and sliced also w) lie in memory:
+    `layout` is the memory layout of x and gy (for channels_last and sliced also of w):
     `channels_last` has the channels next to each other, `sliced` is every second column of
-    something larger, with an offset, `expanded` repeats the first image with stride 0.
+    a larger array, with an offset, `expanded` repeats the first image with stride 0.
 
     Raises:
-        SpecError: an op, dtype, layout or fill that is none, or a bgrad without bias.
-        LineError: from `parse`, a text that is no problem.
+        SpecError: an unknown op, dtype, layout or fill, or a bgrad without bias.
+        LineError: from `parse`, a text that is not a problem.
 
     >>> p = Problem.parse("n2c2k3_x5_r3 wgrad float16 seed=7")
     >>> str(p)
@@ -74,11 +74,11 @@ class Problem:
 
     @cached_property
     def operands(self) -> dict[str, np.ndarray]:
-        """The arrays that the op reads, in C order; `layout` says how they are to be laid out."""
+        """The arrays that the op reads, in C order; `layout` says how to lay them out in memory."""
         return {role: self.draw(role) for role in roles(self.spec, self.op)}
 
     def draw(self, role: str, shape: tuple[int, ...] | None = None, tag: str = "") -> np.ndarray:
-        """An array for `role`, read-only; a `tag` gives another one of the same kind."""
+        """Return a read-only array for `role`; a `tag` gives another one of the same kind."""
         shape = shape_of(self.spec, role) if shape is None else shape
         key = (role, shape, tag)
         if key not in self._drawn:
@@ -98,7 +98,7 @@ class Problem:
         return made
 
     def rng(self, tag: str) -> np.random.Generator:
-        """A law's own random choices: a function of the seed, so that a line repeats them."""
+        """Return a generator for a law's random choices, seeded by the problem so that a line repeats them."""
         return generator(self.seed, f"law {tag}")
 
     def __str__(self) -> str:
@@ -106,7 +106,7 @@ class Problem:
 
     @staticmethod
     def parse(text: str) -> Problem:
-        """The problem that `text` prints; words may be left out and stand in any order."""
+        """Return the problem whose text is `text`; words may be omitted and may be in any order."""
         head, *words = text.split() or [""]
         found: dict = {}
         for word in words:

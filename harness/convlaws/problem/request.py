@@ -1,4 +1,4 @@
-"""Request and Reply: what is asked of a method, and how it ended."""
+"""Request and Reply: one call of a method, and its outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from convlaws.problem.spec import ConvSpec
 
 # beyond the four ops of a problem: the derivatives of <v, dgrad> + <u, wgrad> by x, w and gy. Convolution is bilinear, so
-# each is the sum of convolutions without bias: (op, {role: the operand that stands there})
+# each is a sum of convolutions without bias: (op, {role: the operand used in its place})
 BILINEAR = {
     "second_x": (("dgrad", {"gy": "gy", "w": "u"}),),
     "second_w": (("wgrad", {"x": "v", "gy": "gy"}),),
@@ -23,14 +23,14 @@ SECOND = tuple(BILINEAR)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Request:
-    """One call of a method: sizes, op, arrays and how they lie in memory.
+    """One call of a method: sizes, op, arrays and their memory layout.
 
     `operands` are arrays in C order by role (x, w, b, gy; v and u for the second derivatives);
-    `layout` says how x, w, gy are laid out for the method, `shift` by how many elements they are
-    misaligned, `guard` what surrounds them in memory. `threads` is the number that the
-    library may use. `note` asks which kernel runs even where the library tells only at a price.
-    `measure` asks the child to measure the call, and not only to make it: {"seconds": s} how long it takes, in
-    about s seconds of calls, {"memory": True} by how much the process grows in one.
+    `layout` is the layout of x, w, gy for the method, `shift` their misalignment in elements, `guard` the
+    contents of the memory around them. `threads` is the number of threads that the library may use.
+    `note` asks for the name of the kernel even if the library reports it only at a cost in time.
+    `measure` asks the child to measure the call too: {"seconds": s} its time, in about s seconds
+    of calls, {"memory": True} the growth of the process in one call.
     """
 
     spec: ConvSpec
@@ -46,7 +46,7 @@ class Request:
 
 
 class Ending(enum.StrEnum):
-    """How a call ended."""
+    """The ways in which a call can end."""
 
     ANSWERED = "answered"
     REFUSED = "refused"  # the method raised Refusal
@@ -59,12 +59,12 @@ class Ending(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reply:
-    """What came back: an array if `ending` is ANSWERED, else a message.
+    """The outcome of a call: an array if `ending` is ANSWERED, else a message.
 
-    `signature` tells failures apart that should be shrunk apart (an exception's type, a signal's
-    name). `touched` names the operands whose memory the call changed, `aliased` says that
-    the output lies in the operands' memory, `stale` that the output of the call before changed. `ran` names what
-    really ran, where the library tells: a kernel, an algorithm. `measured` is what the request's `measure` asks for
+    `signature` distinguishes failures that are to be shrunk separately (an exception's type, a signal's
+    name). `touched` names the operands whose memory the call changed, `aliased` is True if the output shares
+    the operands' memory, `stale` if the output of the previous call changed. `ran` names the kernel or
+    algorithm that ran, if the library reports it. `measured` has what the request's `measure` asks for
     (see `engines.stopwatch`); the output is then that of the last call.
     """
 
@@ -82,7 +82,7 @@ class Reply:
 
 @dataclass(frozen=True, eq=False)
 class RequestedCall:
-    """What a law asked for; two calls of the same, on the same numbers, are equal."""
+    """A call that a law asked for; equal if the call and its numbers are equal."""
 
     spec: ConvSpec
     op: str

@@ -1,7 +1,7 @@
 """Scope: the allowed values of a method or a law, field by field.
 
-Both the sentence that refuses a problem and the narrowed strategy that draws
-only what is allowed are derived from it, so they cannot disagree.
+Both the message that refuses a problem and the strategy that draws only allowed
+problems are derived from it, so they cannot disagree.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from convlaws.problem.spec import PADDING_MODES, ConvSpec
 from convlaws.problem.spec_rules import why_empty
 
 FINITE = tuple(f for f in FILLS if f not in ("special", "huge", "tiny"))
-SPATIAL = ("fprop", "dgrad", "wgrad")  # bgrad knows no kernel
+SPATIAL = ("fprop", "dgrad", "wgrad")  # bgrad does not depend on the kernel
 NOT_EMPTY = ("unbatched", "one", "many")  # an empty batch has no result to compare
-SEPARATE = ("contiguous", "channels_last", "sliced")  # images may differ: `expanded` repeats one
+SEPARATE = ("contiguous", "channels_last", "sliced")  # `expanded` repeats one image; with these layouts images may differ
 BOTH = (False, True)
-DEARER = 8  # how many times the cost limits of a scope a law may ask for
-# what only some engines have: an engine's row or a law that has it says Scope(**WIDE, ...), or some of its fields
+DEARER = 8  # factor by which a law's own calls may exceed the cost limits of a scope
+# values that only some engines support: a row or a law that does says Scope(**WIDE, ...), or names some of the fields
 WIDE: dict[str, Any] = {"padding": ALL_PADDINGS, "input_dilated": BOTH, "empty": BOTH}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What is accepted. Every field is a tuple of the allowed values, or a limit.
+    """The accepted problems. Every field is a tuple of the allowed values, or a limit.
 
-    By default all of the ordinary ground: what torch has. Padding that crops, the words of ONNX and
-    TensorFlow for padding, `input_dilated` (zeros between the elements of x) and `empty` (an extent of
-    x or y is 0) are there for those who name them; `WIDE` has them all.
+    The default accepts what torch supports. Negative padding (cropping), the padding words of ONNX and
+    TensorFlow, `input_dilated` (zeros between the elements of x) and `empty` (an extent of x or y is 0)
+    must be named explicitly; `WIDE` has all of them.
 
     `kernel`, `stride`, `dilation`: the sizes allowed on each axis (empty: all). `strided`,
     `dilated`: whether the largest of them exceeds 1. `grouping`: one group; some; depthwise
-    (one input channel a group). `channels`: (most input, most output) a group, 0 for no limit.
-    `macs`: the largest number of multiply-adds, `matrix` that of the entries of a dense
+    (one input channel per group). `channels`: (most input, most output) per group, 0 for no limit.
+    `macs`: the largest number of multiply-adds, `matrix`: the largest number of entries of a dense
     convolution matrix; 0 for no limit.
 
     >>> Scope(kernel=(3,), ops=("fprop",)).refuses(Problem.parse("n1c1k1_x5_r2"))
@@ -70,7 +70,7 @@ class Scope:
     matrix: int = 0
 
     def refuses(self, problem: Problem) -> str | None:
-        """Why `problem` is out of this scope, in words; None if it is within."""
+        """Return why `problem` is out of this scope, in words; None if it is within."""
         for name, value in features(problem).items():
             if value not in getattr(self, name):
                 if name == "empty" and value:
@@ -95,7 +95,7 @@ class Scope:
         return None
 
     def describe(self) -> str:
-        """The fields that are narrower than the ordinary ground, in words; '' if none is."""
+        """Return the fields that are narrower than the default, in words; '' if none is."""
         parts = []
         for name, ordinary in vars(ORDINARY).items():
             value = getattr(self, name)
@@ -106,13 +106,13 @@ class Scope:
         return "; ".join(parts)
 
     def beyond(self) -> str:
-        """What is accepted beyond the ordinary ground, in words; '' if nothing is."""
+        """Return what is accepted beyond the default, in words; '' if nothing is."""
         more = {name: tuple(v for v in getattr(self, name) if v not in getattr(ORDINARY, name)) for name in WIDE}
         said = (f"{_WORDS[name]} {_list(found)}" if name == "padding" else _WORDS[name] for name, found in more.items() if found)
         return ", ".join(said)
 
     def meet(self, other: Scope) -> Scope | None:
-        """What both accept, or None if that is nothing."""
+        """Return the scope that both accept, or None if it is empty."""
         found = {f.name: _MEET.get(f.name, _common)(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
         empty = any(found[name] == () and name not in _MEET for name in found) or any(found[n] is None for n in found)
         return None if empty else Scope(**found)
@@ -124,7 +124,7 @@ WHOLE = Scope(**WIDE)
 
 @lru_cache(maxsize=1024)
 def ability(scope: Scope, mirrors: bool) -> Scope:
-    """What a method can be asked beside a drawn problem: a law's own convolutions may cost a few times more."""
+    """Return the scope for a law's own calls: up to `DEARER` times the cost, and transposed or not if it mirrors."""
     larger: dict[str, Any] = {"macs": DEARER * scope.macs, "matrix": DEARER * scope.matrix}
     if mirrors:
         larger["transposed"] = BOTH
@@ -132,12 +132,12 @@ def ability(scope: Scope, mirrors: bool) -> Scope:
 
 
 def macs_of_an_image(spec: ConvSpec) -> int:
-    """Multiply-adds, those of one image where there is none: what is laid out for an image is laid out for none too."""
+    """Return the multiply-adds, those of one image if there is none: an empty batch needs the same matrices as one image."""
     return spec.macs if spec.images else replace(spec, batch=1).macs
 
 
 def matrix_entries(spec: ConvSpec) -> int:
-    """Entries of the dense matrix of one image: results times inputs."""
+    """Return the number of entries of the dense matrix of one image: results times inputs."""
     wide = prod(n + sum(side) for n, side in zip(spec.spaced, spec.sides, strict=True))
     return spec.in_channels * spec.out_channels * wide * prod(spec.output)
 
@@ -165,7 +165,7 @@ def _list(values: tuple) -> str:
     return " or ".join(map(said, values)) if values else "nothing"
 
 
-# --- how two scopes meet -----------------------------------------------------------
+# --- the intersection of two scopes --------------------------------------------------
 def _common(a: tuple, b: tuple) -> tuple:
     return tuple(v for v in a if v in b)
 

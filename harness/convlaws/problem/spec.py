@@ -1,4 +1,4 @@
-"""ConvSpec: the sizes of a convolution, their arithmetic, and their text."""
+"""ConvSpec: the sizes of a convolution, their arithmetic, and their text form."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _DEFAULTS: dict[str, Any] = {"stride": 1, "dilation": 1, "input_dilation": 1, "p
 
 
 def sides_of(word: str, extent: int, reach: int, stride: int) -> tuple[int, int]:
-    """What a padding word asks for on an axis, as (low, high).
+    """Return the padding of an axis for a padding word, as (low, high).
 
-    'same' is half of the kernel's reach on each side, the odd one high, as torch does. 'sameupper' and
-    'samelower' are as much as ceil(extent / stride) results need, the odd one high or low.
+    'same' is half of the kernel's reach on each side, the odd one high, as in torch. 'sameupper' and
+    'samelower' pad as much as ceil(extent / stride) results need, the odd one high or low.
 
     References:
         ONNX, Conv, attribute auto_pad; TensorFlow, GetWindowedOutputSize.
@@ -38,12 +38,12 @@ def sides_of(word: str, extent: int, reach: int, stride: int) -> tuple[int, int]
 class ConvSpec:
     """One convolution to be computed: sizes only, no data and no dtype.
 
-    A spatial field holds one number an axis; `ndim` is how many there are.
-    `padding` holds (low, high) an axis, or a word as a framework is asked for it:
-    'same' or 'valid' of torch, 'sameupper' or 'samelower' of ONNX (the first is TensorFlow's and
-    JAX's SAME too). Negative numbers crop. `input_dilation` puts zeros between the elements of x
+    A spatial field holds one number per axis; `ndim` is the number of axes.
+    `padding` holds (low, high) per axis, or a word as a framework takes it:
+    'same' or 'valid' of torch, 'sameupper' or 'samelower' of ONNX (the first is also TensorFlow's and
+    JAX's SAME). Negative numbers crop. `input_dilation` puts zeros between the elements of x
     before it is padded or cropped. `batch=None` is an input without a batch axis.
-    x and y may be empty: a kernel that reaches over more than there is has no result.
+    x and y may be empty: there is no result if the kernel reaches over more than the padded input.
 
     Shapes:
         x  (batch, in_channels, *extent)
@@ -97,30 +97,30 @@ class ConvSpec:
 
     @cached_property
     def reach(self) -> tuple[int, ...]:
-        """How far a dilated kernel extends: dilation (kernel - 1) + 1."""
+        """The extent of a dilated kernel: dilation (kernel - 1) + 1."""
         return tuple(d * (r - 1) + 1 for d, r in zip(self.dilation, self.kernel, strict=True))
 
     @cached_property
     def spaced(self) -> tuple[int, ...]:
-        """The extents of x with the zeros between its elements that `input_dilation` asks for."""
+        """The extents of x with the zeros that `input_dilation` puts between its elements."""
         return tuple(i * (n - 1) + 1 if n else 0 for i, n in zip(self.input_dilation, self.extent, strict=True))
 
     @cached_property
     def sides(self) -> Sides:
-        """The padding as (low, high) an axis; negative where it crops."""
+        """The padding as (low, high) per axis; negative numbers crop."""
         if isinstance(self.padding, str):
             return tuple(sides_of(self.padding, *axis) for axis in zip(self.extent, self.reach, self.stride, strict=True))
         return self.padding
 
     @cached_property
     def padded(self) -> tuple[int, ...]:
-        """The extents of what the kernel slides over; of a transposed convolution, of what it makes before y is cut out."""
+        """The extents of the array that the kernel slides over; transposed: of the array that y is cut out of."""
         inner = self.output if self.transposed else self.spaced
         return tuple(low + n + high for n, (low, high) in zip(inner, self.sides, strict=True))
 
     @cached_property
     def output(self) -> tuple[int, ...]:
-        """The spatial extents of y; 0 where the kernel reaches over more than there is."""
+        """The spatial extents of y; 0 where the kernel reaches over more than the padded input."""
         return tuple(self._output(axis) for axis in range(self.ndim))
 
     def _output(self, axis: int) -> int:
@@ -131,7 +131,7 @@ class ConvSpec:
 
     @cached_property
     def unused(self) -> tuple[int, ...]:
-        """How many elements at the end of each padded axis no window reaches; a transposed convolution has none."""
+        """The number of elements at the end of each padded axis that no window reaches; 0 for a transposed convolution."""
         axes = zip(self.padded, self.reach, self.stride, self.output, strict=True)
         return tuple(0 if self.transposed or not y else (n - reach) % stride for n, reach, stride, y in axes)
 
@@ -164,12 +164,12 @@ class ConvSpec:
 
     @cached_property
     def images(self) -> int:
-        """The batch as a number: 1 where there is no batch axis."""
+        """The batch as a number: 1 without a batch axis."""
         return 1 if self.batch is None else self.batch
 
     @cached_property
     def macs(self) -> int:
-        """Multiply-adds of fprop, padding included."""
+        """Multiply-adds of fprop, including those on padding."""
         positions = prod(self.extent) if self.transposed else prod(self.output)
         return self.images * positions * prod(self.w_shape)
 
@@ -179,7 +179,7 @@ class ConvSpec:
 
     @staticmethod
     def parse(text: str) -> ConvSpec:
-        """The spec that `text` prints.
+        """Return the spec whose text is `text`.
 
         Raises:
             LineError: `text` is no spec. SpecError: it is one of an impossible convolution.

@@ -1,4 +1,4 @@
-"""Which sizes are a convolution: one function a rule, asked in order."""
+"""The rules that sizes must meet to be a convolution: one function per rule, checked in order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def reject(spec) -> None:
-    """Raise SpecError for the first rule that `spec` breaks; axis and numbers are named."""
+    """Raise SpecError for the first rule that `spec` breaks; the message names axis and numbers."""
     for rule in RULES:
         if sentence := rule(spec):
             raise SpecError(f"{sentence}, in {line(spec)}")
@@ -31,7 +31,7 @@ def _in_range(spec):
             return f"{name} is {getattr(spec, name)}, the least is 1"
     if spec.batch is not None and spec.batch < 0:
         return f"batch is {spec.batch}, the least is 0"
-    # without an input a transposed convolution would have fewer results than none
+    # without an input a transposed convolution would have a negative number of results
     leasts = {"extent": int(spec.transposed), "kernel": 1, "stride": 1, "dilation": 1, "input_dilation": 1, "output_padding": 0}
     for name, least in leasts.items():
         for axis, value in enumerate(getattr(spec, name)):
@@ -115,7 +115,7 @@ def _something_is_left(spec):
 
 
 def why_empty(spec) -> str | None:
-    """Which axis of x or y has no element, and why; None if there are some on each."""
+    """Return which axis of x or y has no element, and why; None if all have some."""
     for axis, (extent, reach, room) in enumerate(zip(spec.extent, spec.reach, spec.padded, strict=True)):
         if not extent:
             return f"axis {axis}: the input has no elements"

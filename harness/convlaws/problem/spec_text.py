@@ -1,4 +1,4 @@
-"""A spec as one word of text, and back."""
+"""Format a spec as one word of text, and parse it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _sides_text(padding) -> str:
 
 
 def line(spec) -> str:
-    """A spec as one word of text."""
+    """Return the text of a spec, one word."""
     lead = "u" if spec.batch is None else f"n{spec.batch}"
     parts = [
         f"{lead}c{spec.in_channels}k{spec.out_channels}",
@@ -85,10 +85,10 @@ def _field(part: str) -> dict:
 
 
 def fields_of(text: str) -> dict:
-    """The fields that a spec's text gives.
+    """Parse the fields of a spec's text.
 
     Raises:
-        LineError: it is no such text.
+        LineError: it is not such a text.
     """
     head, *parts = text.strip().split("_")
     match = _HEAD.fullmatch(head)

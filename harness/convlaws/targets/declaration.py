@@ -1,8 +1,8 @@
-"""What a convolution says of itself: how it is called, what it does, which contract it keeps.
+"""Declarations of a convolution: how it is called, what it supports, which contract it keeps.
 
-A user's function says it with a decorator, an installed package in a file (see `third_party`).
-What is declared is held against the function: a problem within the declared scope on which it
-raises, or errs by more than its contract, is a finding. Only a `Refusal` that it raises is none.
+A user's function declares it with a decorator, an installed package in a file (see `targets.plugins`).
+Declarations are tested: a problem within the declared scope on which the function raises, or errs by
+more than its contract allows, is a finding, unless it raises `Refusal`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from convlaws.targets.registry import ContractRule, always
 
 ATTRIBUTE = "__convlaws__"
 PARTS = ("signature", "arrays", "scope", "contract", "can")
-CAN = ("second",)  # what a function may declare beside its scope
+CAN = ("second",)  # capabilities that a function may declare beside its scope
 F = TypeVar("F", bound=Callable[..., Any])
 _KINDS: dict[str, Any] = {"signature": str, "arrays": str, "scope": dict, "contract": str | dict, "can": list}
 _NUMBERS = ("kernel", "stride", "dilation")
@@ -28,10 +28,10 @@ _LIMITS = ("macs", "matrix")
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """`signature` and `arrays` are '' where nothing is said; `contract` is one name, or one a dtype and plain for the rest.
+    """`signature` and `arrays` are '' if not declared; `contract` is one name, or one per dtype (plain for the others).
 
     Raises:
-        UsageError: a value that is none; signature and arrays are looked at where the function is called.
+        UsageError: an invalid value; signature and arrays are checked where the function is called.
 
     >>> Declaration(scope=Scope(dtypes=("float23",)))
     Traceback (most recent call last):
@@ -52,7 +52,7 @@ class Declaration:
                 raise UsageError(f"can may hold {', '.join(CAN)}, not {name!r}")
 
     def as_json(self) -> dict[str, Any]:
-        """The same as a JSON object, the scope with its narrower fields only."""
+        """Return the declaration as a JSON object, with only the narrowed fields of the scope."""
         whole = Scope()
         narrow = {name: value for name, value in asdict(self.scope).items() if value != getattr(whole, name)}
         contract = self.contract if isinstance(self.contract, str) else dict(self.contract)
@@ -67,14 +67,14 @@ def declares(
     contract: str | Mapping[str, str] = "plain",
     can: Iterable[str] = (),
 ) -> Callable[[F], F]:
-    """A decorator that leaves a function as it is, and says what it does.
+    """Return a decorator that attaches a declaration to a function and leaves it unchanged.
 
     Args:
-        signature: whose call it takes, 'conv2d' and its likes in torch.nn.functional.
+        signature: the call that it takes, 'conv2d' and its variants in torch.nn.functional.
         arrays: 'torch' or 'numpy'.
-        scope: the problems that it does; what its signature cannot express is out of it anyway.
-        contract: the numerical class of its results; one name, or one a dtype.
-        can: 'second' where it has a double backward.
+        scope: the problems that it supports; those that its signature cannot express are excluded anyway.
+        contract: the numerical class of its results; one name, or one per dtype.
+        can: 'second' if it has a double backward.
 
     >>> @declares(signature="conv1d", scope=Scope(dtypes=("float32",)))
     ... def conv(input, weight, bias, stride, padding, dilation, groups): ...
@@ -94,13 +94,13 @@ def declares(
 
 
 def declared_by(function: Any) -> Declaration:
-    """What `function` declares; everything, where it says nothing."""
+    """Return what `function` declares; everything, if it declares nothing."""
     said = getattr(function, ATTRIBUTE, None)
     return said if isinstance(said, Declaration) else Declaration()
 
 
 def from_json(told: Mapping[str, Any]) -> Declaration:
-    """The declaration that a JSON object holds.
+    """Return the declaration that a JSON object holds.
 
     Raises:
         UsageError: it holds something else.
@@ -121,11 +121,11 @@ def _known(told: Mapping[str, Any], names: Iterable[str], what: str) -> None:
 
 
 def contract_rule(contract: str | Mapping[str, str]) -> ContractRule:
-    """The rule of a declared contract.
+    """Return the rule of a declared contract.
 
     Raises:
-        UnknownName: a contract that is none.
-        UsageError: a dtype that is none.
+        UnknownName: an unknown contract.
+        UsageError: an unknown dtype.
     """
     if isinstance(contract, str):
         return always(contract_named(contract).name)

@@ -1,4 +1,4 @@
-"""A user's own function as a method: named by its address, called as torch calls its own.
+"""A user's own function as a method: named by its address, called like torch's own functions.
 
 The function is called with positional arguments only, those of torch.nn.functional.conv2d
 
@@ -42,15 +42,15 @@ def user_method(
     scope: Scope | None = None,
     can: Iterable[str] = (),
 ) -> Method:
-    """The method that asks the function at `address`; its options are its target (see `engines.host`).
+    """Return the method that calls the function at `address`; its options are its target (see `engines.host`).
 
     `contract`, `scope` and `can` are what the function declares; its signature narrows the scope further.
 
-    The function itself is looked for where the target is opened, in the sandbox: an
-    address that leads nowhere is a UsageError there.
+    The function is looked up where the target is opened, in the sandbox: an invalid address
+    is a UsageError there.
 
     Raises:
-        UsageError: a signature or a kind of arrays that is none, or a declared scope that the signature cannot express.
+        UsageError: an unknown signature or kind of arrays, or a declared scope that the signature cannot express.
 
     >>> from convlaws.problem.problem import Problem
     >>> user_method("mine.py:conv", "conv1d").scope.refuses(Problem.parse("n1c1k1_x5x5_r2x2"))
@@ -76,7 +76,7 @@ def user_method(
 
 
 def _expressible(ndim: int, transposed: bool, arrays: str) -> Scope:
-    """What can be said in a call of torch's signature at all."""
+    """Return the scope that a call with torch's signature can express."""
     return Scope(
         ops=("fprop",) if arrays == "numpy" else Scope().ops,
         ndim=(ndim,),
@@ -88,10 +88,10 @@ def _expressible(ndim: int, transposed: bool, arrays: str) -> Scope:
 
 
 def one_of(name: str, value: str, table: Mapping[str, Any]) -> Any:
-    """What a table has under a value.
+    """Return the entry of a table.
 
     Raises:
-        UsageError: nothing.
+        UsageError: there is no such entry.
     """
     if value not in table:
         raise UsageError(f"{name} {value!r} is none of {', '.join(table)}")

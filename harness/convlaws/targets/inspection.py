@@ -1,6 +1,6 @@
-"""What the function at an address declares, found out without importing its file here.
+"""Find what the function at an address declares, without importing its file in this process.
 
-A process of its own imports it and says: `python -m convlaws.targets.inspection ADDRESS`.
+A separate process imports it and reports: `python -m convlaws.targets.inspection ADDRESS`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from convlaws.errors import HarnessError, UsageError
 from convlaws.targets.declaration import Declaration, declared_by, from_json
 from convlaws.targets.loading import LOCAL, find
 
-PATIENCE = 120.0  # seconds for a user's file to be imported
+PATIENCE = 120.0  # timeout in seconds for importing a user's file
 _HEARD: dict[tuple[str, str, int], Declaration] = {}
 
 
 def declared(address: str) -> Declaration:
-    """What the function at `address` declares; everything, where it says nothing.
+    """Return what the function at `address` declares; everything, if it declares nothing.
 
     Raises:
-        UsageError: there is none, or its file cannot be imported.
+        UsageError: there is no such function, or its file cannot be imported.
     """
     place, _, name = address.rpartition(":")
     if place == "local":
@@ -40,12 +40,12 @@ def declared(address: str) -> Declaration:
 
 
 def note(address: str, function: object) -> None:
-    """Keep what a function that is at hand declares: no process is needed to find it out."""
+    """Cache the declaration of a function object, so that no process is started to find it."""
     _HEARD[_key(address)] = declared_by(function)
 
 
 def _key(address: str) -> tuple[str, str, int]:
-    """A file that was changed is asked again, and a relative path means another file in another folder."""
+    """Cache key: a changed file is inspected again, and a relative path depends on the working folder."""
     changed = 0
     with suppress(OSError):
         changed = Path(address.rpartition(":")[0]).stat().st_mtime_ns
@@ -53,23 +53,23 @@ def _key(address: str) -> tuple[str, str, int]:
 
 
 def _is_plain(place: str, name: str) -> bool:
-    """Whether the file binds the name once, by a def without a decorator: it cannot declare anything."""
+    """True if the file binds the name once, by a def without a decorator: it cannot declare anything."""
     try:
         tree = ast.parse(Path(place).read_bytes())
     except (OSError, SyntaxError, ValueError):
-        return False  # whoever imports it will say what is wrong
+        return False  # the import reports the error
     bound = [n for n in ast.walk(tree) if getattr(n, "name", None) in (name, "*") or getattr(n, "asname", None) == name]
     bound += [n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)]
     return len(bound) == 1 and bound[0] in tree.body and isinstance(bound[0], ast.FunctionDef) and not bound[0].decorator_list
 
 
 def ask(module: str, address: str, *words: str) -> dict[str, Any]:
-    """What the process `python -m module address words` tells of somebody's code (see `tell`).
+    """Return what the process `python -m module address words` reports about user code (see `tell`).
 
     Raises:
-        UsageError: it says what is wrong, dies, or takes too long.
+        UsageError: it reports an error, dies, or takes too long.
     """
-    # -P: the working folder must not come first on the path, as it does not in the sandbox
+    # -P: as in the sandbox, the working folder must not come first on the path
     command = [sys.executable, "-P", "-m", module, address, *words]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False)
@@ -92,7 +92,7 @@ def _death(done: subprocess.CompletedProcess[bytes]) -> str:
 
 
 def tell(find_out: Callable[[], dict[str, Any]]) -> None:
-    """Write what is found out to the standard output, and end; what the code itself prints goes to the other."""
+    """Write the result to standard output and exit; what the user code prints is redirected to standard error."""
     answer = os.dup(1)
     os.dup2(2, 1)
     try:
@@ -101,7 +101,7 @@ def tell(find_out: Callable[[], dict[str, Any]]) -> None:
         told = {"wrong": str(error)}
     with open(answer, "w", encoding="utf-8") as file:
         json.dump(told, file)
-    os._exit(0)  # threads and exit handlers of what was imported have no say
+    os._exit(0)  # skip threads and exit handlers of the imported code
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""ISA levels: a library held back by its own switches, so that one machine stands for many processors.
+"""ISA levels: restrict a library to an instruction set by its own switches, so that one machine emulates many processors.
 
-A level is written behind a row's name, `torch-onednn%avx2`, and is a set of environment variables of the
-process that runs the row. Which switches a library obeys is said by its `Package`; the first of them decides
-which kernels of its convolutions can run, so it decides which extensions of the processor are visible to it.
+A level is appended to a row's name, `torch-onednn%avx2`, and is a set of environment variables of the
+process that runs the row. A `Package` lists the switches that its library obeys; the first of them selects
+the kernels of its convolutions, so it determines which extensions of the processor are visible to it.
 Two levels are numbers of threads, for rows whose library takes one.
 
 Sources: oneDNN, "CPU Dispatcher Control"; PyTorch, `ATEN_CPU_CAPABILITY`; XLA, `xla_cpu_max_isa`; OpenBLAS,
@@ -21,19 +21,19 @@ from convlaws.records import environment
 
 @dataclass(frozen=True, kw_only=True)
 class Switch:
-    """A variable that a library reads when it chooses its kernels; `form` is how the value stands in it."""
+    """A variable that a library reads when it chooses its kernels; `form` is the format of the value in it."""
 
     variable: str
     form: str = "{}"
 
     def read(self, variables: Mapping[str, str]) -> str:
-        """The value that is set, in lower case; '' if none is."""
+        """Return the value that is set, in lower case; '' if none is."""
         pattern = re.escape(self.form).replace(r"\{\}", r"(\w+)")
         found = re.findall(pattern, variables.get(self.variable, "").lower())
         return found[-1] if found else ""
 
     def set(self, value: str, before: str) -> str:
-        """The variable with this value; what else it held stays."""
+        """Return the variable's new content: this value, plus whatever else `before` held."""
         return self.form.format(value) if self.form == "{}" else f"{before} {self.form.format(value)}".strip()
 
 
@@ -44,14 +44,14 @@ SWITCHES = {
     "xla": Switch(variable="XLA_FLAGS", form="--xla_cpu_max_isa={}"),
     "openblas": Switch(variable="OPENBLAS_CORETYPE"),
 }
-OURS = ("openblas",)  # of what lives in our own process: NumPy's and SciPy's matrix products
+OURS = ("openblas",)  # the switches of NumPy's and SciPy's matrix products, which run in our own process
 TORCH = ("onednn", "aten", "mkl")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Level:
-    """`needs` are the extensions, as /proc/cpuinfo spells them, that a processor must have to run at it; `values` the
-    value of each switch that has one; `threads` the number of threads, where the level is one."""
+    """`needs` are the extensions, as /proc/cpuinfo spells them, that a processor must have to run at the level; `values`
+    the value of each switch that has one; `threads` the number of threads, if the level is one."""
 
     name: str
     says: str
@@ -61,12 +61,12 @@ class Level:
 
 
 def _level(name: str, says: str, needs: str, values: str) -> Level:
-    """`values` has those of onednn, aten, mkl, xla and openblas, '-' where there is none."""
+    """Build a level; `values` has those of onednn, aten, mkl, xla and openblas, '-' where there is none."""
     told = dict(zip(SWITCHES, values.split(), strict=True))
     return Level(name=name, says=says, needs=tuple(needs.split()), values={s: v for s, v in told.items() if v != "-"})
 
 
-# from the least to the most; XLA has no level between bfloat16 and AMX, and knows AVX512_FP16 only with AMX
+# from the least to the most; XLA has no level between bfloat16 and AMX, and uses AVX512_FP16 only with AMX
 _INSTRUCTIONS = (
     _level("sse41", "no AVX", "", "SSE41 default SSE4_2 SSE4_2 Nehalem"),
     _level("avx", "AVX", "avx", "AVX default AVX AVX Sandybridge"),
@@ -90,13 +90,13 @@ _BETWEEN = {
     "onednn": {"avx2_vnni": "avx2", "avx2_vnni_2": "avx2", "avx512_core_vnni": "avx512"},
     "xla": {"avx512_vnni": "avx512"},
 }
-# the first level at which an extension is visible, by how its name begins; the longest match counts
+# the first level at which an extension is visible, by the longest matching prefix of its name
 _VISIBLE_AT = {"avx512_bf16": "avx512_bf16", "avx512_fp16": "avx512_fp16", "avx512": "avx512", "amx": "amx", "avx2": "avx2",
                "avx_vnni": "avx2", "fma": "avx2", "avx": "avx"}  # fmt: skip
 
 
 def _allowed(switch: str) -> dict[str, int]:
-    """The rank of the highest level that each value of a switch allows."""
+    """Return the rank of the highest level that each value of a switch allows."""
     told = {level.values[switch].lower(): _RANK[level.name] for level in _INSTRUCTIONS if switch in level.values}
     return told | {value: _RANK[name] for value, name in _BETWEEN.get(switch, {}).items()}
 
@@ -105,7 +105,7 @@ _ALLOWED = {switch: _allowed(switch) for switch in SWITCHES}
 
 
 def visible(flags: Iterable[str], switch: str, variables: Mapping[str, str]) -> frozenset[str]:
-    """Of the processor's extensions, those that the switch leaves to a library in a process with these variables.
+    """Return the processor's extensions that the switch leaves to a library in a process with these variables.
 
     >>> sorted(visible(["avx2", "avx512f", "amx_tile"], "onednn", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}))
     ['avx2', 'avx512f']
@@ -113,9 +113,9 @@ def visible(flags: Iterable[str], switch: str, variables: Mapping[str, str]) -> 
     ['avx2', 'avx512f']
     """
     value = SWITCHES[switch].read(variables)
-    if switch == "onednn" and not value:  # the name that it had before
+    if switch == "onednn" and not value:  # the variable's former name
         value = variables.get("DNNL_MAX_CPU_ISA", "").lower()
-    top = _ALLOWED[switch].get(value)  # what a library does not know it ignores
+    top = _ALLOWED[switch].get(value)  # a library ignores unknown values
     return frozenset(f for f in flags if top is None or _rank_of(f) <= top)
 
 
@@ -125,7 +125,7 @@ def _rank_of(flag: str) -> int:
 
 
 def lacks(extensions: Collection[str], flags: Collection[str]) -> str:
-    """Why something that needs these extensions ('!name': needs the lack of one) cannot show where only `flags` are visible.
+    """Return why something that needs these extensions ('!name': its absence) cannot show where only `flags` are visible.
 
     >>> lacks(("avx2", "!avx512f"), ("avx2", "avx512f"))
     'the processor has avx512f'
@@ -140,7 +140,7 @@ def lacks(extensions: Collection[str], flags: Collection[str]) -> str:
 
 
 def highest(flags: Collection[str]) -> Level:
-    """The highest level at which a processor with these extensions can run.
+    """Return the highest level at which a processor with these extensions can run.
 
     >>> highest(["avx", "avx2", "fma", "amx_tile"]).name
     'avx2'
@@ -150,7 +150,7 @@ def highest(flags: Collection[str]) -> Level:
 
 
 def level(name: str) -> Level:
-    """The level of that name.
+    """Return the level of that name.
 
     Raises:
         UnknownName: there is none.
@@ -161,7 +161,7 @@ def level(name: str) -> Level:
 
 
 def why_not(at: Level, switches: tuple[str, ...], *, threads: bool) -> str:
-    """Why a library with these switches does not run at a level here, in words; '' if it does."""
+    """Return why a library with these switches does not run at a level on this machine, in words; '' if it does."""
     if at is DEFAULT:
         return ""
     if at.threads:
@@ -172,7 +172,7 @@ def why_not(at: Level, switches: tuple[str, ...], *, threads: bool) -> str:
 
 
 def variables(at: Level, switches: tuple[str, ...], before: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a process, `before` among them, whose library is held to a level.
+    """Return the variables of a process whose library is restricted to a level, including those of `before`.
 
     >>> variables(LEVELS["avx2"], ("xla",), {"XLA_FLAGS": "--a=b"})
     {'XLA_FLAGS': '--a=b --xla_cpu_max_isa=AVX2'}

@@ -1,4 +1,4 @@
-"""What an address leads to: `package.module:function` or `path/to/file.py:function`."""
+"""Load the object at an address: `package.module:function` or `path/to/file.py:function`."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from typing import Any
 
 from convlaws.errors import UsageError
 
-LOCAL: dict[str, Any] = {}  # functions of this process that no fresh one could find, as local:name
+LOCAL: dict[str, Any] = {}  # functions of this process that a fresh one cannot find, as local:name
 
 
-_LOADING: list[str] = []  # what is being imported now
+_LOADING: list[str] = []  # the places being imported now, the innermost last
 
 
 def reject_while_loading() -> None:
-    """Raise UsageError if the caller runs because its own module is imported: the search would start itself again."""
+    """Raise UsageError if the caller runs because its own module is being imported: the search would recurse."""
     if _LOADING:
         raise UsageError(f"{_LOADING[-1]} starts a search when it is imported; put that below if __name__ == '__main__':")
 
 
 def find(address: str) -> Any:
-    """The object at `address`.
+    """Return the object at `address`.
 
     Raises:
-        UsageError: there is none, or its module fails while it is imported.
+        UsageError: there is no such object, or its module fails on import.
     """
     place, _, name = address.rpartition(":")
     if not place or not name:
@@ -61,9 +61,9 @@ def _from_file(place: str) -> ModuleType:
     spec = spec_from_file_location(name, path)
     loader = spec.loader if spec else None
     assert spec is not None
-    assert loader is not None  # both are there, as the name ends in .py
+    assert loader is not None  # neither is None, as the name ends in .py
     module = module_from_spec(spec)
-    sys.modules[name] = module  # before it runs: dataclasses and pickle look their module up there
+    sys.modules[name] = module  # before it runs: dataclasses and pickle look up their module there
     with _importable(path.parent, first=True):
         _guarded(place, lambda: loader.exec_module(module))
     return module
@@ -88,10 +88,10 @@ def _guarded(place: str, load: Callable[[], Any]) -> Any:
 
 @contextmanager
 def _importable(folder: Path, *, first: bool) -> Iterator[None]:
-    """`folder` on the path: `first` while a file is loaded, last from then on.
+    """Put `folder` on the path: `first` while a file is loaded, last from then on.
 
-    A function may import its neighbours when it is called, so the folder stays; at the end,
-    so that it hides nothing of what others import later.
+    A function may import its neighbours when it is called, so the folder stays; it stays last,
+    so that it shadows nothing that others import later.
     """
     entry = str(folder)
     if first:

@@ -1,4 +1,4 @@
-"""Engines of other installed packages: rows in a JSON file of theirs, read without importing anything of theirs.
+"""Engines of other installed packages: rows in a JSON file of the package, read without importing it.
 
 A package names the file as an entry point, `package:file` within the folder of its top-level package:
 
@@ -8,9 +8,9 @@ A package names the file as an entry point, `package:file` within the folder of 
     [{"name": "acme-conv2d", "says": "ACME's direct convolution", "function": "acme_conv:conv2d",
       "signature": "conv2d", "arrays": "numpy", "scope": {"dtypes": ["float32"]}, "contract": "plain"}]
 
-`function` is called as a user's is; an `adapter` f(spec, op, arrays, options) is called as an engine of ours.
-What is declared beside is a `Declaration`. `"switches": ["onednn"]` names what holds its library back (see
-`targets.isa.SWITCHES`), so that it runs at ISA levels too. What is wrong costs its row, in a sentence of `left_out`.
+`function` is called as a user's function is; an `adapter` f(spec, op, arrays, options) is called as our engines are.
+The other keys are those of a `Declaration`. `"switches": ["onednn"]` names the switches of its library (see
+`targets.isa.SWITCHES`), so that it runs at ISA levels too. A row with an error is left out, with the reason in `left_out`.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ left_out: list[str] = []
 
 
 def _load() -> None:
-    """Register all rows that are right."""
-    taken = {row.name: "convlaws" for row in registry.rows(*registry.KINDS, absent=True)}  # in a clash of names the later loses
+    """Register all valid rows."""
+    taken = {row.name: "convlaws" for row in registry.rows(*registry.KINDS, absent=True)}  # the first row with a name wins
     for point in sorted(set(entry_points(group=GROUP)), key=lambda p: (p.name, p.value)):
         try:
             rows = _rows(_file(point))
@@ -65,7 +65,7 @@ def _switches(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _placed(method: Method, point: EntryPoint, switches: tuple[str, ...]) -> Method:
-    """In a home of its package's own; at other versions of it too."""
+    """Return the method in its package's own process spec, runnable at other versions of the package too."""
     home = ProcessSpec(variables=(("CONVLAWS_ENGINE", point.value),))
     module = point.value.partition(":")[0]
     package = Package(name=point.dist.name, module=module, switches=switches) if point.dist else None
@@ -81,7 +81,7 @@ def _where(point: EntryPoint) -> str:
 
 
 def _file(point: EntryPoint) -> Path:
-    """The file that an entry point names; finding a top-level package imports nothing."""
+    """Return the file that an entry point names; finding a top-level package imports nothing."""
     package, _, file = point.value.partition(":")
     if not file or "." in package:
         raise UsageError("it should name a top-level package and a file in its folder, as package:engines.json")
@@ -100,10 +100,10 @@ def _rows(path: Path) -> list[Any]:
 
 
 def _method(row: Any) -> Method:
-    """The method of a row.
+    """Return the method of a row.
 
     Raises:
-        UsageError, UnknownName: what is wrong with it.
+        UsageError, UnknownName: the row is invalid.
     """
     if not isinstance(row, Mapping):
         raise UsageError(f"it is a {type(row).__name__}, it should be an object")

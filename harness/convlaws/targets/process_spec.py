@@ -1,4 +1,4 @@
-"""Home: the process in which a method runs."""
+"""ProcessSpec: the process in which a method runs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessSpec:
-    """What must be true of a process before a method is run in it; methods of one home share a zygote.
+    """The state of a process before a method runs in it; methods with equal specs share a fork server.
 
-    `modules` are imported before the fork: only those that start no thread when they are imported.
-    `variables` are set before anything is imported: what switches a library's telemetry off belongs here.
-    `python` is the interpreter of an environment of its own, "" this one.
+    `modules` are imported before the fork: only those that start no thread on import.
+    `variables` are set before any import: those that switch off a library's telemetry belong here.
+    `python` is the interpreter of a virtual environment, "" the current one.
     """
 
     modules: tuple[str, ...] = ()
@@ -21,15 +21,15 @@ class ProcessSpec:
 
     @property
     def shared(self) -> bool:
-        """Whether it is one of those that our own methods, torch's rows and users' functions share."""
+        """True for the specs that our own methods, torch's rows and users' functions share."""
         return self in _SHARED
 
     def to_target(self) -> dict[str, Any]:
-        """The home as it is written into a target."""
+        """Return the spec as it is written into a target."""
         return {"modules": list(self.modules), "variables": dict(self.variables), "python": self.python}
 
 
-# by what a method computes with: a run that asks no method of torch's imports no torch (1.3 s and 500 MB)
+# by the library that a method computes with: a run without torch methods does not import torch (1.3 s and 500 MB)
 WITH_NUMPY = ProcessSpec()
 WITH_SCIPY = ProcessSpec(modules=("scipy.fft", "scipy.sparse", "scipy.signal", "scipy.linalg"))
 WITH_TORCH = ProcessSpec(modules=("torch", "torch.fx.experimental.symbolic_shapes"))

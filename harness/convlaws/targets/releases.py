@@ -1,4 +1,4 @@
-"""Releases: in which version of an engine a problem began, or ceased, to fail."""
+"""Find the release of an engine in which a problem began, or ceased, to fail."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from packaging.version import Version
 
 from convlaws.errors import UsageError
 
-Shows = Callable[[str], bool | None]  # of a version: whether the problem fails there; None if it cannot be told
+Shows = Callable[[str], bool | None]  # called with a version: True if the problem fails there; None if unknown
 
 
 @dataclass(frozen=True)
 class ReleaseChange:
-    """Two releases between which the answer changed; `unknown` are those between them that cannot be told."""
+    """Two releases between which the answer changed; `unknown` are those between them without an answer."""
 
     before: str
     after: str
@@ -23,10 +23,10 @@ class ReleaseChange:
 
 
 def between(releases: Sequence[str], first: str, last: str) -> list[str]:
-    """The releases from `first` to `last`, both included, in order.
+    """Return the releases from `first` to `last`, both included, in order.
 
     Raises:
-        UsageError: one of the two is no release, or they are in the wrong order.
+        UsageError: one of the two is not a release, or they are in the wrong order.
     """
     for wanted in (first, last):
         if wanted not in releases:
@@ -38,12 +38,12 @@ def between(releases: Sequence[str], first: str, last: str) -> list[str]:
 
 
 def bisect(releases: Sequence[str], shows: Shows) -> ReleaseChange | None:
-    """The change between the first and the last of `releases`; None if both answer alike.
+    """Return the change between the first and the last of `releases`; None if both give the same answer.
 
-    Halves the range, as if there were one change; releases that cannot be told are stepped over.
+    Bisects, assuming a single change; releases without an answer are skipped.
 
     Raises:
-        UsageError: the first or the last cannot be told.
+        UsageError: the first or the last has no answer.
     """
     low, high = 0, len(releases) - 1
     ends = [shows(releases[at]) for at in (low, high)]

@@ -1,4 +1,4 @@
-"""What a user names, as methods: a registered name, a glob, or a function of theirs."""
+"""Resolve what a user names into methods: a registered name, a glob, or the address of a function."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SIGNATURES = tuple(f"{stem}{n}d" for stem in ("conv", "conv_transpose") for n in
 
 @dataclass(frozen=True, kw_only=True)
 class Calling:
-    """How a user's function is called ('' = as it declares, else conv2d with torch's arrays), which contract
-    every target is held to ('' = its own), and the row whose known findings explain their failures too ('' = none).
+    """The call of a user's function ('' = as it declares, else conv2d with torch's arrays), the contract that every
+    target must keep ('' = its own), and the row whose known findings also explain their failures ('' = none).
 
-    `isa` are the levels at which each target is run (none: as it is; 'all': all that it runs at here).
-    `allow_large` lets an environment for a version of an engine fetch gigabytes, `say` is told that one is made.
+    `isa` are the levels at which each target is run (none: unrestricted; 'all': all that it can run at on this machine).
+    `allow_large` allows an environment to download gigabytes, `say` is called when one is created.
     """
 
     signature: str = ""
@@ -37,11 +37,11 @@ class Calling:
 
 
 def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
-    """The methods that `targets` name, each once.
+    """Return the methods that `targets` name, each once.
 
     Raises:
-        UnknownName: a name that is in no table, or a contract that is none.
-        UsageError: a function address that cannot be one, a file without a function, or nothing that is installed here.
+        UnknownName: a name that is in no table, or an unknown contract.
+        UsageError: an invalid function address, a file without a function, or nothing that is installed here.
     """
     targets = list(targets)
     if lone := next((t for t in targets if t.endswith(".py")), None):
@@ -54,7 +54,7 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
             found[method.name] = method.declares(calling.contract) if calling.contract else method
     missing = dict.fromkeys(method.absent for method in found.values())
     if missing and all(missing):
-        raise UsageError("; ".join(missing))  # a search for nothing else would have nothing to do
+        raise UsageError("; ".join(missing))  # without any installed target there is nothing to search
     if not calling.known_as:
         return list(found.values())
     row = get(calling.known_as).name
@@ -75,7 +75,7 @@ def _meant(target: str, calling: Calling) -> list[Method]:
 
 
 def _at_levels(method: Method, names: tuple[str, ...]) -> list[Method]:
-    """The method at each of these levels; 'all' is every level that it runs at here. No names: as it is."""
+    """Return the method at each of these levels; 'all': every level that it can run at here; none: unrestricted."""
     if not names:
         return [method]
     asked = [isa.level(name) for name in names if name != "all"]
@@ -85,10 +85,10 @@ def _at_levels(method: Method, names: tuple[str, ...]) -> list[Method]:
 
 
 def versioned(method: Method, version: str, calling: Calling) -> Method:
-    """`method` at `version` of its package, in an environment that is made if it is not there.
+    """Return `method` at `version` of its package, in an environment that is created if it does not exist.
 
     Raises:
-        UsageError: the method is of no package, or there is no such version.
+        UsageError: the method belongs to no package, or there is no such version.
     """
     package = method.package
     if package is None:
@@ -98,7 +98,7 @@ def versioned(method: Method, version: str, calling: Calling) -> Method:
 
 
 def function(address: str, calling: Calling) -> Method:
-    """The method that calls the user's function at `address`, with what the function declares."""
+    """Return the method that calls the user's function at `address`, with the function's declaration."""
     place, _, name = address.rpartition(":")
     if not place or not name.isidentifier():
         raise UsageError(f"{address!r} is no function: it should be package.module:function or path/to/file.py:function")
@@ -108,7 +108,7 @@ def function(address: str, calling: Calling) -> Method:
 
 
 def from_dict(record: Mapping[str, Any]) -> Method:
-    """The method whose `to_dict` came from another process."""
+    """Return the method whose `to_dict` came from another process."""
     if "row" in record:
         method = get(record["row"])
     else:

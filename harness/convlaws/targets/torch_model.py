@@ -1,6 +1,6 @@
-"""The convolutions of a torch model, found by running it once: every layer, with the input that it really gets.
+"""Find the convolutions of a torch model by running it once: every layer, with the input that it receives.
 
-A model is somebody's code, so a process of its own imports and runs it: `python -m convlaws.targets.torch_model ADDRESS SHAPE`.
+A model is third-party code, so a separate process imports and runs it: `python -m convlaws.targets.torch_model ADDRESS SHAPE`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from convlaws.targets.loading import find
 
 
 def layers(address: str, shape: tuple[int, ...]) -> tuple[list[Named], int]:
-    """(name, problem) of each distinct layer in the order of the forward pass; and convolutions that no layer made.
+    """Return (name, problem) of each distinct layer in forward order, and the number of convolutions called outside layers.
 
     The name is that of the first module of these sizes, followed by ` xn` if there are n of them.
 
     Raises:
-        UsageError: it cannot be imported, is no model, or does not take an input of that shape.
+        UsageError: it cannot be imported, is not a model, or does not take an input of that shape.
     """
     told = ask(__name__, address, "x".join(map(str, shape)))
     found: dict[str, list[str]] = {}
@@ -35,7 +35,7 @@ def layers(address: str, shape: tuple[int, ...]) -> tuple[list[Named], int]:
 
 
 def hooked(model: Any, x: Any) -> tuple[list[tuple[str, ConvSpec]], int]:
-    """(name, spec) of each layer as it is called with x, and how many convolutions were called beside them."""
+    """Return (name, spec) of each layer as called with x, and the number of convolutions called outside layers."""
     import torch
     from torch.nn.modules.conv import _ConvNd
 
@@ -50,7 +50,7 @@ def hooked(model: Any, x: Any) -> tuple[list[tuple[str, ConvSpec]], int]:
 
 
 def spec_of(layer: Any, x: Any) -> ConvSpec:
-    """The sizes of a layer of torch.nn that is called with x."""
+    """Return the sizes of a layer of torch.nn that is called with x."""
     axes = len(layer.kernel_size)
     padding = layer.padding if isinstance(layer.padding, str) else tuple((p, p) for p in layer.padding)
     return ConvSpec(

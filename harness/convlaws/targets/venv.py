@@ -1,7 +1,7 @@
-"""Environments: an engine at another version than the installed one, in a virtual environment of its own.
+"""Virtual environments: run an engine at another version than the installed one.
 
-They are made by pip, once, below `$CONVLAWS_CACHE` (default `~/.cache/convlaws`), from wheels only, with this
-interpreter. pip's own settings are obeyed: PIP_INDEX_URL=https://download.pytorch.org/whl/cpu gives CPU builds of torch.
+pip makes each of them once, below `$CONVLAWS_CACHE` (default `~/.cache/convlaws`), from wheels only, with this
+interpreter. pip's own settings apply: PIP_INDEX_URL=https://download.pytorch.org/whl/cpu gives CPU builds of torch.
 """
 
 from __future__ import annotations
@@ -25,46 +25,46 @@ from packaging.version import InvalidVersion, Version
 from convlaws.errors import UsageError
 from convlaws.targets.registry import Package
 
-LARGE = 1 << 30  # bytes of wheels that are not fetched unasked
-READY = "ready"  # the file that a finished environment has
-ANSWER = 20  # seconds for an index to tell a file's size
+LARGE = 1 << 30  # bytes of wheels above which downloading must be allowed explicitly
+READY = "ready"  # marker file of a complete environment
+ANSWER = 20  # timeout in seconds for an index to report a file's size
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Environment:
-    """The environment of one version of a package."""
+    """The virtual environment of one version of a package."""
 
     package: Package
     version: str
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """What pip is asked for."""
+        """The requirements passed to pip."""
         return (f"{self.package.name}=={self.version}", *self.package.beside_of(self.version), "numpy")
 
     @property
     def place(self) -> Path:
-        """Its folder; other requirements, or another Python, are another folder."""
+        """The environment's folder; different for other requirements or another Python."""
         python = f"py{sys.version_info.major}.{sys.version_info.minor}"
         mark = hashlib.sha256("|".join((sys.base_prefix, *self.requirements)).encode()).hexdigest()[:8]
         return cache() / "environments" / f"{self.package.name}-{self.version}-{python}-{mark}"
 
     @property
     def python(self) -> str:
-        """Its interpreter."""
+        """The environment's interpreter."""
         return str(self.place / "bin" / "python")
 
     @property
     def ready(self) -> bool:
-        """Whether it is there and whole."""
+        """True if the environment exists and is complete."""
         return (self.place / READY).exists()
 
     def build(self, *, allow_large: bool = False, say: Say = lambda text: None) -> str:
-        """Its interpreter, after making the environment if it is not there.
+        """Return the environment's interpreter, creating the environment if it does not exist.
 
         Raises:
-            UsageError: there is no such version, no wheel for this Python, or too much to fetch.
+            UsageError: there is no such version, no wheel for this Python, or too much to download.
         """
         _check(self.package.name, self.version)
         with _locked(self.place):
@@ -81,7 +81,7 @@ class Environment:
                 say("asking pip how much that fetches")
                 say(f"fetching {_gigabytes(self._small_size())}")
             self._pip("install", *self.requirements)
-        except BaseException:  # Ctrl-C too: half an environment would be taken for a broken engine
+        except BaseException:  # Ctrl-C too: a half-installed environment would look like a broken engine
             shutil.rmtree(self.place, ignore_errors=True)
             raise
         (self.place / READY).touch()
@@ -91,10 +91,10 @@ class Environment:
         return _run(command, f"pip cannot install {' '.join(self.requirements)}")
 
     def _small_size(self) -> int:
-        """How many bytes it would fetch.
+        """Return the size of the download in bytes.
 
         Raises:
-            UsageError: more than anybody would fetch unasked.
+            UsageError: it is over LARGE.
         """
         report = json.loads(self._pip("install", "--dry-run", "--report", "-", *self.requirements))
         sizes = {item["metadata"]["name"]: _size(item["download_info"]["url"]) for item in report["install"]}
@@ -108,16 +108,16 @@ class Environment:
 
 
 def cache() -> Path:
-    """The folder below which environments are kept."""
+    """Return the folder that holds the environments."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("CONVLAWS_CACHE") or Path(home) / "convlaws")
 
 
 def versions(package: Package) -> list[str]:
-    """The releases that pip can install with this Python, the oldest first.
+    """Return the releases that pip can install with this Python, the oldest first.
 
     Raises:
-        UsageError: pip knows none.
+        UsageError: pip finds none.
     """
     text = _run([sys.executable, "-m", "pip", "index", "versions", package.name], f"pip knows no version of {package.name}")
     listed = next((line for line in text.splitlines() if line.startswith("Available versions:")), "")
@@ -144,7 +144,7 @@ def _run(command: list[str], trouble: str) -> str:
 
 
 def _size(url: str) -> int:
-    """Bytes of the file at `url`, 0 if nobody tells."""
+    """Return the size in bytes of the file at `url`, 0 if unknown."""
     parts = urlsplit(url)
     try:
         if parts.scheme == "file":
@@ -161,7 +161,7 @@ def _gigabytes(size: int) -> str:
 
 @contextmanager
 def _locked(place: Path) -> Iterator[None]:
-    """Alone with `place`, among all processes of this machine."""
+    """Lock `place` against all other processes of this machine."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         file = place.with_name(f"{place.name}.lock").open("w")

@@ -15,24 +15,24 @@ _TIMES = re.compile(r" x(\d+)$")
 
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
-    """What there is, in alphabetical order."""
+    """Return the names of the catalogues, in alphabetical order."""
     files = resources.files("convlaws.problem.catalogues").iterdir()
     return tuple(sorted(f.name.removesuffix(".txt") for f in files if f.name.endswith(".txt")))
 
 
 def catalogue(name: str) -> list[Named]:
-    """(name, problem) of each line; of a network, distinct layers in the order of the forward pass.
+    """Return (name, problem) of each line; for a network, its distinct layers in the order of the forward pass.
 
-    A layer that the network has n times is called `the first of them xn`.
+    A layer that occurs n times in the network is called `the first of them xn`.
 
     Raises:
-        UnknownName: there is none of that name; the message has all of them.
+        UnknownName: there is no such catalogue; the message has all names.
     """
     return parse_problems(_lines(name), f"{name}.txt")
 
 
 def says(name: str) -> str:
-    """What a catalogue holds, in a sentence: its first line.
+    """Return the description of a catalogue: its first line.
 
     >>> says("c3d")
     'C3D, 16 frames of 112x112: 3x3x3 throughout'
@@ -41,7 +41,7 @@ def says(name: str) -> str:
 
 
 def times(name: str) -> int:
-    """How often a network has the layer of that name.
+    """Return how often a network has the layer of that name.
 
     >>> times("layer1.0.conv2 x3"), times("layer1.0.conv1")
     (3, 1)
