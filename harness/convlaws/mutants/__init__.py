@@ -2,8 +2,8 @@
 
 A package that adds laws uses them to show that its laws see something:
 
->>> from convlaws.mutants import mistakes
->>> [m.name for m in mistakes() if m.needs == ("circular", "strided")]
+>>> from convlaws.mutants import all_mutants
+>>> [m.name for m in all_mutants() if m.needs == ("circular", "strided")]
 []
 """
 
