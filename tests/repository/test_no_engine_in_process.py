@@ -128,7 +128,7 @@ def test_what_is_allowed_is_there_and_needs_to_be():
         ("from jax import lax\nlax.conv_general_dilated(x, w)", 2, "lax.conv_general_dilated"),
         ("MINE = '''\nimport torch\ndef conv(*a):\n    return torch.conv1d(*a)\n'''", 1, "torch.conv1d"),
         ("address = 'torch.nn.functional:conv1d'", 1, "torch.nn.functional:conv1d"),
-        ("with Bare() as box:\n    box.call(target_of(get('torch-onednn')), request)", 2, "torch-onednn"),
+        ("with InProcess() as box:\n    box.call(target_of(get('torch-onednn')), request)", 2, "torch-onednn"),
         ("for row in rows('engine'):\n    open_target({'row': row.name})", 1, "rows('engine')"),
     ],
 )

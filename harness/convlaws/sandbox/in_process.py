@@ -1,4 +1,4 @@
-"""Bare: the calls of a Sandbox in this very process, for --no-sandbox and for debuggers."""
+"""InProcess: the calls of a Sandbox in this process, for --no-sandbox and for debuggers."""
 
 from __future__ import annotations
 

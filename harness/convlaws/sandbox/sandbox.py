@@ -1,4 +1,4 @@
-"""Sandbox: calls a method in a child process; Bare: the same calls in this one."""
+"""Sandbox: calls a method in a child process; InProcess makes the same calls in this one."""
 
 from __future__ import annotations
 
