@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from random import Random
 
@@ -17,7 +17,7 @@ from convlaws.problem.spec import ConvSpec
 from convlaws.strategies.build import spec_of
 from convlaws.strategies.hints import Guided, Hint
 from convlaws.strategies.size_limits import VAST, SizeLimits, fitted
-from convlaws.strategies.tables import SCALES, Draft, Kind, Pick, Shape, menu, raw_numbers
+from convlaws.strategies.tables import SCALES, ChoiceTable, Draft, Kind, Pick, Shape, menu, raw_numbers
 
 MAX_MACS = 100_000
 SEEDS = 1000  # one seed determines thousands of numbers: drawn element by element they shrink slowly and are hard to read
@@ -109,13 +109,22 @@ class SpecSpace:
         self._words = {word: weighted(word, getattr(scope, f"{word}s")) for word in ("dtype", "layout", "fill")}
         self._menus = {(g, s): menu(scope, g, s) for g in scope.grouping for s in SCALES}
         self._scales = weighted("scale", SCALES)
-        kinds = self._kinds()
-        if not kinds:
+        if not self._admits_some():
             raise UsageError(f"the scope admits no problem: {self._reason()}")
-        self._shapes = Tree(Shape._fields, kinds)
-        trees = {rows: Tree(Kind._fields, rows) for rows in set(kinds.values())}
-        self._trees = {shape: trees[rows] for shape, rows in kinds.items()}
-        self.kinds = kinds  # the kinds that each shape can have
+
+    @cached_property
+    def kinds(self) -> dict[Shape, tuple[Kind, ...]]:
+        """The kinds that each shape can have; made at the first draw, as a search lays out more scopes than it draws from."""
+        return self._kinds()
+
+    @cached_property
+    def _shapes(self) -> Tree:
+        return Tree(Shape._fields, self.kinds)
+
+    @cached_property
+    def _trees(self) -> dict[Shape, Tree]:
+        trees = {rows: Tree(Kind._fields, rows) for rows in set(self.kinds.values())}
+        return {shape: trees[rows] for shape, rows in self.kinds.items()}
 
     def problem(self, pick: Pick, seed: int) -> Problem:
         """Pick one problem. Words are picked before numbers, so that removing a number in shrinking does not shift them."""
@@ -148,6 +157,11 @@ class SpecSpace:
     def _all_kinds(self) -> list[Kind]:
         return [Kind(*row) for row in product(*(getattr(self.scope, name) for name in Kind._fields))]
 
+    def _admits_some(self) -> bool:
+        """True if some shape can have some kind."""
+        possible = (kind for kind in self._all_kinds() if conflict(kind) is None)
+        return any(self._refusal(shape, kind) is None for kind in possible for shape in self._all_shapes())
+
     def _kinds(self) -> dict[Shape, tuple[Kind, ...]]:
         """Return the kinds that each shape can have, without shapes that have none."""
         kinds = [kind for kind in self._all_kinds() if conflict(kind) is None]
@@ -162,7 +176,7 @@ class SpecSpace:
     def _refusal(self, shape: Shape, kind: Kind) -> str | None:
         """Return why the least spec of this shape and kind is refused, or None: every other draw can be cut down to the least."""
         op, bias = self._calls.pick(_first)
-        spec = _least(Draft(shape, kind, bias, self._menus[shape.grouping, "small"]))
+        spec = _least(shape, kind, bias, self._menus[shape.grouping, "small"])
         words = {word: table[0] for word, table in self._words.items()}
         return self.scope.refuses(Problem(spec=spec, op=op, **words)) or self.limits.exceeded(spec)
 
@@ -172,7 +186,14 @@ class SpecSpace:
         return next(reason for reason in reasons if reason)
 
 
-def _least(draft: Draft) -> ConvSpec:
+def _least(shape: Shape, kind: Kind, bias: bool, table: ChoiceTable) -> ConvSpec:
+    """Return the spec of the first entry of each number's table."""
+    return _least_of(shape, kind, bias, tuple((name, choices[:1]) for name, choices in table.items()))
+
+
+@lru_cache(maxsize=1 << 15)
+def _least_of(shape: Shape, kind: Kind, bias: bool, firsts: tuple[tuple[str, tuple[int, ...]], ...]) -> ConvSpec:
+    draft = Draft(shape, kind, bias, dict(firsts))
     return spec_of(draft, raw_numbers(_first, draft))
 
 
@@ -181,7 +202,7 @@ def conflict(kind: Kind) -> str | None:
     """Return why no spec is of this kind, whatever its sizes, in the words of the spec's own rule; None if one is."""
     shape = Shape(1, "one", "one")
     try:
-        spec = _least(Draft(shape, kind, False, menu(Scope(), shape.grouping, "small")))
+        spec = _least(shape, kind, False, menu(Scope(), shape.grouping, "small"))
     except SpecError as error:
         return str(error).partition("\n")[0]
     found = features(Problem(spec=spec))
@@ -199,7 +220,7 @@ def _reject_empty(scope: Scope, calls: list) -> None:
         raise UsageError("the scope admits no problem: bgrad needs a bias, and bias is only no")
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def plan(scope: Scope, max_macs: int) -> SpecSpace:
     """Return the cached space of a scope."""
     if max_macs < 1:

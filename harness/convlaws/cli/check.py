@@ -48,7 +48,7 @@ from convlaws.targets.resolve import resolve
 
 KEPT, FOUND, NOTHING = 0, 1, 5
 DEFAULT_BUDGET = 60.0
-AGAIN, AGAIN_LEAST = 0.15, 5.0  # fraction of the budget, and minimum in seconds, for running known findings again
+AGAIN = 0.15  # fraction of the budget for running known findings again
 SHOWN = 12  # maximum of failing lines printed for a search; with given lines, all are printed
 # option -> the field of the scope that it narrows
 NARROWING = {
@@ -218,6 +218,8 @@ def _search(
 
         if problems is not None:
             return given(plan, problems, runner, known.ledger_of(setting), notify)
+        if plan.budget and _about(plan, problems, setting):
+            plan = replace(plan, budget=(1 - AGAIN) * plan.budget)
         return search(plan, setting, workers, notify, runner)
 
 
@@ -234,9 +236,8 @@ def _gone(
 ) -> list[KnownStatus]:
     """The known findings for the plan that do not fail here any more; those that explained a failure are not run again."""
     shown = {name for f in findings for name in f.explained}
-    about = [k for k in known.ledger_of(setting).entries if k.id not in shown and _asked(k, plan, problems)]
-    asked = [k for k in about if setting.sandbox or not k.avoid]  # avoided problems may crash this process
-    until = time.monotonic() + max(AGAIN_LEAST, AGAIN * plan.budget) if plan.budget else float("inf")
+    asked = [k for k in _about(plan, problems, setting) if k.id not in shown]
+    until = time.monotonic() + AGAIN * plan.budget if plan.budget else float("inf")
     try:
         absent, left = no_longer_failing(asked, runner, plan.methods, until)
     except (Exception, KeyboardInterrupt) as error:  # a failure here must not lose the findings
@@ -245,6 +246,12 @@ def _gone(
     if left:
         click.echo(f"convlaws: no time to repeat {counted(len(left), 'known finding')}: 'convlaws known --check' does", err=True)
     return absent
+
+
+def _about(plan: Plan, problems: list[Problem] | None, setting: Setting) -> list[known.Known]:
+    """The known findings about what is asked; without a sandbox not those whose problems may crash this process."""
+    entries = known.ledger_of(setting).entries
+    return [k for k in entries if _asked(k, plan, problems) and (setting.sandbox or not k.avoid)]
 
 
 def _asked(entry: known.Known, plan: Plan, problems: list[Problem] | None) -> bool:

@@ -23,6 +23,10 @@ class Allowance:
         """Give every method the share of one more job, or a part of it."""
         self.given += part * self.share
 
+    def grant(self, seconds: float) -> None:
+        """Give every method so many seconds more."""
+        self.given += seconds
+
     def charge(self, cell: Cell, seconds: float, cells: Iterable[Cell]) -> None:
         """Count what a case took; end the job of the cell's method if that was too much."""
         name = cell.method.name

@@ -31,6 +31,8 @@ from convlaws.search.startup import opened
 from convlaws.targets.registry import rows
 
 BATCH = 24
+FIRST = 0.3  # of a budget, for the first examples under the definition: whatever else there is no time for
+SHRINKING = 0.3  # of a budget, kept for making failures small where there are any
 LOOK = 4  # examples of each cell before any has more: most mistakes show at once, to the law that sees them
 PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
 DEFINITION = "equals-the-definition"  # the law that tells which contracts hold
@@ -41,6 +43,10 @@ TRAIL = 256  # how many cases of a method before a failure are remembered
 
 class StopError(BaseException):
     """Ends a Hypothesis run at once; an Exception would be taken for a failing test."""
+
+
+def _has_definition(cells: Iterable[Cell]) -> bool:
+    return any(cell.law.name == DEFINITION for cell in cells)
 
 
 def _told(cells: Iterable[Cell]) -> dict:
@@ -71,7 +77,7 @@ class Search:
         self.judged, self.cases = 0, Counter[str]()  # cases by method, those of shrinking left out
         self.ignore_second = ignore_second
         self.interrupt = Interrupt()
-        self.shrinker = Shrinker(self, allowance=20 + 0.4 * (plan.budget or 600))
+        self.shrinker = Shrinker(self, allowance=0.4 * plan.budget if plan.budget else 260.0)
         self.jobs: list[list[Cell]] = []
         self.serving: list[Cell] = []
         self.allowance = Allowance(plan.budget, 1, 1)
@@ -119,6 +125,8 @@ class Search:
         self.jobs, lost = opened(self.jobs, self.plan.methods, self.runner)
         self.refused += lost
         self.started = time.monotonic()
+        if self.plan.budget is not None:
+            self.shrinker.deadline = self.started + self.plan.budget
         self.notify({"findings": list(self.refused)})
 
     def findings(self) -> list[Finding]:
@@ -127,7 +135,7 @@ class Search:
 
     def _rounds(self) -> None:
         for number in (1,) if self.plan.budget is None else count():
-            for index, cells in enumerate(self.jobs):
+            for index, cells in self._ordered(number):
                 self._serve(cells, number, index)
                 self.notify({**self._progress(number, index), **_told(cells)})
             if number:  # not at once: every cell should have its floor before one failure takes seconds
@@ -135,9 +143,17 @@ class Search:
             if all(cell.exhausted for cells in self.jobs for cell in cells):
                 return  # no time would bring an example: there is no cell, or nothing but refusals came of them all
 
+    def _ordered(self, number: int) -> list[tuple[int, list[Cell]]]:
+        """The jobs with their numbers; in the first look those under the definition come first."""
+        numbered = list(enumerate(self.jobs))
+        return numbered if number else sorted(numbered, key=lambda job: not _has_definition(job[1]))
+
     def _stop_if_late(self) -> None:
-        if self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget:
-            raise StopError
+        """End the drawing: at the end of the budget, or earlier where failures are still to be made small."""
+        if self.plan.budget is not None:
+            share = 1.0 - SHRINKING if self.waiting else 1.0
+            if time.monotonic() - self.started > share * self.plan.budget:
+                raise StopError
         self._stop_if_interrupted()
 
     def _stop_if_interrupted(self) -> None:
@@ -151,6 +167,9 @@ class Search:
             cell.goal, cell.idle = self._goal(cell, number), 0
         batch = 0
         self.allowance.next_job(1.0 if number else min(1.0, LOOK / self.plan.examples))
+        if self.plan.budget and not number and _has_definition(cells):
+            first = sum(map(_has_definition, self.jobs)) * len(self.plan.methods)
+            self.allowance.grant(FIRST * self.plan.budget / first)
         while wanting := [c for c in cells if c.wants and c.idle < PATIENCE]:
             self._stop_if_late()  # a batch in which nothing is judged takes its time too
             target = max(wanting, key=lambda c: c.lacks)
@@ -162,8 +181,10 @@ class Search:
             batch += 1
 
     def _goal(self, cell: Cell, number: int) -> float:
-        """After how many examples a cell has had its share: first a look at every law, then the floor, then by weight."""
+        """After how many examples a cell has had its share: the definition, a look at every law, the floor, then by weight."""
         floor = self.plan.examples
+        if number == 0 and cell.law.name == DEFINITION:
+            return floor
         return (min(LOOK, floor), floor)[number] if number < 2 else cell.examples + floor * cell.law.weight
 
     def _batch(self, target: Cell, cells: Iterable[Cell], origin: Origin) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from typing import Protocol
 
 from hypothesis import Phase
@@ -35,6 +36,10 @@ class ShrinkContext(Protocol):
     def explained(self, cell: Cell, problem: Problem, outcome: Outcome) -> str: ...
 
 
+class _OutOfTimeError(BaseException):
+    """Ends a Hypothesis run at once; it would take an Exception for a failing test."""
+
+
 class Shrinker:
     """Shrinks by Hypothesis: draws the same problems again from the same seed, failing for one kind only.
 
@@ -44,12 +49,15 @@ class Shrinker:
 
     def __init__(self, search: ShrinkContext, allowance: float, tries: int | None = None, tries_of_a_hang: int | None = None):
         self.search, self.left = search, allowance
+        self.deadline = inf  # by time.monotonic(): nothing is made small or repeated after it
         self.tries, self.tries_of_a_hang = tries, tries_of_a_hang
         self._small: dict[tuple[str, str], list[Problem]] = {}
 
     def shrink(self, cell: Cell, failure: Failure, origin: Origin) -> None:
         """Replace the failure's problem by a small one that fails alike; note how often that repeats."""
         started = time.monotonic()
+        if started >= self.deadline:
+            return  # the failure is told as it was drawn
         runner, limit = self.search.runner, self.search.runner.time_limit
         if failure.outcome.verdict is Verdict.HUNG:
             runner.time_limit = min(limit, HANG_SECONDS)
@@ -65,7 +73,7 @@ class Shrinker:
     def _alone(self, cell: Cell, failure: Failure, origin: Origin) -> None:
         """A failure that a fresh process shows: made small, and kept as it was if the small one needs more."""
         first = failure.problem, failure.outcome
-        seconds = min(EACH_SECONDS, self.left) if self.tries is None else self.left
+        seconds = min(EACH_SECONDS if self.tries is None else inf, self.left, self.deadline - time.monotonic())
         if not self._adopt(cell, failure) and seconds > 0:
             self._search(cell, failure, origin, seconds)
         if not self._counted(cell, failure) and failure.problem != first[0]:
@@ -80,6 +88,8 @@ class Shrinker:
 
     def _counted(self, cell: Cell, failure: Failure) -> int:
         """How often it repeats in fresh processes, noted unless it is always."""
+        if time.monotonic() >= self.deadline:
+            return FRESH  # it was repeated once already, and there is no time for more
         times = k_of_n(lambda: self._repeats(cell, failure, []))
         failure.flaky = "" if times == FRESH else f"{times}/{FRESH}"
         return times
@@ -113,14 +123,18 @@ class Shrinker:
             if not seen and problem != first:
                 return False  # drawing goes as it went, up to the first failure
             seen.setdefault(first, failure.outcome)
+            if time.monotonic() >= deadline:
+                raise _OutOfTimeError
             if problem not in seen:
-                over = time.monotonic() >= deadline or (tries is not None and len(seen) > tries)
-                seen[problem] = None if over else self._fails(cell, failure, problem)
+                seen[problem] = None if tries is not None and len(seen) > tries else self._fails(cell, failure, problem)
             return seen[problem] is not None
 
         job = f"{cell.job}: shrinking {cell.method.name}"
         config = quiet(origin.count + 1, *DRAWING, Phase.shrink)
-        found = draw(origin.scope, fails, origin.seed, config, job, hints=origin.hints())
+        try:
+            found = draw(origin.scope, fails, origin.seed, config, job, hints=origin.hints())
+        except _OutOfTimeError:  # whatever Hypothesis tries is simpler than what failed before: the last is the smallest
+            found = next((problem for problem in reversed(seen) if seen[problem]), None)
         if found is not None and (outcome := seen[found]):
             failure.problem, failure.outcome, failure.shrunk = found, outcome, True
             self._small.setdefault((cell.method.name, cell.op), []).append(found)
@@ -137,7 +151,7 @@ class Shrinker:
         if not before or not self._repeats(cell, failure, before):
             return False
         step, trials = max(len(before) // 2, 1), 0
-        while trials < TRIALS:
+        while trials < TRIALS and time.monotonic() < self.deadline:
             for start in range(0, len(before), step):
                 shorter = before[:start] + before[start + step :]
                 trials += 1
