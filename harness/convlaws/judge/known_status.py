@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -146,6 +147,7 @@ def _named(entry: Known, methods: Iterable[Method]) -> list[tuple[Method, Law]]:
     return [(m, w) for m in named.values() for w in laws() if entry.names(m.name, w.name)]
 
 
+QUICK = 2.0  # seconds for a call when a known finding is only looked at
 NOT_SHOWN = (State.FIXED, State.NOT_REPRODUCIBLE, State.ELSEWHERE)  # the states of an entry that no line shows here
 
 
@@ -161,8 +163,21 @@ def no_longer_failing(
     for entry in sorted((k for k in entries if k.lines and not _hidden(k, methods)), key=lambda k: not k.file):
         if time.monotonic() > until and not entry.file:
             left.append(entry)
-            continue
-        found = known_status(entry, runner, 1, methods)
-        if found.state in NOT_SHOWN and (found := known_status(entry, runner, methods=methods)).state in NOT_SHOWN:
-            absent.append(found)
+        elif not _shows_quickly(entry, runner, methods):
+            found = known_status(entry, runner, methods=methods)
+            absent += [found] if found.state in NOT_SHOWN else []
     return absent, left
+
+
+def _shows_quickly(entry: Known, runner: Runner, methods: list[Method]) -> bool:
+    """True if one of its lines shows it, in one fresh process, with QUICK seconds a call: what hangs shows that early too."""
+    limit, asked = runner.time_limit, _named(entry, methods)
+    runner.time_limit = min(limit, QUICK)
+    try:
+        for problem in entry.problems:
+            with suppress(_NowhereError, HarnessError):
+                if _shows(entry, problem, runner, asked):
+                    return True
+    finally:
+        runner.time_limit = limit
+    return False
