@@ -1,8 +1,8 @@
 """How long, how much memory, how accurate: what asv measures over the commits. Laws judge elsewhere.
 
-One thread, unless the caller says otherwise: results of several are not repeatable where others work on the same machine.
-asv imports this before any benchmark, and so before the libraries that read the variables; its own
-environments have them from `asv.conf.json`, `--python=same` only from here.
+One thread, unless the caller sets another number: results of several threads are not repeatable on a shared machine.
+asv imports this package before any benchmark, and so before the libraries that read the variables; asv's own
+environments get them from `asv.conf.json`, `--python=same` only from here.
 """
 
 import os

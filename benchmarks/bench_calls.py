@@ -1,6 +1,6 @@
-"""One call of a (problem, method): seconds, peak bytes, and the worst error over its slack.
+"""asv benchmarks of one call of a (problem, method): seconds, peak bytes, and the worst error over its slack.
 
-A class is a catalogue. Each method that can do a line of it is measured there; the others say why not, and are skipped.
+Each class is one catalogue. Every method is measured on the lines that it supports; the others are skipped with the reason.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ METHODS = tuple(row.name for row in rows())
 
 
 class _Verified:
-    """Every timed answer is judged: the first against the oracle, the others too unless they are the same bits."""
+    """Base class that judges every timed answer against the oracle; a later one with the bits of the first counts as judged."""
 
     version = "1"
     timeout = 120
@@ -33,7 +33,7 @@ class _Verified:
         self.number = calls_a_sample(self.verified.call)
 
     def teardown(self, problem, method):
-        if hasattr(self, "verified"):  # else it was refused
+        if hasattr(self, "verified"):  # otherwise the method refused the problem
             self.verified.verify()
 
 
@@ -55,24 +55,24 @@ class _Sized(_Verified):
 
 
 def _over(found: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
-    """The parameters of a class: names, as asv files a result under what its parameters print."""
+    """Return the parameters of a class as names, since asv stores a result under the printed parameters."""
     return tuple(found), METHODS
 
 
 class Quick(_Timed):
-    """What `make bench` runs, with the next."""
+    """Seconds of the calls that `make bench` runs, together with `QuickSizes`."""
 
     of, params = problems.QUICK, _over(problems.QUICK)
 
 
 class QuickSizes(_Sized):
-    """Memory and accuracy on the larger of the two."""
+    """Memory and accuracy on the larger of the two problems."""
 
     of, params = problems.QUICK, (("layer",), METHODS)
 
 
 class Kinds(_Timed, _Sized):
-    """One layer, with one thing varied at a time: op, dtype, layout, number of axes."""
+    """One layer with one property varied at a time: op, dtype, layout, number of axes."""
 
     of, params = problems.KINDS, _over(problems.KINDS)
 
@@ -90,6 +90,6 @@ class Sweeps(_Timed, _Sized):
 
 
 class Tails(_Timed, _Sized):
-    """Sizes beside multiples of what a vector register holds."""
+    """Sizes next to multiples of the width of a vector register."""
 
     of, params = problems.TAILS, _over(problems.TAILS)

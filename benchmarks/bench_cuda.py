@@ -1,4 +1,4 @@
-"""Convolutions on a CUDA device: time on the device itself, by events, on operands that lie there already.
+"""Convolutions on a CUDA device: time on the device, measured by events, with the operands already there.
 
     python -m benchmarks.bench_cuda     # a table with clocks and the kernels that ran
 
@@ -18,13 +18,13 @@ from .problems import CHOSEN
 from .verified import WrongError, row_of
 
 ROWS = tuple(row.name for row in rows("cuda"))
-BATCH = 16  # images: a single one does not fill the device
-CACHES = 4  # times the L2 cache that the operands take together, so that none is still there when its turn comes again
+BATCH = 16  # images: a single image does not fill the device
+CACHES = 4  # size of all copies of the operands, in L2 caches, so that no copy is still cached when it is used again
 CALLS, SAMPLES = 20, 20  # calls between two events; pairs of events
 
 
 class OnDevice:
-    """A layer with operands on the device, several copies of them in turn; what comes back is judged before and after."""
+    """A layer with several copies of its operands on the device, used in turn; the result is judged before and after timing."""
 
     def __init__(self, problem: Any, row: Any):
         from convlaws.engines import torch_cuda
@@ -55,7 +55,7 @@ class OnDevice:
         return made(self.problem.spec)
 
     def samples(self) -> list[float]:
-        """Seconds a call of the device; so many calls between two events that the launches are hidden behind each other."""
+        """Return seconds per call on the device; enough calls lie between two events to hide the launches."""
         import torch
 
         from convlaws.engines.torch_cuda import switched
@@ -88,7 +88,7 @@ class OnDevice:
             raise WrongError(f"{self.row.name} has no time: {wrong}\n{self.problem}")
 
     def kernels(self) -> str:
-        """The names of the kernels of one call, as the profiler tells them."""
+        """Return the names of the kernels of one call, as the profiler reports them."""
         import torch
         from torch.profiler import ProfilerActivity, profile
 
@@ -101,7 +101,7 @@ class OnDevice:
 
 
 def clocks() -> str:
-    """The clocks now and at most, as nvidia-smi tells them; without them a time means little."""
+    """Return the current and the maximal clocks, as nvidia-smi reports them; without them a time means little."""
     from convlaws.records.gpu import heard
 
     fields = "clocks.sm,clocks.max.sm,clocks.mem,clocks_event_reasons.active"
@@ -109,7 +109,7 @@ def clocks() -> str:
 
 
 class Cuda:
-    """Seconds a call on the device; clocks and kernels go to stderr, which `asv run --show-stderr` prints."""
+    """Seconds per call on the device; clocks and kernels go to stderr, which `asv run --show-stderr` prints."""
 
     version = "1"
     timeout = 300
@@ -129,7 +129,7 @@ class Cuda:
 
 
 def many(problem: Any, method: str) -> Any:
-    """The problem with as many images as fill a device, in the layout of the row."""
+    """Return the problem with `BATCH` images, which fill a device, in a layout that the row supports."""
     from dataclasses import replace
 
     layout = row_of(method).scope.layouts
@@ -138,7 +138,7 @@ def many(problem: Any, method: str) -> Any:
 
 
 def main() -> int:
-    """Print a line a (problem, method)."""
+    """Print a line per (problem, method)."""
     from convlaws.engines.torch_cuda import no_device
 
     if reason := no_device():

@@ -1,6 +1,6 @@
-"""What the harness itself costs: drawing, the oracle, judging, a round trip of the sandbox.
+"""asv benchmarks of the harness itself: drawing, the oracle, judging, a round trip of the sandbox.
 
-Judged answers as a whole are in `judging.py`.
+The time of whole judged answers is in `judging.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import atexit
 
 from .once import calls_a_sample, once
 
-SMALL = "n2c4k6_x7x5_r3x3_s2x1_p1x0_g2"  # about what the strategies draw
+SMALL = "n2c4k6_x7x5_r3x3_s2x1_p1x0_g2"  # about the size that the strategies draw
 LAYER = "n1c64k64_x28x28_r3x3_p1x1"  # 29 million multiply-adds
 
 
@@ -23,7 +23,7 @@ with suppress(SystemExit), redirect_stdout(StringIO()):  # asv reads the time fr
 
 
 class Beginning:
-    """What a user waits for before anything happens: each sample is a process of its own."""
+    """Start-up time that a user waits for; each sample is a process of its own."""
 
     version = "1"
     timeout = 60
@@ -48,8 +48,8 @@ class Drawing:
         from convlaws.search.drawing import draw, quiet
 
         def everything(problem):
-            problem.operands  # noqa: B018  (made when they are asked for)
-            return False  # none is the last
+            problem.operands  # noqa: B018  (made on first access)
+            return False  # go on drawing
 
         self.drawn = lambda: draw(Scope(), everything, 1, quiet(100, Phase.generate))
         self.number = calls_a_sample(self.drawn)
@@ -59,7 +59,7 @@ class Drawing:
 
 
 class Definition:
-    """Seconds of the oracle: R, S and n by the definition."""
+    """Seconds that the oracle takes for R, S and n by the definition."""
 
     version = "1"
     param_names = ("spec", "op", "dtype")
@@ -82,7 +82,7 @@ class Definition:
 
 
 class Allowed:
-    """Seconds to make an interval of an answer, and to judge a result by it."""
+    """Seconds to compute the interval of an answer, and to judge a result by it."""
 
     version = "1"
     param_names = ("spec", "contract")
@@ -112,7 +112,7 @@ class Allowed:
 
 
 class RoundTrip:
-    """Seconds to hand a problem to a method in the child process and to get its answer."""
+    """Seconds to send a problem to a method in the child process and to get its answer."""
 
     version = "1"
     param_names = ("spec",)
@@ -143,7 +143,7 @@ class RoundTrip:
 
 
 class Rebirth(RoundTrip):
-    """Seconds until a call is answered after the child was killed: what each crash of an engine costs."""
+    """Seconds until a call is answered after the child was killed, which is the cost of each crash of an engine."""
 
     params = ((SMALL,),)
 

@@ -1,4 +1,4 @@
-"""What is paid once: a matrix that is built, plans, sessions, the first call of a compiled engine."""
+"""asv benchmarks of one-time costs: building a matrix, plans, sessions, the first call of a compiled engine."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .problems import QUICK, SWEEPS
 from .verified import Verified, WrongError, row_of
 
 ROWS = tuple(row.name for row in rows("method", "engine", "compiled"))
-ENTRIES = 50_000_000  # of a matrix: as many as multiply-adds of an image, less the padding
+ENTRIES = 50_000_000  # most entries of a matrix: it has the multiply-adds of an image, less the padding
 SIZES = {n: p for n, p in SWEEPS.items() if n.startswith(("sweep-extent", "sweep-kernel")) and p.spec.macs <= ENTRIES}
 MOST = 1 << 29  # bytes of a dense matrix
 
 
-# functions of convlaws.methods.matrices, and what they get beside (spec, w)
+# functions of convlaws.methods.matrices, and their arguments beside (spec, w)
 FORMS = {"sparse_matrix": (), "dense_matrix": (MOST,)}
 
 
@@ -32,7 +32,7 @@ def _built(form, spec, w):
 
 
 class Matrices:
-    """Building the matrix of a convolution."""
+    """Time and memory to build the matrix of a convolution."""
 
     version = "1"
     timeout = 120
@@ -64,7 +64,7 @@ class Matrices:
 
 
 class FirstCall:
-    """The first call of a process on a problem: plans, patterns, sessions and compilation are in it, imports are not.
+    """The first call of a process on a problem; it includes plans, patterns, sessions and compilation, but not imports.
 
     Each sample is a process of its own, in which a tiny problem was computed before, so that the library is loaded.
     """

@@ -1,4 +1,4 @@
-"""What a campaign costs beside judging: a shard, a record, the plan, the scheduler. Run as a script it prints a table.
+"""Costs of a campaign beside judging: a shard, a record, the plan, the scheduler. Run as a script, it prints a table.
 
     python benchmarks/campaign_costs.py [--workers-ratio]
 
@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 
 EIGHT = ("im2col", "unfold", "windows", "scatter", "sparse-csr", "fft", "torch-onednn", "torch-native")
-MANY = 200  # records that are written and added up
-WORKERS = 1000  # of the plan on paper
+MANY = 200  # records that are written and summed
+WORKERS = 1000  # workers of a plan that is not run
 
 
 def _plan(methods: tuple[str, ...], laws: tuple[str, ...], **how):
@@ -34,7 +34,7 @@ def _plan(methods: tuple[str, ...], laws: tuple[str, ...], **how):
 
 
 def _clocked(work, times: int = 5, clock=time.process_time) -> float:
-    """Median seconds of a call: of this process alone, whatever else the machine does, unless `clock` is another."""
+    """Return the median seconds of a call: the processor time of this process, unless `clock` is another clock."""
     taken = []
     for _ in range(times):
         began = clock()
@@ -44,7 +44,7 @@ def _clocked(work, times: int = 5, clock=time.process_time) -> float:
 
 
 def shard_costs() -> dict[str, float]:
-    """A shard of six laws and eight methods, and one that asks for next to nothing: what it costs to begin one."""
+    """Return the costs of a shard of six laws and eight methods, and of a minimal shard, which is the cost of starting one."""
     from dataclasses import replace
 
     from convlaws import known
@@ -66,7 +66,7 @@ def shard_costs() -> dict[str, float]:
         def judged(shard):
             records.append(judge(plan, shard, box, ledger, lambda event: None, lambda case: False))
 
-        judged(whole)  # the zygote has its libraries
+        judged(whole)  # afterwards the fork server has its libraries
         begin = _clocked(lambda: judged(least), clock=time.perf_counter)
         seconds = _clocked(lambda: judged(replace(whole, seed=whole.seed + len(records))), 5, time.perf_counter)
     text = json.dumps(records[0])
@@ -79,12 +79,12 @@ def shard_costs() -> dict[str, float]:
         "of that, before the first case of a shard, s": begin,
         "its record, bytes": len(text),
         "of it a (method, law, op), bytes": len(text) / max(len(records[0]["cells"]), 1),
-        **record_costs(plan, lane, {**records[0], "seconds": seconds}),  # the first took longer: nothing was loaded yet
+        **record_costs(plan, lane, {**records[0], "seconds": seconds}),  # the first took longer, as it loaded everything
     }
 
 
 def record_costs(plan, lane, record: dict) -> dict[str, float]:
-    """What the campaign itself does with a record: write it, add it up, choose the next shard."""
+    """Return the costs of the campaign's own work on a record: write it, sum it up, choose the next shard."""
     from convlaws.campaign.records import RecordFile
     from convlaws.campaign.schedule import Schedule
     from convlaws.campaign.shard import Shard
@@ -130,7 +130,7 @@ def record_costs(plan, lane, record: dict) -> dict[str, float]:
 
 
 def ratio() -> dict[str, float]:
-    """Cases a second with one worker and with two, of the same campaign."""
+    """Return the cases per second of the same campaign with one worker and with two."""
     found = {}
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder:

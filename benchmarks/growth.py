@@ -1,16 +1,16 @@
-"""Growth exponents: how time and memory of each method grow with one size, out of the sweeps.
+"""Growth exponents of each method's time and memory in one size, fitted to the sweeps.
 
     python -m benchmarks.growth                     # measures: a few minutes
-    python -m benchmarks.growth --asv .asv/results  # what `asv run --bench bench_calls.Sweeps` measured
+    python -m benchmarks.growth --asv .asv/results  # reads the results of `asv run --bench bench_calls.Sweeps`
     python -m benchmarks.growth --sweep channels
 
-The slope of log(value) over log(size) by least squares, with its 95 % interval (Student's t) when the points
-were independent. Only the upper half of the sizes at which a method was measured counts, four if there are: below,
-what a call costs at any size hides the growth. A slope whose interval is wide
-is no power: caches, or another algorithm from some size on.
+An exponent is the slope of log(value) over log(size) by least squares, with its 95 % interval (Student's t) if the
+points were independent. Only the upper half of a method's sizes counts, at least four if there are as many: below, the
+fixed cost of a call hides the growth. A wide interval means that the growth is not a power: caches, or another
+algorithm from some size on.
 
-What is too large for a method (loops, dense matrices), or padded where it does not pad, it does in the small sweeps, which
-have a table of their own. Their memory is what Python and NumPy allocate, exactly: the kernel's count is too coarse for it.
+A method that refuses the large sweeps as too large (loops, dense matrices) or padded is measured on the small sweeps, which
+have a table of their own. Their memory is exactly what Python and NumPy allocate: the kernel's count is too coarse for it.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from .saved import saved
 from .study_table import put
 
 BEGIN, END = "<!-- growth: begin -->", "<!-- growth: end -->"
-LEAST, ENOUGH = 3, 4  # points of a fit: two have no spread, of three the interval is wide
+LEAST, ENOUGH = 3, 4  # points of a fit: two have no spread, three give a wide interval
 PATIENCE = 0.05  # seconds for the calls of one point
-DEAREST = 2.0  # seconds of a call, beyond which larger sizes are not tried
-SMALL = "small-"  # what the variables of the small sweeps begin with
-IN_TORCH = ("torch", "unfold")  # in the names of rows whose memory NumPy does not count
+DEAREST = 2.0  # seconds of a call above which larger sizes are not tried
+SMALL = "small-"  # prefix of the variables of the small sweeps
+IN_TORCH = ("torch", "unfold")  # parts of the names of rows whose memory NumPy does not count
 Points = Mapping[float, float]  # size -> seconds or bytes
 
 
 class Exponent(NamedTuple):
-    """A slope, and how far from it its 95 % interval goes."""
+    """A slope, and the half-width of its 95 % interval."""
 
     slope: float
     margin: float
@@ -50,7 +50,7 @@ class Exponent(NamedTuple):
 
 
 def exponent(points: Points) -> Exponent | None:
-    """That of value ~ size^slope over the upper half of the sizes; None for fewer than three of them.
+    """Return the exponent of value ~ size^slope over the upper half of the sizes; None for fewer than three of them.
 
     >>> str(exponent({n: 5e-6 * n**2 for n in (1, 2, 4, 8, 16, 32)}))
     '2.00 ± 0.00'
@@ -62,13 +62,13 @@ def exponent(points: Points) -> Exponent | None:
     if len(sizes) < LEAST:
         return None
     if len({points[s] for s in sizes}) == 1:
-        return Exponent(0.0, 0.0)  # SciPy has no spread of it
+        return Exponent(0.0, 0.0)  # SciPy gives no spread for constant values
     fit = stats.linregress([math.log(s) for s in sizes], [math.log(points[s]) for s in sizes])
     return Exponent(float(fit.slope), float(stats.t.ppf(0.975, len(sizes) - 2) * fit.stderr))
 
 
 def sweeps(only: str) -> dict[str, dict[float, object]]:
-    """{"channels": {size: problem}, ...} whose names contain `only`."""
+    """Return {"channels": {size: problem}, ...} for the sweeps whose names contain `only`."""
     from .problems import SWEEPS
 
     found: dict[str, dict[float, object]] = defaultdict(dict)
@@ -83,7 +83,7 @@ def _variable(name: str) -> str:
 
 
 def measured(only: str) -> Iterator[tuple[str, str, Points, Points]]:
-    """(variable, method, seconds, bytes) of every method on every sweep, in this process, each answer judged."""
+    """Yield (variable, method, seconds, bytes) of every method on every sweep, in this process, each answer judged."""
     from convlaws.targets.registry import rows
 
     for variable, points in sweeps(only).items():
@@ -102,7 +102,7 @@ def measured(only: str) -> Iterator[tuple[str, str, Points, Points]]:
 
 
 def _limited() -> list[Any]:
-    """The methods that refuse something of the large sweeps of batches and extents."""
+    """Return the methods that refuse a problem of the large sweeps of batches and extents."""
     from convlaws.targets.registry import rows
 
     large = [p for variable in ("batch", "extent") for p in sweeps(variable)[variable].values()]
@@ -110,15 +110,15 @@ def _limited() -> list[Any]:
 
 
 def _as_done_by(row: Any, problem: Any) -> Any:
-    """A problem in the layout that a row does, and transposed if it does only that; always alike for the same row."""
+    """Return the problem in a layout that the row supports, transposed if it supports only that; the same for each row."""
     layout = problem.layout if problem.layout in row.scope.layouts else row.scope.layouts[0]
     return replace(problem, layout=layout, spec=replace(problem.spec, transposed=False not in row.scope.transposed))
 
 
 def _point(problem: Any, row: Any, small: bool) -> tuple[float, float] | None:
-    """(seconds, bytes) of a call: the least of several, as what comes between only adds; None if it is refused.
+    """Return (seconds, bytes) of a call, the least of several, as disturbances only add time; None if it is refused.
 
-    No bytes where they are too few for what counts them.
+    The bytes are 0 where they are too few to be counted.
     """
     from .verified import Verified
 
@@ -146,7 +146,7 @@ def _taken(call: Any, small: bool, name: str) -> float:
 
 
 def of_asv(results: Path, only: str) -> Iterator[tuple[str, str, Points, Points]]:
-    """The same out of asv's result files: of the newest that has a value."""
+    """Yield the same as `measured`, read from asv's result files; each value is from the newest file that has it."""
     found: dict[tuple[str, str], tuple[dict, dict]] = defaultdict(lambda: ({}, {}))
     for (benchmark, *params), value in saved(results).items():
         kind = {"bench_calls.Sweeps.time_call": 0, "bench_calls.Sweeps.track_peak_bytes": 1}.get(benchmark)
@@ -158,9 +158,9 @@ def of_asv(results: Path, only: str) -> Iterator[tuple[str, str, Points, Points]
 
 
 def table(found: Sequence[tuple[str, str, Points, Points]]) -> str:
-    """Markdown: a row a method, for each variable the exponents of time and memory; '' where there are too few sizes.
+    """Return Markdown with a row per method and, per variable, the exponents of time and memory; '' for too few sizes.
 
-    A table for the large sweeps and one for the small.
+    There is one table for the large sweeps and one for the small.
     """
     parts = ([f for f in found if f[0].startswith(SMALL) == small] for small in (False, True))
     return "\n\n".join(_table(part) for part in parts if part)

@@ -15,14 +15,14 @@ EXAMPLES = 250
 
 
 def judged_answers(examples: int, seed: int, runner) -> tuple[int, float]:
-    """(answers judged, seconds) of a search over eight cheap methods: float32, fprop, at most 1e5 multiply-adds."""
+    """Return (answers judged, seconds) of a search over eight cheap methods: float32, fprop, at most 1e5 multiply-adds."""
     from convlaws.laws.registry import find as laws
     from convlaws.problem.scope import Scope
     from convlaws.search.plan import Plan
     from convlaws.search.search import Search
     from convlaws.targets.registry import find as methods
 
-    # what all eight accept, so that each judges every problem
+    # a scope that all eight accept, so that each is judged on every problem
     scope = Scope(
         ops=("fprop",), dtypes=("float32",), ndim=(1, 2), transposed=(False,), padding=("none", "even", "same", "valid"),
         padding_mode=("zeros",), fills=("integers", "onehot", "sparse", "normal"), macs=100_000,
@@ -44,7 +44,7 @@ class Judging:
         from convlaws.sandbox.sandbox import Sandbox
 
         self.runner = Sandbox()
-        judged_answers(4, 1, self.runner)  # the child and its libraries are loaded
+        judged_answers(4, 1, self.runner)  # loads the child and its libraries
 
     def track_seconds_a_thousand_answers(self):
         judged, seconds = judged_answers(EXAMPLES, 2, self.runner)

@@ -1,11 +1,11 @@
-"""What the matrices, operators and the oracle cost beside what others do, as ratios of one run.
+"""Costs of the matrices, the operators and the oracle relative to other implementations, as ratios of one run.
 
     python benchmarks/methods_ratios.py [ROUNDS]
 
-Each row is one task and those that do it, timed in turn, round after round, so that what else the
-machine does falls on all alike; a figure is the median of the processor's time (what others take from
-the core is not counted), and "x" how often the first row's time it takes. Whoever is timed has first
-given the same numbers as the first. Freed memory is kept by the process (mallopt), so that no row
+Each task is timed for several implementations in turn, round after round, so that other load on the
+machine affects all alike. A figure is the median processor time (time of other processes on the core
+is not counted), and "x" is its ratio to the first row. Before timing, each implementation must give
+the same numbers as the first. The process keeps freed memory (mallopt), so that no row
 pays for fresh pages; one thread, on one core.
 """
 # ruff: noqa: E402 - libraries count their threads when they are imported
@@ -58,14 +58,14 @@ FORWARD = ("n1c16k16_x32x32_r3x3_p1x1", "n4c32k32_x28x28_r3x3_p1x1", "n1c64k64_x
 
 
 def drawn(spec: ConvSpec, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:
-    """(x, w) of normal numbers."""
+    """Return (x, w) filled with normal numbers."""
     rng = np.random.default_rng(0)
     return rng.standard_normal(spec.x_shape).astype(dtype), rng.standard_normal(spec.w_shape).astype(dtype)
 
 
-# --- what others do ----------------------------------------------------------------------
+# --- other implementations ----------------------------------------------------------------------
 def toeplitz_of_plane(kernel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The doubly blocked Toeplitz matrix of one kernel, each row of it by scipy.linalg.toeplitz, block by block in a loop."""
+    """Return the doubly blocked Toeplitz matrix of one kernel, built by scipy.linalg.toeplitz, block by block in a loop."""
     from scipy.linalg import toeplitz
 
     (high, wide), (down, across) = size, kernel.shape
@@ -79,7 +79,7 @@ def toeplitz_of_plane(kernel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def toeplitz_of_planes(spec: ConvSpec, w: np.ndarray) -> np.ndarray:
-    """The same for each pair of channels, put into one matrix."""
+    """Return one matrix of the `toeplitz_of_plane` of each pair of channels."""
     rows, columns = prod(spec.output), prod(spec.extent)
     matrix = np.zeros((spec.out_channels, rows, spec.in_channels, columns))
     for k, c in product(range(spec.out_channels), range(spec.in_channels)):
@@ -88,7 +88,7 @@ def toeplitz_of_planes(spec: ConvSpec, w: np.ndarray) -> np.ndarray:
 
 
 def torch_forward(spec: ConvSpec, w: np.ndarray) -> Callable:
-    """torch.nn.functional's convolution of a batch, by the kernel `w`."""
+    """Return torch.nn.functional's convolution of a batch with the kernel `w`."""
     import torch
 
     convolve, kernel = getattr(torch.nn.functional, f"conv{spec.ndim}d"), torch.from_numpy(w)
@@ -97,17 +97,17 @@ def torch_forward(spec: ConvSpec, w: np.ndarray) -> Callable:
 
 
 def through_the_identity(spec: ConvSpec, w: np.ndarray) -> Callable[[], np.ndarray]:
-    """The dense matrix as torch.func.vmap finds it: the convolution of each unit image."""
+    """Return a function that makes the dense matrix by torch.func.vmap: the convolution of each unit image."""
     import torch
 
     forward, size = torch_forward(spec, w), spec.in_channels * prod(spec.extent)
     one = torch.func.vmap(lambda e: forward(e.reshape(1, spec.in_channels, *spec.extent)).reshape(-1))
-    return lambda: one(torch.eye(size, dtype=torch.float64)).T.numpy()  # noqa: PLW0108 - the units are made each time
+    return lambda: one(torch.eye(size, dtype=torch.float64)).T.numpy()  # noqa: PLW0108 - the unit images are made at each call
 
 
 # --- the tasks ---------------------------------------------------------------------------
 def building(line: str) -> tuple[str, Rivals]:
-    """A sparse matrix, in times of copying its three arrays."""
+    """Compare building a sparse matrix with copying its three arrays."""
     spec = ConvSpec.parse(line)
     _, w = drawn(spec)
     A = convlaws.sparse_matrix(spec, w)
@@ -116,7 +116,7 @@ def building(line: str) -> tuple[str, Rivals]:
 
 
 def rivals_of_building() -> tuple[str, Rivals]:
-    """A convolution as a matrix, as others make it; the dense ones make another object of the same numbers."""
+    """Compare ways to build a convolution's matrix; the dense ones make another object with the same numbers."""
     spec = ConvSpec.parse("n1c8k8_x24x24_r3x3")
     _, w = drawn(spec)
     ours = convlaws.sparse_matrix(spec, w).toarray()
@@ -133,7 +133,7 @@ def rivals_of_building() -> tuple[str, Rivals]:
 
 
 def rivals_of_a_line() -> tuple[str, Rivals]:
-    """One channel, one axis: scipy.linalg has the same matrix, dense."""
+    """Compare with scipy.linalg's dense matrix for one channel and one axis."""
     from scipy.linalg import convolution_matrix, toeplitz
 
     spec = ConvSpec.parse("n1c1k1_x2000_r9_p8")
@@ -151,7 +151,7 @@ def rivals_of_a_line() -> tuple[str, Rivals]:
 
 
 def operating(line: str, dtype: str) -> tuple[str, Rivals]:
-    """A product with a convolution: torch's own, the operator's, the sparse matrix's."""
+    """Compare products with a convolution: torch's own, the operator's, the sparse matrix's."""
     import torch
 
     spec = ConvSpec.parse(line)
@@ -172,7 +172,7 @@ def operating(line: str, dtype: str) -> tuple[str, Rivals]:
 
 
 def pylops_product() -> tuple[str, Rivals]:
-    """One channel, zeros around: PyLops has the same operator."""
+    """Compare with PyLops' operator for one channel with zero padding."""
     from pylops.signalprocessing import Convolve2D
 
     spec = ConvSpec.parse("n1c1k1_x256x256_r3x3_p1x1")
@@ -188,7 +188,7 @@ def pylops_product() -> tuple[str, Rivals]:
 
 
 def oracle(line: str) -> tuple[str, Rivals]:
-    """The oracle's R, S and n, three convolutions in float64, in times of torch's one."""
+    """Compare the oracle's R, S and n, three convolutions in float64, with one of torch's."""
     import torch
 
     spec = ConvSpec.parse(line)
@@ -198,7 +198,7 @@ def oracle(line: str) -> tuple[str, Rivals]:
 
 
 def tasks() -> Iterator[tuple[str, Callable[[], tuple[str, Rivals]]]]:
-    """(heading, what makes the task)"""
+    """Yield (heading, function that makes the task)."""
     yield from (("building, unpadded", lambda line=line: building(line)) for line in UNPADDED)
     yield from (("building, padded or transposed", lambda line=line: building(line)) for line in PADDED)
     yield from (("a convolution as a matrix", rivals_of_building), ("a line as a matrix", rivals_of_a_line))
@@ -210,7 +210,7 @@ def tasks() -> Iterator[tuple[str, Callable[[], tuple[str, Rivals]]]]:
 
 # --- timing ------------------------------------------------------------------------------
 def medians(rivals: Rivals, rounds: int) -> dict[str, float]:
-    """Seconds of each, the median of rounds in which each runs once."""
+    """Return the median seconds of each implementation over rounds in which each runs once."""
     found: dict[str, list[float]] = {name: [] for name in rivals}
     for _ in range(rounds):
         for name, run in rivals.items():
@@ -221,7 +221,7 @@ def medians(rivals: Rivals, rounds: int) -> dict[str, float]:
 
 
 def environment() -> str:
-    """The processor, the cores in use and the versions that matter."""
+    """Return the processor, the cores in use and the relevant versions."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "?")
     versions = []

@@ -1,7 +1,7 @@
-"""What asv calls before each timed call, done once.
+"""Set-up that is done once, although asv calls it before each timed call.
 
-asv_runner runs `setup` and `teardown` around every single call of a `time_` benchmark. A set-up that draws arrays and
-asks the oracle would take hours so, and leave cold caches; hence `once`, and `calls_a_sample`.
+asv_runner runs `setup` and `teardown` around every single call of a `time_` benchmark. With a set-up that draws arrays and
+asks the oracle, this would take hours and leave cold caches; hence `once`, and `calls_a_sample`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-SAMPLE = 0.01  # seconds that the calls of a sample take together: the clock's own 0.1 µs are then nothing
-MOST = 1000  # calls a sample
+SAMPLE = 0.01  # seconds of all calls of a sample: the clock's own 0.1 µs are then negligible
+MOST = 1000  # most calls per sample
 
 
 def once(prepare: Callable[..., None]) -> Callable[..., None]:
-    """A `setup` that does its work at the first call with given parameters, and nothing at the others."""
+    """Return a `setup` that does its work at the first call with given parameters, and nothing at the others."""
 
     @wraps(prepare)
     def setup(self: Any, *params: Any) -> None:
@@ -29,9 +29,9 @@ def once(prepare: Callable[..., None]) -> Callable[..., None]:
 
 
 def calls_a_sample(call: Callable[[], object]) -> int:
-    """How many calls fill a sample; each is still timed on its own, and the sample is their mean.
+    """Return how many calls fill a sample; each is still timed on its own, and the sample is their mean.
 
-    `number` is given to asv, as it would otherwise take the first call, which is the slowest, for all.
+    asv gets it as `number`, as it would otherwise derive one from the first call, which is the slowest.
     """
     spent = min(_seconds(call) for _ in range(3))
     return max(1, min(MOST, math.ceil(SAMPLE / spent)))

@@ -1,4 +1,4 @@
-"""The peak memory of one call, as the kernel of the system counts it: what libraries allocate in C is in it."""
+"""The peak memory of one call, as the operating system counts it: allocations of libraries in C are included."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-LEAST = 1 << 20  # bytes: the kernel counts to some 64 pages a core, so that less would be noise
+LEAST = 1 << 20  # bytes: the kernel's count is exact to some 64 pages per core, so that less would be noise
 
 
 def peak_bytes(call: Callable[[], object]) -> int:
-    """Bytes of resident memory that a call takes at its highest, beyond those before it; its result is among them.
+    """Return the peak resident memory of a call in bytes, beyond that before it; its result is included.
 
     asv's own `peakmem_` is the peak of the whole process, of which the libraries are 300 MB. Here the
-    peak is set back before the call, and what earlier calls freed is first handed back to the system. What a
-    library keeps from its first call for later ones is not in it. What takes less than LEAST is said to take that.
+    peak is reset before the call, after memory freed by earlier calls is returned to the system. Memory that a
+    library keeps from its first call for later ones is not included. A peak below LEAST is reported as LEAST.
 
     Raises:
-        NotImplementedError: the system has no such counter (it is Linux').
+        NotImplementedError: the system has no such counter (only Linux has).
     """
     try:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
         gc.collect()
-        CLEAR.write_text("5")  # VmHWM back to VmRSS
+        CLEAR.write_text("5")  # resets VmHWM to VmRSS
     except OSError as error:
         raise NotImplementedError(f"the peak of the memory cannot be set back here: {error}") from None
     before = _kilobytes("VmRSS")
@@ -34,7 +34,7 @@ def peak_bytes(call: Callable[[], object]) -> int:
 
 
 def allocated_bytes(call: Callable[[], object]) -> int:
-    """Bytes that Python and NumPy hold for a call at its highest: exact, but what libraries allocate in C is not in it."""
+    """Return the peak bytes that Python and NumPy hold for a call: exact, but without allocations of libraries in C."""
     tracemalloc.start()
     try:
         call()

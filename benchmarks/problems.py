@@ -1,4 +1,4 @@
-"""What is measured: named problems out of text catalogues, {name: problem}. All are filled with normal numbers."""
+"""The measured problems, from text catalogues, as {name: problem}. All are filled with normal numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from convlaws.problem.catalogues import catalogue, names
 from convlaws.problem.files import read_problems
 
-# two to four layers of each network, different in kind; none over 500 million multiply-adds
+# two to four layers of different kinds of each network; none over 500 million multiply-adds
 LAYERS = {
     "resnet50": ("conv1", "layer1.0.conv1", "layer1.0.conv2 x3", "layer2.0.conv2", "layer4.1.conv1 x2"),
     "mobilenet-v2": ("features.1.conv.0.0", "features.4.conv.1.0", "features.8.conv.1.0 x4"),
@@ -26,7 +26,7 @@ def _own(name: str) -> dict[str, Any]:
 
 
 def _normal(found: dict[str, Any]) -> dict[str, Any]:
-    """The same with numbers whose sums are rounded: of integers no method would be off."""
+    """Return the same problems with normal numbers, whose sums are rounded: with integers every method would be exact."""
     return {name: replace(problem, fill="normal") for name, problem in found.items()}
 
 

@@ -1,10 +1,10 @@
-"""Does `asv continuous` say what it should? The same code against itself, and against itself with one slow method.
+"""Study of `asv continuous`: compare the code with itself, and with a copy in which one method is slowed.
 
     python -m benchmarks.regression_study SCRATCH --rounds 5 --bench 'bench_calls.Quick' --docs docs/performance.md
 
-SCRATCH becomes a clone of this repository's HEAD with two commits more: `same`, which changes nothing, and `slow`, in which
-each call of one method takes 1.5 times as long. Each is compared with the commit before by `asv continuous`,
-as often as asked; `asv compare` then says what other factors would have flagged. The table goes to the docs.
+SCRATCH becomes a clone of this repository's HEAD with two more commits: `same`, which changes nothing, and `slow`, in which
+each call of one method takes 1.5 times as long. `asv continuous` compares each with the commit before,
+`--rounds` times; `asv compare` then shows what other factors would have flagged. The table goes to the docs.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ run = _slowed(run)
 
 @dataclass(frozen=True)
 class Study:
-    """A clone to be measured in, and what is measured there."""
+    """A clone in which to measure, and the benchmarks that are measured."""
 
     where: Path
     bench: str
     attributes: tuple[str, ...]
 
     def run(self, *command: str, may_fail: bool = False) -> subprocess.CompletedProcess[str]:
-        """A command in the clone; what it prints is kept.
+        """Run a command in the clone and capture its output.
 
         Raises:
-            SystemExit: it failed where it may not.
+            SystemExit: it failed and `may_fail` is false.
         """
         done = subprocess.run(command, cwd=self.where, capture_output=True, text=True, check=False)
         if done.returncode and not may_fail:
@@ -64,11 +64,11 @@ class Study:
         return done
 
     def asv(self, *arguments: str, **options: bool) -> subprocess.CompletedProcess[str]:
-        """`asv` of this interpreter."""
+        """Run `asv` of this interpreter in the clone."""
         return self.run(sys.executable, "-m", "asv", *arguments, **options)
 
     def commit(self, branch: str, file: str, text: str) -> None:
-        """A branch off the base with one commit, which appends `text` to `file`."""
+        """Create a branch off the base with one commit, which appends `text` to `file`."""
         self.run("git", "checkout", "-q", "-B", branch, BASE)
         path = self.where / file
         path.write_text(path.read_text() + text)
@@ -76,7 +76,7 @@ class Study:
         self.run("git", "checkout", "-q", BASE)
 
     def compared(self, branch: str, factor: float) -> Comparison:
-        """One `asv continuous` of the base and `branch`, and what other factors make of its results."""
+        """Run one `asv continuous` of the base and `branch`, and flag its results at the other factors."""
         done = self.asv(
             *("continuous", BASE, branch, "--factor", str(factor), "--bench", self.bench, "--show-stderr"),
             *(part for a in self.attributes for part in ("-a", a)),
@@ -89,7 +89,7 @@ class Study:
         return Comparison(branch, done.returncode, self.ratios(branch), flags)
 
     def ratios(self, branch: str) -> dict[str, float]:
-        """Later over earlier value of each benchmark and parameters, as asv saved them."""
+        """Return the later over the earlier value of each benchmark and parameters, as asv saved them."""
         commits = [self.run("git", "rev-parse", b).stdout.strip() for b in (BASE, branch)]
         before, after = (saved(self.where / ".asv/results", commit) for commit in commits)
         both = sorted(before.keys() & after.keys())
@@ -97,13 +97,13 @@ class Study:
 
 
 def marks(table: str) -> dict[str, str]:
-    """{benchmark: '+' worse, '-' better, '!' a new failure} of the table that `asv compare` prints."""
+    """Return {benchmark: '+' worse, '-' better, '!' a new failure} of the table that `asv compare` prints."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")]
     return {row[-1].replace("'", ""): row[0] for row in rows if row[0] in ("+", "-", "!")}
 
 
 def clone(where: Path, method: str, times: float, **options) -> Study:
-    """The clone with its two commits; one that is there is used again, as its environment took minutes."""
+    """Return the clone with its two commits; an existing one is reused, as its environment took minutes."""
     study = Study(where, **options)
     if not (where / ".git").exists():
         where.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ def clone(where: Path, method: str, times: float, **options) -> Study:
 
 
 def main() -> int:
-    """Run the study; prints a line a comparison, and the table."""
+    """Run the study; print a line per comparison, and the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("scratch", type=Path, help="where to clone to; kept")
     parser.add_argument("--bench", default="bench_calls.Quick.time", help="regular expression, as asv takes it")

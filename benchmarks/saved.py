@@ -1,4 +1,4 @@
-"""What asv saved: the values in its result files."""
+"""Read the values in asv's result files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Key = tuple[str, ...]  # a benchmark and its parameters
 
 
 def saved(results: Path, commit: str = "") -> dict[Key, float]:
-    """The values below a folder of results, of the newest file that has one; those of `commit`, if it is given.
+    """Return the values in a folder of results, each of the newest file that has it; only those of `commit`, if given.
 
-    Skipped (nan) and failed (null) ones have no value, and zero is none that could be divided by.
+    Skipped (nan) and failed (null) benchmarks are left out, and so is zero, as values are divided.
     """
     records = [json.loads(file.read_text()) for file in results.rglob(f"{commit[:8]}*.json") if file.name not in _OTHERS]
     found: dict[Key, float] = {}

@@ -1,6 +1,6 @@
-"""The shape of the code: how many folders and files one case goes through, and how it is layered and cut; `make shape`.
+"""Figures on the code's structure: files and folders that one case passes through, and sizes of functions; `make shape`.
 
-A case is `im2col` under the definition, judged in this process, once all is imported and a first case has filled what is kept.
+The case is `im2col` under the definition, judged in this process after all imports and a first case, which fills the caches.
 A move is a call from a module of ours into one of another folder (or file), or the return from it to a third.
 """
 
@@ -24,7 +24,7 @@ LINE = "n2c4k6_x5x5_r3x3_s1x1_p1x1_d1x1_g2_b fprop float32 contiguous integers s
 
 
 def entered() -> list[Path]:
-    """The files of ours whose functions the case calls, one entry a call, in order."""
+    """Return the files of ours whose functions the case calls, one entry per call, in order."""
     judge, law, method, problem = Judge(InProcess()), find(["equals-the-definition"])[0], get("im2col"), Problem.parse(LINE)
     judge(method, law, problem)
     calls: list[Path] = []
@@ -44,12 +44,12 @@ def entered() -> list[Path]:
 
 
 def moves(places: list[Path]) -> int:
-    """How often a call is in another place than the call before it."""
+    """Return how often a call is in another file or folder than the call before it."""
     return sum(one != other for one, other in pairwise(places))
 
 
 def functions() -> list[int]:
-    """Lines of each function of the package, its docstring left out."""
+    """Return the number of lines of each function of the package, without its docstring."""
     found = []
     for place in PLACES:
         for path in sorted(p for p in place.rglob("*.py") if "gallery" not in p.parts):

@@ -1,4 +1,4 @@
-"""What a study of `asv continuous` found, as Markdown between two markers of a page."""
+"""The results of a study of `asv continuous`, as Markdown between two markers of a page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BEGIN, END = "<!-- study: begin -->", "<!-- study: end -->"
 
 @dataclass(frozen=True)
 class Comparison:
-    """One `asv continuous` of a commit with the one before.
+    """The result of one `asv continuous` of a commit with the one before.
 
     `ratios` are later over earlier, by benchmark and parameters; `flags` are asv's marks by factor.
     """
@@ -26,7 +26,7 @@ class Comparison:
 
 
 def document(found: Sequence[Comparison], given: Any, machine: Mapping[str, str], docs: Path | None) -> str:
-    """The Markdown; it takes the place of what is between the markers of `docs`."""
+    """Return the Markdown; it replaces the text between the markers of `docs`, if given."""
     slowed = _row_of(given.method)
     parts = [_header(given, machine, len(found)), _flagged(found, slowed), _noise(found)]
     text = "\n\n".join(parts)
@@ -36,10 +36,10 @@ def document(found: Sequence[Comparison], given: Any, machine: Mapping[str, str]
 
 
 def put(docs: Path, text: str, markers: tuple[str, str] = (BEGIN, END)) -> None:
-    """Replace what is between the markers.
+    """Replace the text between the markers.
 
     Raises:
-        SystemExit: the page has not both of them.
+        SystemExit: the page does not have both markers.
     """
     page, (begin, end) = docs.read_text(encoding="utf-8"), markers
     if begin not in page or end not in page:
@@ -49,7 +49,7 @@ def put(docs: Path, text: str, markers: tuple[str, str] = (BEGIN, END)) -> None:
 
 
 def _row_of(maps: str) -> str:
-    """The name of the method whose class of maps is called so."""
+    """Return the name of the method whose class of maps is named `maps`."""
     from convlaws.targets.registry import rows
 
     return next(row.name for row in rows("method") if row.address.endswith(f":{maps}"))
@@ -65,7 +65,7 @@ def _header(given: Any, machine: Mapping[str, str], count: int) -> str:
 
 
 def _flagged(found: Sequence[Comparison], slowed: str) -> str:
-    """Who was flagged, by factor: of the slowed method and of all others."""
+    """Return a table of the flagged benchmarks by factor: those of the slowed method and all others."""
     factors = tuple(found[0].flags)
     head = "| commit, benchmarks | comparisons | `asv continuous` said worse | pairs | " + " | ".join(
         f"flagged at {f}" for f in factors
@@ -82,7 +82,7 @@ def _flagged(found: Sequence[Comparison], slowed: str) -> str:
 
 
 def _groups(branch: str, slowed: str):
-    """(name, whether a benchmark is one of them)"""
+    """Return pairs (name of a group, predicate for the benchmarks in it)."""
 
     def is_slowed(name: str) -> bool:
         return "time_" in name and name.endswith(f", {slowed})")
@@ -93,7 +93,7 @@ def _groups(branch: str, slowed: str):
 
 
 def _noise(found: Iterable[Comparison]) -> str:
-    """How far the ratios of the unchanged commit are from 1, by what was measured."""
+    """Return a table of how far the ratios of the unchanged commit are from 1, by measured quantity."""
     kinds = {"seconds": "time_", "peak bytes": "peak", "worst error": "error"}
     rows = [
         "| unchanged commit: the larger over the smaller | pairs | half within | 90 % | 99 % | largest |",

@@ -1,4 +1,4 @@
-"""A method's call on a problem's arrays, of which no answer goes unjudged: a wrong method has no time."""
+"""Calls of a method whose answers are all judged, so that a wrong method gets no time."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 
 
 class WrongError(AssertionError):
-    """An answer outside of what the method's contract allows."""
+    """An answer that the method's contract does not allow."""
 
 
 class Verified:
-    """One method on one problem, whose arrays are laid out as it asks.
+    """One method on one problem, with arrays in the problem's layout.
 
-    `call` is what is timed, `verify` judges its latest answer. With `prepared`, what a user does once, such as
-    building a session, is done here, where the engine tells it apart.
+    `call` is timed, `verify` judges its latest answer. With `prepared`, work that a user does once, such as
+    building a session, is done in the constructor, if the engine separates it from the call.
 
     Raises:
-        NotImplementedError: the method refuses the problem, in its own words; asv takes that for a skip.
+        NotImplementedError: the method refuses the problem; the message is its reason, and asv skips the benchmark.
     """
 
     def __init__(self, problem: Any, row: Any, *, prepared: bool = True):
@@ -33,7 +33,7 @@ class Verified:
         self._right: Any = None
 
     def call(self) -> None:
-        """Arrays in memory to an array in memory, in this process."""
+        """Compute the answer from arrays in memory to an array in memory, in this process."""
         from convlaws.errors import Refusal
 
         try:
@@ -43,7 +43,7 @@ class Verified:
 
     @cached_property
     def _allowed(self) -> tuple[Any, Any]:
-        """The oracle's answer, and what the method's contract makes of it."""
+        """The oracle's answer, and the interval that the method's contract allows."""
         from convlaws.oracle.contracts import CONTRACTS, interval
         from convlaws.oracle.oracle import answer
 
@@ -58,10 +58,10 @@ class Verified:
         return Claim.of_answer(self.got, *self._allowed)
 
     def verify(self) -> None:
-        """Judge the latest answer; the bits of one that was found right are right.
+        """Judge the latest answer; one with the same bits as an answer that was right is right.
 
         Raises:
-            WrongError: it is not within the method's contract, or has another shape or dtype.
+            WrongError: it is not within the method's contract, or has a wrong shape or dtype.
         """
         import numpy as np
 
@@ -77,17 +77,17 @@ class Verified:
         self._right = self.got.copy()
 
     def worst(self) -> float:
-        """The largest |error| / slack of the latest answer: at most 1, as it was judged."""
+        """Return the largest |error| / slack of the latest answer: at most 1 if `verify` accepted it."""
         from convlaws.oracle.claim import ratios
 
         return float(ratios(self._claim).max(initial=0.0))
 
 
 def row_of(name: str) -> Any:
-    """The row of that name.
+    """Return the row of that name.
 
     Raises:
-        NotImplementedError: this commit has none; the names come from a later one.
+        NotImplementedError: this commit has no such row; the names come from a later commit.
     """
     from convlaws.errors import UnknownName
     from convlaws.targets.registry import get
@@ -99,7 +99,7 @@ def row_of(name: str) -> Any:
 
 
 def opened(row: Any, problem: Any, arrays: dict[str, Any], prepared: bool) -> AbstractContextManager[Callable[[], Any]]:
-    """The call of a row, with no argument left."""
+    """Return a context manager of the row's call, as a function without arguments."""
     from convlaws.engines.host import attribute
     from convlaws.methods import base
 
@@ -113,7 +113,7 @@ def opened(row: Any, problem: Any, arrays: dict[str, Any], prepared: bool) -> Ab
 
 
 def _laid_out(problem: Any, role: str, values: Any) -> Any:
-    """`values` in memory of their own, as the problem's layout has them."""
+    """Return a copy of `values` in memory of its own, in the problem's layout."""
     import numpy as np
 
     from convlaws.problem.layouts import place

@@ -1,7 +1,7 @@
-"""Hypothesis profiles of convlaws' own tests: how many examples, and what is kept of a failure.
+"""Hypothesis profiles of convlaws' own tests (number of examples, storage of failures) and shared fixtures.
 
-`dev` is the default, `ci` is loaded where CI is set, `nightly` is asked for with --hypothesis-profile=nightly
-(Hypothesis' plugin loads what is asked for after this file). A test that settles its own number says so itself.
+`dev` is the default, `ci` is loaded where CI is set, `nightly` is selected with --hypothesis-profile=nightly
+(Hypothesis' plugin loads the selected profile after this file). A test with a number of its own sets it itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-# before NumPy and torch read them: their threads would spin for the cores that the tests in the other processes need.
+# set before NumPy and torch read them: their threads would spin on the cores that tests in other processes need.
 # A test about threads sets their number itself.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
@@ -24,18 +24,18 @@ KEPT = Path(__file__).parents[1] / ".hypothesis" / "examples"
 _COMMON = {"deadline": None, "print_blob": True, "database": DirectoryBasedExampleDatabase(KEPT)}
 
 settings.register_profile("dev", max_examples=100, **_COMMON)
-# other examples each time: a fixed list would be run once and never again tell anything
+# other examples each time: a fixed list would find nothing new after its first run
 settings.register_profile("ci", max_examples=300, derandomize=False, **_COMMON)
 settings.register_profile("nightly", max_examples=5000, derandomize=False, **_COMMON)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
-# processes that a test starts find `scripted.functions`; rows of the scripted engine need its site beside (see scripts.py)
+# processes that a test starts find `scripted.functions`; rows of the scripted engine need its site too (see scripts.py)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HELPERS), os.environ.get("PYTHONPATH", "")]))
 
 
 @pytest.fixture
 def stand_ins(monkeypatch):
-    """In this process, the convolutions of torch and scipy.signal are the tests' own."""
+    """Replace the convolutions of torch and scipy.signal in this process by the tests' own."""
     from scripted.stand_ins import stand_ins
 
     for module, name, function in stand_ins():
@@ -44,7 +44,7 @@ def stand_ins(monkeypatch):
 
 @pytest.fixture
 def scripted(tmp_path, monkeypatch):
-    """Sets the script of the scripted engine, and the level of the processor; gives its row, which this process knows then."""
+    """Return a function that sets the scripted engine's script and the processor's level, and returns the engine's row."""
     import scripts
 
     from convlaws.targets import registry
@@ -57,7 +57,7 @@ def scripted(tmp_path, monkeypatch):
     def told(*rules, level="", row="scripted"):
         for name, value in (scripts.script(tmp_path, *rules) | (scripts.processor(tmp_path, level) if level else {})).items():
             monkeypatch.setenv(name, value)
-        if level:  # the harness has that processor too, and no restraint but what a test sets afterwards
+        if level:  # for the harness too, and with no limit on the level but what a test sets afterwards
             for name in scripts.RESTRAINTS:
                 monkeypatch.delenv(name, raising=False)
         return rows[row]
@@ -67,7 +67,7 @@ def scripted(tmp_path, monkeypatch):
 
 @pytest.fixture
 def one_sandbox():
-    """Searches of this process share the usual sandbox (see commands.py)."""
+    """Let the searches of this process share the usual sandbox (see commands.py)."""
     import commands
 
     with commands.one_sandbox():

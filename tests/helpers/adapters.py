@@ -1,4 +1,4 @@
-"""Adapters and functions called in this process, as the host calls them in a child."""
+"""Calls of adapters and functions in this process, made as the host makes them in a child."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convlaws.problem.layouts import place
 
 
 def laid_out(problem, role, array):
-    """The array as the sandbox hands it over: a view with the problem's strides, bfloat16 as bits."""
+    """Return the array as the sandbox passes it: a view with the problem's strides, bfloat16 as bits."""
     raw = array.view(np.uint16) if problem.dtype == "bfloat16" else array
     where = place(role, array.shape, problem.layout, batched=problem.spec.batch is not None)
     view = where.view(np.zeros(where.elements, raw.dtype))

@@ -1,4 +1,4 @@
-"""Campaigns as processes, for the tests that kill them."""
+"""Campaigns in processes of their own, for the tests that kill them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tempfile import mkdtemp
 
 COMMAND = (sys.executable, "-m", "convlaws", "campaign")
 METHODS = ("im2col", "mutant-forgotten-dilation", "mutant-wrong-dtype")
-# two ops in two stages are four shards; most of the time goes into making failures small, so there is one law to fail
+# two ops in two stages are four shards; shrinking failures takes most of the time, so only one law can fail
 SMALL = (*METHODS, "--law", "equals-the-definition", "--op", "fprop", "--op", "dgrad", "--dtype", "float32", "--examples", "30")
-# what depends on when and where a run was started, and not on what it found
+# fields that depend on when and where a run was started, and not on what it found
 OF_THE_RUN = {"seconds", "after_seconds", "command"}
 
 
 class Started:
-    """A campaign's process (or that of another `command`), whose descendants are known by a mark in their environment."""
+    """The process of a campaign (or another `command`); its descendants are found by a mark in their environment."""
 
     def __init__(self, *words: object, cwd: Path | None = None, command: tuple[str, ...] = COMMAND, **more: object):
         self.mark = f"CONVLAWS_TEST={uuid.uuid4().hex}"
@@ -37,12 +37,12 @@ class Started:
         )  # fmt: skip
 
     def ended(self, seconds: float = 300) -> subprocess.CompletedProcess:
-        """What it printed, once it has ended."""
+        """Wait for its end and return its output and exit code."""
         out, err = self.process.communicate(timeout=seconds)
         return subprocess.CompletedProcess(self.process.args, self.process.returncode, out, err)
 
     def family(self) -> dict[int, str]:
-        """The command lines of all processes that descend from it, wherever they are now, by their ids."""
+        """Return {process id: command line} of itself and all its descendants, orphans included."""
         found = {}
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
@@ -51,11 +51,11 @@ class Started:
         return found
 
     def workers(self) -> list[int]:
-        """The ids of its workers."""
+        """Return the process ids of its workers."""
         return [pid for pid, line in self.family().items() if "convlaws.campaign.worker" in line]
 
     def until(self, ready: Callable[[], object], seconds: float = 120) -> None:
-        """Wait for something that it does."""
+        """Wait until `ready()` is true; fail if the process ends first or after `seconds`."""
         deadline = time.monotonic() + seconds
         while not ready():
             assert self.process.poll() is None, self.process.communicate()
@@ -63,7 +63,7 @@ class Started:
             time.sleep(0.05)
 
     def orphans(self, seconds: float = 10) -> dict[int, str]:
-        """Who is left of it after a while."""
+        """Return the processes that are left after at most `seconds`, as `family` does."""
         deadline = time.monotonic() + seconds
         while (left := self.family()) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -71,7 +71,7 @@ class Started:
 
 
 def kill(pids: Iterable[int]) -> int:
-    """How many of them could be killed."""
+    """Kill the processes and return how many could be killed."""
     count = 0
     for pid in pids:
         with suppress(ProcessLookupError):
@@ -81,13 +81,13 @@ def kill(pids: Iterable[int]) -> int:
 
 
 def campaign(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
-    """A campaign that runs to its end."""
+    """Run a campaign to its end."""
     return Started(*words, cwd=cwd).ended()
 
 
 @lru_cache
 def calm() -> Path:
-    """The folder of a small campaign to which nothing happens; one for all tests of this process."""
+    """Return the folder of a small campaign that ran undisturbed; one for all tests of this process."""
     folder = Path(mkdtemp(prefix="convlaws-calm-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     done = campaign(*SMALL, "--workers", "1", "--threads", "1", "-o", folder / "run")
@@ -96,7 +96,7 @@ def calm() -> Path:
 
 
 def records(folder: Path, kind: str = "shard") -> list[dict]:
-    """The whole records of a kind."""
+    """Return the complete records of a kind."""
     found = []
     for path in sorted((folder / "records").glob("*.jsonl")):
         for line in path.read_text().splitlines(keepends=True):
@@ -106,13 +106,13 @@ def records(folder: Path, kind: str = "shard") -> list[dict]:
 
 
 def summary(folder: Path) -> list[dict]:
-    """All that a campaign found and says of itself, but for times."""
+    """Return the findings file of a campaign without the fields `OF_THE_RUN`."""
     lines = (folder / "findings.jsonl").read_text().splitlines()
     return [{k: v for k, v in json.loads(line).items() if k not in OF_THE_RUN} for line in lines]
 
 
 def differences(one: list[dict], other: list[dict]) -> list[str]:
-    """Where two summaries differ, field by field."""
+    """Return the differences of two summaries, field by field."""
     if len(one) != len(other):
         return [f"{len(one)} records, {len(other)} records"]
     apart = [(a, b, k) for a, b in zip(one, other, strict=True) for k in {**a, **b} if a.get(k) != b.get(k)]

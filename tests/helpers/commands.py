@@ -1,7 +1,7 @@
-"""The command as it is typed, but in this process, and one sandbox for all that ask for the usual one.
+"""Run the command line in this process, with one sandbox for all runs with the usual limits.
 
-A process of the command's own imports NumPy and Hypothesis again, and a sandbox torch and SciPy: four seconds of a core, where
-a judged case takes a hundredth. What is about the process itself (signals, workers, what is imported) still starts one.
+A process for each command would import NumPy and Hypothesis again, and its sandbox torch and SciPy: four seconds of a core, where
+a judged case takes a hundredth. Tests of the process itself (signals, workers, imports) still start one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _new = Setting.runner
 
 
 class Lasting(Sandbox):
-    """A sandbox of which only the children end when it is closed: the next user gets fresh ones."""
+    """A sandbox whose `close` ends only the children: the next user gets fresh ones."""
 
     def close(self) -> None:
         """End the children."""
@@ -40,7 +40,7 @@ _lasting: dict[Path, Lasting] = {}
 
 
 def _of(folder: Path) -> Lasting:
-    """The sandbox whose children are in `folder`: one lasts for where the tests are run, and one for where the last one was."""
+    """Return the sandbox whose children run in `folder`; one is kept for HERE, and one for the last other folder."""
     if folder not in _lasting:
         for other in [known for known in _lasting if known != HERE]:
             Sandbox.close(_lasting.pop(other))
@@ -56,13 +56,13 @@ def _runner(setting: Setting):
 
 @contextmanager
 def one_sandbox() -> Iterator[None]:
-    """Whoever asks for the usual sandbox gets the one that lasts."""
+    """Make `Setting.runner` return the shared sandbox for the usual limits."""
     with patch.object(Setting, "runner", _runner):
         yield
 
 
 def typed(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
-    """The command's end; it never shows a traceback."""
+    """Run the command in this process; fail if it prints a traceback."""
     with one_sandbox(), chdir(cwd) if cwd else nullcontext():
         done = CliRunner().invoke(cli, list(map(str, words)), prog_name="convlaws")
     died = done.exception if not isinstance(done.exception, SystemExit) else None
@@ -72,7 +72,7 @@ def typed(*words: object, cwd: Path | None = None) -> subprocess.CompletedProces
 
 
 def convlaws(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess:
-    """The end of a process of the command's own; it never shows a traceback. `typed` is the one in this process."""
+    """Run the command in a process of its own; fail if it prints a traceback. `typed` runs it in this process."""
     done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=180, check=False)
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
     return done

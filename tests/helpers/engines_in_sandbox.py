@@ -1,4 +1,4 @@
-"""An engine's row on one problem, through a real child, and what its contract says of the answer."""
+"""Run an engine's row on a problem in a real child, and hold the answer to the row's contract."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from convlaws.targets.registry import Method, rows, target_of
 
 
 def rows_of(package: str) -> list[Method]:
-    """The rows of a package that is installed."""
+    """Return the rows of an installed package."""
     return [row for row in rows("engine") if row.package and row.package.name == package]
 
 
 def reply(box: Sandbox, row: Method, problem: Problem) -> Reply:
-    """What the row's child replies."""
+    """Return the reply of the row's child."""
     request = Request(spec=problem.spec, op=problem.op, dtype=problem.dtype, operands=problem.operands, layout=problem.layout)
     return box.call(target_of(row), request)
 
 
 def mismatch(row: Method, problem: Problem, output: np.ndarray, name: str = "") -> Mismatch | None:
-    """Where `output` breaks the row's contract, or the one of that name."""
+    """Return where `output` breaks the row's contract, or the contract `name`; None if it does not."""
     found = answer(problem.spec, problem.op, problem.operands)
     allowed = interval(found, contract(name or row.contract(problem.spec, problem.op, problem.dtype)), problem.format)
     return judge(Claim.of_answer(output, found, allowed))
 
 
 def failure(row: Method, problem: Problem, found: Reply, name: str = "") -> str:
-    """What is wrong with a reply, in words; '' if nothing is."""
+    """Return what is wrong with a reply, in words; '' if nothing is."""
     if found.ending is not Ending.ANSWERED:
         return f"{found.ending}: {found.message}"
     if found.output.shape != (expected := shape_of(problem.spec, RESULT[problem.op])):
@@ -47,15 +47,17 @@ def failure(row: Method, problem: Problem, found: Reply, name: str = "") -> str:
 
 
 def failures(row: Method, problems: Iterable[Problem]) -> dict[str, str]:
-    """What is wrong, by line, in a sandbox of its own."""
+    """Return {problem line: what is wrong} for the problems that fail, run in a new sandbox."""
     with Sandbox() as box:
         found = {str(p): failure(row, p, reply(box, row, p)) for p in problems}
     return {line: said for line, said in found.items() if said}
 
 
 def unsettled(box: Sandbox, row: Method, problems: Iterable[Problem]) -> dict[str, str]:
-    """The problems that a released engine does not end as every one must, whatever it does: answers of another number than
-    questions, and failures without words. A failure is on record or new, and both are fine here."""
+    """Return the problems whose outcome is not a verdict, or is a failure that has no message and is not a known finding.
+
+    Other failures of a released engine, known or new, are accepted here.
+    """
     law, judge, ledger, wrong = find_laws(["equals-the-definition"])[0], Judge(box), load(), {}
     for problem in problems:
         outcome = judge(row, law, problem)

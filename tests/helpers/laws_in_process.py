@@ -1,4 +1,4 @@
-"""A right method, an Ask without a sandbox, and problems of a scope: what the tests of laws share."""
+"""Shared by the tests of laws: a right method, an Ask without a sandbox, and problems of a scope."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from convlaws.problem.spec import ConvSpec
 
 # --- a right method ----------------------------------------------------------------
 class Taps:
-    """One product of channels a tap."""
+    """The maps of a right method: one product of channels per tap."""
 
     @staticmethod
     def _each(g, wide):
@@ -62,7 +62,7 @@ class Taps:
 
 
 def right(spec: ConvSpec, op: str, a: dict[str, np.ndarray], threads: int = 1) -> np.ndarray:
-    """All four ops and the second derivatives."""
+    """Return the right result of any of the four ops and the second derivatives."""
     bare = replace(spec, bias=False)
     table: dict[str, Callable[[], np.ndarray]] = {
         "second_x": lambda: run(Taps, bare, "dgrad", {"gy": a["gy"], "w": a["u"]}),
@@ -77,7 +77,7 @@ def right(spec: ConvSpec, op: str, a: dict[str, np.ndarray], threads: int = 1) -
 # --- an Ask within the process -------------------------------------------------------
 @dataclass
 class InProcess:
-    """Asks a function, from guarded memory, and holds it to the plain contract."""
+    """Ask that calls a function on guarded memory and holds it to the plain contract."""
 
     method: Callable[..., np.ndarray]
     problem: Problem
@@ -172,7 +172,7 @@ def _spec(rng, scope: Scope) -> ConvSpec:
 
 
 def problems(law: Law, count: int, op: str | None = None):
-    """`count` problems of the law's scope, the same ones each time."""
+    """Yield `count` problems of the law's scope, the same ones each time."""
     rng, scope, found = np.random.default_rng(7), law.scope, 0
     for seed in range(400 * count):
         try:
@@ -181,7 +181,7 @@ def problems(law: Law, count: int, op: str | None = None):
         except SpecError:
             continue
         if 0 in problem.spec.output and rng.random() < 0.9:
-            continue  # nothing can be broken there but the shape
+            continue  # only the shape of an empty result can be wrong
         if scope.refuses(problem) is None:
             found += 1
             yield problem

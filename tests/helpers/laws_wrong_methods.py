@@ -1,4 +1,4 @@
-"""Wrong methods, one a law: what each law of structure, duality, composition and repetition must find."""
+"""Wrong methods, one per law: each law of structure, duality, composition and repetition must find its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convlaws.problem.spec import ConvSpec
 
 
 def when(ops: str, feature: Callable[[ConvSpec], object], change: Callable[..., np.ndarray]):
-    """A method that is right but for problems with a feature, whose operands or result it changes."""
+    """Return a method that is right except for problems with a feature, whose operands or result it changes."""
 
     def method(spec, op, a, threads=1):
         if op not in ops.split() or not feature(spec):
@@ -56,7 +56,7 @@ def pads_with_zeros(spec, op, a):
 
 
 def remembers(state):
-    """Adds how many calls there were."""
+    """Return a method that adds the number of its calls to the result."""
 
     def method(spec, op, a, threads=1):
         state.calls += 1
@@ -66,7 +66,7 @@ def remembers(state):
 
 
 def remembers_larger(state):
-    """Leaves what a larger problem wrote into its workspace."""
+    """Return a method that is wrong after a larger problem, as if its workspace kept old values."""
 
     def method(spec, op, a, threads=1):
         grown, state.size = state.size > sum(spec.extent), max(state.size, sum(spec.extent))
@@ -104,7 +104,7 @@ def reads_past_the_end(spec, op, a, threads=1):
 
 
 def believes_contiguous(spec, op, a, threads=1):
-    """Reads the elements one after the other, whatever the strides."""
+    """Read the elements as contiguous, whatever the strides are."""
     return right(spec, op, {r: _one_after_the_other(v) for r, v in a.items()})
 
 
@@ -135,7 +135,7 @@ def wrong_second(spec, op, a, threads=1):
 
 
 ALL = "fprop dgrad wgrad bgrad"
-# law -> a wrong method that breaks it, made afresh for each problem
+# law -> a wrong method that breaks it, created anew for each problem
 MUTANTS: dict[str, Callable[[], Callable[..., np.ndarray]]] = {
     "padding-is-put-there-first": lambda: when(ALL, lambda s: s.padding_mode != "zeros", pads_with_zeros),
     "padding-crops-the-input-gradient": lambda: when("dgrad", lambda s: any(map(any, s.sides)), flips_result),

@@ -1,4 +1,4 @@
-"""A long table in two: `make test` runs a slice of it, `make test-all` the rest."""
+"""Long tables of parameters: `make test` runs a slice of one, `make test-all` the rest."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 
 
 def sliced(table: Iterable, kept: Iterable) -> list:
-    """The table's entries as parameters: those that are not kept are marked long.
+    """Return the table's entries as parameters: those that are not in `kept` are marked long.
 
     Raises:
-        AssertionError: something is kept that the table has not.
+        AssertionError: an entry of `kept` is not in the table.
     """
     table, kept = list(table), set(kept)
     assert kept <= set(table), f"not in the table: {kept - set(table)}"

@@ -1,4 +1,4 @@
-"""Findings of every kind and in any number, for tests of the page: real laws, lines and evidence, invented methods."""
+"""Findings of every kind and in any number, for tests of the page: the laws, lines and evidence are real, methods invented."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BAD = (Verdict.BROKEN, Verdict.BROKEN, Verdict.BROKEN, Verdict.CRASHED, Verdict
 
 
 def evidence(line: str, seed: int = 0) -> dict:
-    """What a run would record of a result that is wrong in some of its elements."""
+    """Return the evidence that a run would record for a result with some wrong elements."""
     problem, rng = Problem.parse(line), np.random.default_rng(seed)
     right = rng.normal(size=shape_of(problem.spec, RESULT[problem.op]))
     mismatch = judge(Claim(np.where(rng.random(right.shape) < 0.2, right + 1, right + 2e-3), right - 1e-3, right + 1e-3))
@@ -33,7 +33,7 @@ def evidence(line: str, seed: int = 0) -> dict:
 
 
 def finding(verdict: Verdict = Verdict.BROKEN, **changed) -> Finding:
-    """One finding, as a run would write it."""
+    """Return one finding, as a run would write it."""
     line = changed.pop("problem", LINES[0])
     given = {"method": "im2col", "law": "equals-the-definition", "op": "fprop", "says": "Each result is what defines it."}
     if verdict.bad:
@@ -42,7 +42,7 @@ def finding(verdict: Verdict = Verdict.BROKEN, **changed) -> Finding:
 
 
 def many(methods: int, laws_asked: int, failures: int, seed: int = 0) -> list[Finding]:
-    """So many methods under so many laws in all their ops, and that many failures among them, each on a line of its own."""
+    """Return findings of `methods` methods under `laws_asked` laws, all ops, with `failures` failures on distinct lines."""
     rng = random.Random(seed)
     cells = [(f"engine-number-{m}", law, op) for m in range(methods) for law in laws()[:laws_asked] for op in law.scope.ops]
     bad = set(rng.sample(range(len(cells)), failures))
@@ -75,7 +75,7 @@ def _line(rng: random.Random, i: int) -> str:
 
 
 def of_each_state() -> Iterator[Finding]:
-    """One finding of each state, on one law."""
+    """Yield one finding of each state, on one law."""
     for verdict in Verdict:
         yield finding(verdict, method=f"method-{verdict}", evidence=evidence(LINES[0]) if verdict is Verdict.BROKEN else {})
     yield finding(method="method-known", known="a-known-one")

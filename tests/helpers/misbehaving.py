@@ -1,4 +1,4 @@
-"""Functions to be timed that are right at first, or never come back."""
+"""Functions for the timing tests that turn wrong after some calls, die, or do not return."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def right(input, weight, bias, stride, padding, dilation, groups):
 
 
 def tires(input, weight, bias, stride, padding, dilation, groups):
-    """Right twice, and then wrong in its last channel."""
+    """Return the right result twice, then a result with a wrong last channel."""
     _CALLS["count"] += 1
     y = conv2d(input, weight, bias, stride, padding, dilation, groups)
     if _CALLS["count"] > 2:
@@ -32,7 +32,7 @@ def sleeps(input, weight, bias, stride, padding, dilation, groups):
 
 
 def gives_up(input, weight, bias, stride, padding, dilation, groups):
-    """Dies when it is timed, and not before."""
+    """Abort at the fourth call, which is a timed one."""
     _CALLS["count"] += 1
     if _CALLS["count"] > 3:
         os.abort()

@@ -1,15 +1,15 @@
-"""What is expected of each mutant: tables by its name. A mutant without a row gives a wrong number under the definition."""
+"""Expected results for each mutant, by name. A mutant without a row gives a wrong number under the definition."""
 
 from __future__ import annotations
 
 from convlaws.problem.scope import Scope
 
 EXAMPLES = 30
-MANY = 200  # where a Scope cannot say what the sizes must be, and chance decides
+MANY = 200  # examples where a Scope cannot express the required sizes, so that they must be drawn by chance
 EXACT = 3  # the weight of a trigger for exact or large sizes
 # a hang costs its time limit at each try; of the others, each needs several sizes at once
 COUNTS = {"hangs-on-many-groups": 12, "flat-half-volumes": 800, "dgrad-row-tail": 500}
-# mutants that give the right answer to a single question: the law that asks twice, or looks elsewhere
+# mutants that are right on a single call: the law that calls twice, or checks something else
 OTHERS = {
     "writes-into-the-input": "operands-are-left-alone",
     "returns-its-buffer": "an-output-outlives-the-next-call",
@@ -18,14 +18,14 @@ OTHERS = {
     "same-pads-low": "padding-words-are-numbers",
     "stale-cache": "additive-in-w",
 }
-# where the triggers do not say what numbers or sizes show the mistake, and it is rare
+# scopes for rare mistakes whose triggers do not determine the numbers or sizes that show them
 NARROW = {
     "absolute-epsilon": Scope(fills=("tiny", "normal")),
     "flush-to-zero": Scope(fills=("tiny",)),
     "saturates": Scope(fills=("huge", "special")),
     "nan-swallowed": Scope(fills=("special",)),
 }
-# the verdict and signature of the ones that do not just give a wrong number
+# (verdict, signature) of mutants that do not just give a wrong number
 SIGNATURES = {
     "broadcastable-shape": ("broken", "shape"),
     "channels-rounded-up": ("broken", "shape"),
@@ -54,7 +54,7 @@ SIGNATURES = {
     "aborts-on-empty-batch": ("crashed", "SIGABRT"),
     "hangs-on-many-groups": ("hung", "time"),
 }
-# what some shrink to, exactly; the failure named in SIGNATURES
+# the exact line that some mutants shrink to; the failure is that in SIGNATURES
 LINES = {
     "forgotten-dilation": "n1c1k1_x3_r2_s1_p0_d2_g1 fprop float32 contiguous integers seed=0",
     "flipped-kernel": "n1c1k1_x2_r2_s1_p0_d1_g1 fprop float32 contiguous integers seed=0",
@@ -74,7 +74,7 @@ LINES = {
     "one-result-at-least": "n1c1k1_x0_r1_s1_p0_d1_g1 fprop float32 contiguous integers seed=0",
     "hangs-on-many-groups": "n1c3k3_x1_r1_s1_p0_d1_g3 fprop float32 contiguous integers seed=0",
 }
-# the multiply-adds of what the others shrink to, where the least that shows them is more than 16
+# the multiply-adds of the line that the other mutants shrink to, where the least that shows them is more than 16
 LARGE = {
     "dgrad-of-1023-results": 2048,
     "dgrad-row-tail": 160,
@@ -190,7 +190,7 @@ COUNTS |= {
     "many-gradients-in-half": 300,
     "zero-taps-are-skipped": 400,
 }
-# whose triggers are sizes
+# mutants whose triggers are sizes
 LARGE |= {
     "blocks-added-in-half": 200, "split-sums-in-half": 200, "compensation-lost": 200, "long-sums-in-bf16": 200,
     "undeclared-winograd": 600, "undeclared-fourier": 200, "kernel-rounded-up": 100, "tf32-for-many-channels": 200,
@@ -202,7 +202,7 @@ LARGE |= {
     "flat-half-volumes": 64,
     "asks-for-an-exbibyte": 64, "reads-past-the-gradient": 32, "tail-channels-masked-by-a-product": 64,
 }  # fmt: skip
-# what no search of this length promises; shown in test_mutants_numerics.py
+# mutants that a search of this length may miss; shown in test_mutants_numerics.py
 UNLIKELY = {
     "plan-cached-without-the-type",  # another call of the very same sizes in another type
     "unwritten-after-a-block",  # a row of more than 512 with a kernel of 8 or more

@@ -1,6 +1,6 @@
-"""Where a mutant's triggers hold: the Scope in which they can, as far as one can say it, and whether a mistake shows.
+"""The Scope in which a mutant's triggers can hold, as far as a Scope can express it, and a check that its mistake shows.
 
-Only the project's own tests are narrowed so, to be short; the search that is measured is not.
+Only the project's own tests are narrowed in this way, to save time; the search that is measured is not.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ FIELDS: dict[str, dict] = {
 
 
 def narrowed(mistake: Mutant, *also: Scope) -> Scope:
-    """Problems of the ops that a mutant gets wrong, with its triggers as far as FIELDS has them."""
-    own = tuple(op for op in OPS if op in mistake.ops) or OPS  # a double backward is none of them
+    """Return the Scope of the ops that a mutant gets wrong and of its triggers, as far as FIELDS has them."""
+    own = tuple(op for op in OPS if op in mistake.ops) or OPS  # a double backward is not in OPS
     scopes = [replace(WHOLE, ops=own), *(replace(WHOLE, **FIELDS.get(word, {})) for word in mistake.needs), *also]
     found = reduce(lambda one, other: one and one.meet(other), scopes)
     assert found, f"no problem has all of {mistake.needs}"
@@ -106,7 +106,7 @@ def narrowed(mistake: Mutant, *also: Scope) -> Scope:
 
 # --- without a sandbox -------------------------------------------------------------------
 def applies(mistake: Mutant, problem: Problem) -> bool:
-    """Whether all triggers of a mutant hold."""
+    """True if all triggers of a mutant hold."""
     triggers = (TRIGGERS[word].holds for word in mistake.needs)
     return problem.op in (mistake.ops or (problem.op,)) and all(
         holds(problem.spec, problem.op, problem.operands) for holds in triggers
@@ -114,13 +114,13 @@ def applies(mistake: Mutant, problem: Problem) -> bool:
 
 
 def given(mistake: Mutant, problem: Problem) -> np.ndarray:
-    """What the mutant answers, its operands its own."""
+    """Return the mutant's result, computed from copies of the operands."""
     method = find(get(f"mutant-{mistake.name}").address)
     return method(problem.spec, problem.op, {role: a.copy() for role, a in problem.operands.items()}, {})
 
 
 def shows(mistake: Mutant, problem: Problem) -> bool:
-    """Whether the triggers hold and the answer is another one than the right one."""
+    """True if the triggers hold and the mutant's result differs from the right one."""
     if not applies(mistake, problem):
         return False
     try:

@@ -1,4 +1,4 @@
-"""Networks whose layers are in the catalogues and not in torchvision, written down from their papers."""
+"""Networks whose layers are in the catalogues but not in torchvision, written from their papers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 class DilatedUNet(nn.Module):
-    """U-Net (Ronneberger 2015) with padding, three levels and a bottleneck of dilations 1 to 32, each after the other."""
+    """U-Net (Ronneberger 2015) with padding, three levels and a bottleneck of successive dilations 1 to 32."""
 
     def __init__(self):
         super().__init__()
@@ -33,7 +33,7 @@ class DilatedUNet(nn.Module):
 
 
 def twice(inside: int, outside: int) -> nn.Sequential:
-    """Two convolutions of 3x3."""
+    """Return two convolutions of 3x3."""
     return nn.Sequential(nn.Conv2d(inside, outside, 3, padding=1), nn.Conv2d(outside, outside, 3, padding=1))
 
 
@@ -59,7 +59,7 @@ class WaveNet(nn.Module):
 
 
 def causal(x: torch.Tensor, dilation: int) -> torch.Tensor:
-    """x with as many zeros before it as a kernel of two taps needs."""
+    """Return x with as many zeros before it as a kernel of two taps needs."""
     return nn.functional.pad(x, (dilation, 0))
 
 

@@ -1,4 +1,4 @@
-"""Random problems, drawn by another way than the package's own strategies."""
+"""Random problems, drawn independently of the package's own strategies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from convlaws.problem.spec_rules import why_empty
 
 
 def random_problem(rng, scope):
-    """A problem within `scope`, by trying."""
+    """Return a random problem within `scope`, by rejection."""
     while True:
         try:
             spec = random_spec(rng, rng.choice(scope.ndim), rng.choice(scope.transposed))
@@ -51,6 +51,6 @@ def random_spec(rng, ndim, transposed):
 
 
 def within(row, **fields):
-    """The row's scope, narrowed."""
+    """Return the row's scope, narrowed to `fields`."""
     values = {name: getattr(row.scope, name) for name in row.scope.__dataclass_fields__}
     return type(row.scope)(**{**values, **{k: tuple(v for v in values[k] if v in allowed) for k, allowed in fields.items()}})

@@ -1,4 +1,4 @@
-"""Convolutions term by term, in plain Python: what the tests of the oracle compare it with.
+"""Convolutions term by term, in plain Python: the reference for the tests of the oracle.
 
 Nothing here is shared with the oracle: every product is one step of a loop over indices.
 """
@@ -20,7 +20,7 @@ _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 def origins(spec: ConvSpec) -> list[list[int | None]]:
-    """For each axis, the place of the unpadded array that each padded place copies; None for a zero."""
+    """Return, for each axis, the index in the unpadded array that each padded index copies; None for a zero."""
     found = []
     unpadded = spec.output if spec.transposed else spec.extent
     for extent, step, (low, high) in zip(unpadded, spec.input_dilation, spec.sides, strict=True):
@@ -34,7 +34,7 @@ def origins(spec: ConvSpec) -> list[list[int | None]]:
 
 
 def triples(spec: ConvSpec) -> Iterator[tuple[Index | None, Index, Index]]:
-    """(place in the wide image, None for a padded zero, place in the narrow one, place in the kernel) of each term."""
+    """Yield (index in the wide image or None for a padded zero, index in the narrow one, index in the kernel) of each term."""
     rows, columns, *kernel = spec.w_shape
     narrow = spec.extent if spec.transposed else spec.output
     where = origins(spec)
@@ -47,7 +47,7 @@ def triples(spec: ConvSpec) -> Iterator[tuple[Index | None, Index, Index]]:
 
 
 def parts(spec: ConvSpec) -> dict[str, int]:
-    """Which member of a triple is the place of x, of y (and gy), of w."""
+    """Return which member of a triple is the index into x, into y (and gy), into w."""
     return {"x": 1, "y": 0, "w": 2} if spec.transposed else {"x": 0, "y": 1, "w": 2}
 
 
@@ -56,7 +56,7 @@ def _batched(spec: ConvSpec, role: str, a: np.ndarray) -> np.ndarray:
 
 
 def products(spec: ConvSpec, op: str, operands: dict[str, np.ndarray], number=float) -> dict[Index, list]:
-    """The terms that each result sums, as `number`s; the bias is one of them."""
+    """Return {index of a result: its terms}, as `number`s; the bias is one of the terms."""
     a = {role: _batched(spec, role, v) for role, v in operands.items()}
     found: dict[Index, list] = defaultdict(list)
     if op == "bgrad":
@@ -76,7 +76,7 @@ def products(spec: ConvSpec, op: str, operands: dict[str, np.ndarray], number=fl
 
 
 def array_of(spec: ConvSpec, op: str, shape: Index, found: dict[Index, list], summed) -> np.ndarray:
-    """`summed(terms)` of each result."""
+    """Return the array of `summed(terms)` of each result."""
     lead = (1,) if spec.batch is None and op in ("fprop", "dgrad") else ()
     out = np.empty((*lead, *shape), object)
     for at in np.ndindex(out.shape):
@@ -85,7 +85,7 @@ def array_of(spec: ConvSpec, op: str, shape: Index, found: dict[Index, list], su
 
 
 def kind_of_sum(terms: list[float]) -> str:
-    """What IEEE 754 makes of a sum of these terms, in any order, if nothing finite overflows."""
+    """Return the IEEE 754 class of a sum of these terms, in any order, if nothing finite overflows."""
     up, down = math.inf in terms, -math.inf in terms
     if any(map(math.isnan, terms)) or (up and down):
         return "nan"
@@ -93,7 +93,7 @@ def kind_of_sum(terms: list[float]) -> str:
 
 
 def holes(spec: ConvSpec, op: str) -> Iterator[tuple[Index, Index]]:
-    """(result, place in the kernel) where an implementation may multiply a zero that is no operand's.
+    """Yield (result, index in the kernel) where an implementation may multiply a zero that is not an operand's element.
 
     The zeros are those of a padding, and, for the map that scatters, those that a stride leaves and
     those around the narrow image: it is then a correlation of the stretched narrow image.

@@ -1,4 +1,4 @@
-"""From a child's message to a Reply: nothing in it is trusted."""
+"""Convert a child's untrusted message to a Reply."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from convlaws.sandbox.shared_memory import MemoryLayout, Segment, Snapshot
 from convlaws.sandbox.worker import ProtocolError
 
 FAILURES = {e.value: e for e in (Ending.REFUSED, Ending.RAISED, Ending.NOT_LOADED)}
-MESSAGE, SIGNATURE = 4000, 200  # characters that are kept
+MESSAGE, SIGNATURE = 4000, 200  # characters that are kept of each
 
 
 def reply_from(message: dict[str, Any], plan: MemoryLayout, segment: Segment, snapshot: Snapshot) -> Reply:
-    """The reply that a message and the memory tell of.
+    """Return the reply that a child's message and the shared memory describe.
 
     Raises:
-        ProtocolError: the message is none of a worker's.
+        ProtocolError: the message is not a worker's.
     """
     touched = segment.touched(plan, snapshot)
     said = message.get("ending")
@@ -38,10 +38,10 @@ def reply_from(message: dict[str, Any], plan: MemoryLayout, segment: Segment, sn
 
 
 def _measured(found: object) -> dict[str, Any]:
-    """What a child says that it measured.
+    """Return the measurements of a child.
 
     Raises:
-        ProtocolError: these are no times and no sizes.
+        ProtocolError: the times or the sizes are not valid.
     """
     times = found.get("blocks", []) if isinstance(found, dict) else None
     if not isinstance(found, dict) or not isinstance(times, list) or not all(type(t) is float and 0 < t < inf for t in times):

@@ -17,9 +17,9 @@ from convlaws.sandbox.worker import Worker
 
 
 class InProcess:
-    """Calls methods without a sandbox: an exception is a reply, a crash is a crash, and no limit is kept.
+    """Calls methods without a sandbox: an exception becomes a reply, a crash ends this process, no limit is enforced.
 
-    `time_limit` and `deaths` are there so that it may stand in for a Sandbox.
+    `time_limit` and `deaths` exist so that it can replace a Sandbox.
     """
 
     def __init__(self, *, host: str = "convlaws.engines.host", time_limit: float = 20.0, memory_limit: int = 4 << 30):
@@ -35,18 +35,18 @@ class InProcess:
         self.close()
 
     def refresh(self) -> None:
-        """Forget what was opened; the modules stay imported."""
+        """Discard the opened targets; the modules stay imported."""
         self._worker = self._segment = None
 
     def close(self) -> None:
-        """Forget what was opened."""
+        """Discard the opened targets."""
         self.refresh()
 
     def call(self, target: Mapping[str, object], request: Request) -> Reply:
-        """How `target` answers.
+        """Return the reply of `target`.
 
         Raises:
-            KeyboardInterrupt: it came from the keyboard, or the method raised it: here these are the same.
+            KeyboardInterrupt: Ctrl-C was pressed, or the method raised it: here the two cannot be told apart.
         """
         if python := dict(target.get("home") or {}).get("python"):  # type: ignore[call-overload]
             raise UsageError(f"{python} is another interpreter: without a sandbox only what is installed here can be run")

@@ -1,11 +1,11 @@
-"""SIGINT (Ctrl-C): a command keeps its findings and ends within three seconds, whatever call is in flight.
+"""Handling of SIGINT (Ctrl-C): a command keeps its findings and ends within three seconds, whatever call is running.
 
-Within `deferred_sigint()` the first one is only noted: the loop sees it, stops, and reports its findings. A call in the sandbox
-that takes longer is cut off (see `overdue`). A second Ctrl-C ends all at once; so does the first one elsewhere.
+Within `deferred_sigint()` the first SIGINT only sets a flag: the loop checks it, stops, and reports its findings. A call in the
+sandbox that takes longer is cut off (see `overdue`). A second SIGINT ends everything at once; outside, the first one does.
 
-In a notebook or a test, "at once" is Python's KeyboardInterrupt. A command is guarded instead (see `guard`): it raises nothing,
-because of what is raised in a callback of an import or of the garbage collector Python prints a traceback, and goes on. The
-process is left from where it is, as is also done if it does not stop in time.
+In a notebook or a test, "at once" means Python's KeyboardInterrupt. A command calls `guard` instead, and then SIGINT raises
+nothing: if an exception is raised in a callback of an import or of the garbage collector, Python prints a traceback and goes on.
+The signal handler ends the process directly; a thread does so if the command does not stop in time.
 """
 
 from __future__ import annotations
@@ -21,58 +21,58 @@ from contextlib import contextmanager, suppress
 from math import inf
 from typing import NoReturn
 
-MOMENT = 0.4  # seconds that a call in flight may go on after Ctrl-C
-PATIENCE = 2.2  # seconds from Ctrl-C until a command that has not ended by itself is left
+MOMENT = 0.4  # seconds that a running call may continue after Ctrl-C
+PATIENCE = 2.2  # seconds from Ctrl-C until `leave` ends a command that has not ended by itself
 INTERRUPTED = 130  # exit code
-LAST = 0.3  # seconds for the processes that are killed to be gone
+LAST = 0.3  # seconds to wait for killed processes to end
 FOLDER = "/proc"
-ENDED = (b"Z", b"X")  # states of a process that nobody has asked for its end yet
+ENDED = (b"Z", b"X")  # states of a process that has ended and was not waited for
 PR_SET_CHILD_SUBREAPER = 36
 
 Keeper = Callable[[], str]
-_open: list[Interrupt] = []  # the deferred block that the main thread is in
+_open: list[Interrupt] = []  # the `deferred_sigint` block that the main thread is in
 _keepers: list[Keeper] = []
 _leaving = threading.Lock()
-_guarded: list[int] = []  # the process that is guarded: a fork of it is not
+_guarded: list[int] = []  # the id of the guarded process; a fork of it is not guarded
 
 
 class Interrupted(KeyboardInterrupt):
-    """A call in the sandbox was cut off, since Ctrl-C was pressed a moment ago."""
+    """A call was cut off because Ctrl-C was pressed more than `MOMENT` seconds ago."""
 
 
 class Interrupt:
-    """Whether Ctrl-C was pressed, and when."""
+    """The state of Ctrl-C: if it was pressed, and when."""
 
     def __init__(self) -> None:
         self.requested, self.since = False, inf
 
     def press(self, *_: object) -> None:
-        """Note it; a signal handler."""
+        """Record that it was pressed; can be a signal handler."""
         self.since = min(self.since, time.monotonic())
         self.requested = True
 
     def waited(self, seconds: float) -> bool:
-        """Whether it was pressed longer ago than that."""
+        """True if it was pressed more than `seconds` ago."""
         return time.monotonic() - self.since > seconds
 
 
 def cut_off() -> None:
-    """Press for the block that the main thread is in, and cut off the call in flight; for another thread."""
+    """Interrupt the main thread's `deferred_sigint` block and cut off its running call; can be called from another thread."""
     for interrupt in _open:
         interrupt.requested, interrupt.since = True, -inf
 
 
 def overdue() -> bool:
-    """Whether a call in flight should be cut off."""
+    """True if a running call should be cut off."""
     return any(interrupt.waited(MOMENT) for interrupt in _open)
 
 
 @contextmanager
 def deferred_sigint(*, ignore_second: bool = False) -> Iterator[Interrupt]:
-    """Within, SIGINT is only noted; a second one raises KeyboardInterrupt, or ends a guarded process, unless `ignore_second`.
+    """Only set a flag at SIGINT within the block; a second one raises KeyboardInterrupt unless `ignore_second`.
 
-    An exception in the middle of a message between processes would leave half of it in the pipe. A block within another has the
-    same flag. Only the main thread of a process has signals: elsewhere nothing changes.
+    In a guarded process the second one ends it. An exception in the middle of a message between processes would leave half of it
+    in the pipe. Nested blocks share one flag. Only the main thread handles signals: in other threads nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield Interrupt()
@@ -99,16 +99,16 @@ def deferred_sigint(*, ignore_second: bool = False) -> Iterator[Interrupt]:
 
 @contextmanager
 def deaf() -> Iterator[None]:
-    """Within, processes are started that do not hear Ctrl-C before `hear`: while they import, it would end them in a traceback.
+    """Start processes with SIGINT blocked until they call `hear`: during their imports it would end them with a traceback.
 
-    Here nothing is lost: what comes meanwhile comes to another thread, or afterwards.
+    This process loses no SIGINT: another thread gets it, or it is delivered after the block.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # its first start, which a worker's start would bring about, has its own idea of the mask
+    resource_tracker.ensure_running()  # its first start, else caused by the first worker, changes the signal mask
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -117,26 +117,26 @@ def deaf() -> Iterator[None]:
 
 
 def hear() -> None:
-    """Hear Ctrl-C from now on, and the one that came before."""
+    """Unblock SIGINT; a pending one is delivered."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 # --- a command --------------------------------------------------------------------------
 def keep(keeper: Keeper) -> None:
-    """When the process is left, `keeper` tidies up, quickly and without a lock, and says what it leaves behind."""
+    """Register `keeper` for `leave`: it cleans up, quickly and without a lock, and returns what to print about what remains."""
     _keepers.append(keeper)
 
 
 def release(keeper: Keeper) -> None:
-    """There is nothing more to keep."""
+    """Unregister `keeper`."""
     with suppress(ValueError):
         _keepers.remove(keeper)
 
 
 @contextmanager
 def keeping(keeper: Keeper) -> Iterator[None]:
-    """Within, `keeper` is kept."""
+    """Register `keeper` for the duration of the block."""
     keep(keeper)
     try:
         yield
@@ -149,8 +149,8 @@ def _is_guarded() -> bool:
 
 
 def guard() -> None:
-    """From now on Ctrl-C ends this process as a command ends: in time, in one line, with all processes that it started."""
-    if os.name != "posix":  # where a pipe wakes nobody, KeyboardInterrupt has to do
+    """Make Ctrl-C end this process in time, with one line of output, together with all processes that it started."""
+    if os.name != "posix":  # without a wake-up pipe, KeyboardInterrupt must suffice
         return
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -158,15 +158,15 @@ def guard() -> None:
     _adopt_orphans()
     signal.signal(signal.SIGINT, _pressed)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    # Python ends by giving SIGINT its default back, which kills: what is ignored stays so, and the exit code is decided by then
+    # at its end Python restores SIGINT's default, which kills: an ignored signal stays ignored, and the exit code is set by then
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_watch, args=(reading,), name="convlaws-ctrl-c", daemon=True).start()
 
 
 def _adopt_orphans() -> None:
-    """Whoever descends from this process and loses its parent becomes its child, where Linux is asked for that.
+    """Make orphaned descendants children of this process, on Linux.
 
-    Else a process that Ctrl-C ended (pip, a worker) would leave others that nobody finds.
+    Otherwise a process that Ctrl-C ended (pip, a worker) would leave children that `descendants` does not find.
     """
     with suppress(ImportError, OSError, AttributeError):
         import ctypes
@@ -184,7 +184,7 @@ def _pressed(*_: object) -> None:
 
 
 def _watch(reading: int) -> None:
-    """Leave the process if the main thread does not end it in time: it may be in a library that lets no signal through."""
+    """End the process if the main thread does not in time: it may be in a library, where Python runs no signal handler."""
     until = inf
     while True:
         left = None if until == inf else max(0.0, until - time.monotonic())
@@ -196,23 +196,23 @@ def _watch(reading: int) -> None:
 
 
 def leave() -> NoReturn:
-    """End this process and all that descend from it, in one line."""
+    """End this process and all its descendants, with one line of output."""
     if _leaving.acquire(blocking=False):
         said = "".join(map(_told, reversed(_keepers)))
         with suppress(OSError):
             os.write(2, f"convlaws: interrupted{said}\n".encode())
         _fall_silent()
-    else:  # another thread is at it
+    else:  # another thread is doing it
         time.sleep(MOMENT)
     until = time.monotonic() + LAST
     while (left := descendants(os.getpid())) and time.monotonic() < until:
-        kill(left)  # again: what they started meanwhile comes to this process
+        kill(left)  # repeated, as processes that they started meanwhile become children of this one
         time.sleep(0.01)
     os._exit(INTERRUPTED)
 
 
 def _fall_silent() -> None:
-    """What the other threads say of the processes that are killed around them is no news."""
+    """Redirect standard error to the null device: other threads would report the processes that are killed."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
@@ -220,12 +220,12 @@ def _fall_silent() -> None:
 def _told(keeper: Keeper) -> str:
     try:
         return keeper()
-    except Exception:  # whatever state it was interrupted in
+    except Exception:  # it may have been interrupted in any state
         return ""
 
 
 def descendants(root: int) -> list[int]:
-    """The processes that come from `root` and run, parents first; none on systems that do not tell."""
+    """Return the running descendants of `root`, parents first; empty on systems without /proc."""
     born: dict[int, list[int]] = {}
     for entry in os.listdir(FOLDER) if os.path.isdir(FOLDER) else ():
         with suppress(OSError, ValueError, IndexError), open(f"{FOLDER}/{int(entry)}/stat", "rb") as file:
@@ -239,7 +239,7 @@ def descendants(root: int) -> list[int]:
 
 
 def kill(pids: list[int]) -> None:
-    """End them at once."""
+    """Send SIGKILL to the processes."""
     for pid in pids:
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)

@@ -24,45 +24,45 @@ from convlaws.sandbox.worker import Link, ProtocolError
 SCRIPT = Path(__file__).with_name("zygote.py")
 PATIENCE = 10.0  # seconds for the zygote to fork or reap (measured: 1 to 50 ms)
 START = 300.0  # seconds for it to import its libraries (measured: 2.4 s for torch, warm)
-GLANCE = 0.1  # seconds between two looks at whether it is still wanted
+GLANCE = 0.1  # seconds between two checks for Ctrl-C while it starts
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-LOG = 1 << 16  # bytes of what a zygote wrote that are looked at for its last line
-GRACE = 2.0  # seconds between the end of a zygote's connection and its own
+LOG = 1 << 16  # bytes at the end of a zygote's output that are searched for its last line
+GRACE = 2.0  # seconds for a zygote to exit after its connection has ended
 TAIL = 300  # characters of a child's last output that go into a message
 
 
-# NumPy keeps to one core, and threads that wait sleep: children share cores, and 4 threads spin on 2 cores for ages
+# NumPy has one thread, and waiting threads sleep: children share cores, and 4 spinning threads on 2 cores are very slow
 FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
-PACKAGE = Path(__file__).parents[1]  # this package, for an interpreter that has not installed it
+PACKAGE = Path(__file__).parents[1]  # this package, for an interpreter in which it is not installed
 
 
 class ZygoteGone(Exception):
-    """The zygote ended, or does not do what it should: start another."""
+    """The fork server has ended or does not answer as it should; another must be started."""
 
 
 class HomeLost(Exception):
-    """A home's zygote cannot be started: what its libraries said."""
+    """The fork server of a process spec cannot be started; the message has the reason."""
 
 
 @dataclass(frozen=True)
 class Exit:
-    """How a child ended: `name` is "SIGSEGV" or "exit 3"; `killed` says that it was by us."""
+    """The exit of a child: `name` is, for example, "SIGSEGV" or "exit 3"; `killed` is true if we killed it."""
 
     name: str
     killed: bool = False
 
     @property
     def sentence(self) -> str:
-        """How it ended, in words."""
+        """The exit in words."""
         if self.name.startswith("exit"):
             return f"the process ended with exit status {self.name[5:]}"
         return f"the process died of {self.name}"
 
 
 def exit_of(code: int, *, killed: bool) -> Exit:
-    """The exit that an exit code (negative: a signal) tells of."""
+    """Return the Exit of an exit code; a negative one is a signal."""
     if code >= 0:
         return Exit(f"exit {code}", killed)
     try:
@@ -72,14 +72,14 @@ def exit_of(code: int, *, killed: bool) -> Exit:
 
 
 def printable(text: str, keep: str = "") -> str:
-    """`text` with every character escaped that would not print, but for those in `keep`."""
+    """Return `text` with every unprintable character escaped, except those in `keep`."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
 
 
 class Child:
-    """One child: its socket, its output, its memory, and what it has opened."""
+    """One child: its socket, its output, its shared memory, and the targets that it has opened."""
 
     def __init__(self, pid: int, sock: socket.socket, log: int):
         self.pid, self.log = pid, log
@@ -90,7 +90,7 @@ class Child:
         self._size = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
 
     def resident(self) -> int | None:
-        """Bytes of memory that it holds; None if it has ended."""
+        """Return the bytes of its resident memory; None if it has ended."""
         try:
             pages = int(os.pread(self._size, 128, 0).split()[1])
         except (ProcessLookupError, IndexError):
@@ -98,25 +98,25 @@ class Child:
         return pages * PAGE or None
 
     def written(self) -> int:
-        """Bytes that it wrote to its standard output and error since the last `hush`."""
+        """Return the number of bytes that it wrote to standard output and error since the last `hush`."""
         return os.fstat(self.log).st_size
 
     def hush(self) -> None:
-        """Forget what it wrote."""
+        """Discard its output."""
         if self.written():
             os.ftruncate(self.log, 0)
 
     def tail(self) -> str:
-        """The end of what it wrote, in printable characters; empty if it wrote nothing."""
+        """Return the end of its output in printable characters; empty if it wrote nothing."""
         last = os.pread(self.log, 4 * TAIL, max(0, self.written() - 4 * TAIL))
         return printable(last.decode(errors="backslashreplace").strip()[-TAIL:])
 
     def spoke(self) -> bool:
-        """Whether something of it is still to be read; a child that is seen dead may have answered just before."""
+        """True if its socket is readable; a child that has ended may have answered just before."""
         return bool(select.select([self.link.sock], [], [], 0)[0])
 
     def close(self) -> None:
-        """Give back the descriptors and the memory."""
+        """Release the descriptors and the memory."""
         self.link.sock.close()
         os.close(self._size)
         os.close(self.log)
@@ -126,11 +126,11 @@ class Child:
 
 
 class ForkServer:
-    """A running zygote for one home (see `convlaws.targets.process_spec`; empty: the host chooses what it imports).
+    """A running fork server for one process spec (see `convlaws.targets.process_spec`); if empty, the host chooses the imports.
 
     Raises:
         UsageError: the host cannot be loaded; the message has the last line that it wrote.
-        HomeLost: the same, for a home that is not empty.
+        HomeLost: the same, for a process spec that is not empty.
     """
 
     def __init__(self, host: str, home: Mapping[str, Any] | None = None):
@@ -160,7 +160,7 @@ class ForkServer:
         return kept | FRUGAL | self.home.get("variables", {})
 
     def _hello(self) -> str:
-        """What the zygote is to load, and from where: another interpreter gets our package and nothing else of ours."""
+        """Return what the fork server loads, and from where: another interpreter gets our package and nothing else of ours."""
         where = {"package": str(PACKAGE)} if self.home.get("python") else {"path": sys.path}
         return json.dumps({"host": self.host, "modules": self.home.get("modules", []), **where})
 
@@ -181,7 +181,7 @@ class ForkServer:
             raise
 
     def _await(self) -> None:
-        """Wait until it has imported its libraries.
+        """Wait until the fork server has imported its libraries.
 
         Raises:
             Interrupted: Ctrl-C was pressed a moment ago.
@@ -199,7 +199,7 @@ class ForkServer:
                     raise
 
     def _last_output(self, error: Exception) -> str:
-        """How the zygote ended: the last line that it wrote, else the signal, else what went wrong on the line to it."""
+        """Return why the fork server ended: the signal, else the last line that it wrote, else the error of the connection."""
         written = os.pread(self._log, LOG, max(0, os.fstat(self._log).st_size - LOG)).decode(errors="replace").strip()
         with suppress(subprocess.TimeoutExpired):
             code = self.process.wait(GRACE)
@@ -215,7 +215,7 @@ class ForkServer:
             raise ZygoteGone(repr(error)) from error
 
     def fork(self) -> Child:
-        """A fresh child."""
+        """Return a fresh child."""
         import fcntl  # not at the top: `InProcess` works on systems without it
 
         ours, theirs = socket.socketpair()
@@ -234,22 +234,22 @@ class ForkServer:
             raise
 
     def reap(self, child: Child, grace: float = 0.0) -> Exit:
-        """How the child ended; it is killed if it has not within `grace` seconds."""
+        """Return the child's exit; the child is killed if it has not ended within `grace` seconds."""
         found = self._ask({"do": "reap", "pid": child.pid, "grace": grace})
         return exit_of(found["code"], killed=found["killed"])
 
     def close(self) -> None:
-        """End the zygote; its children end with it."""
+        """End the fork server; its children end with it."""
         self.link.sock.close()
         with suppress(OSError):
             os.close(self._log)
-        if self.owner == os.getpid():  # a fork of the owner has copies of the descriptors, no more
+        if self.owner == os.getpid():  # a fork of the owner has only copies of the descriptors
             self.process.kill()
             self.process.wait()
 
 
 class Processes:
-    """The processes of one supervisor, none of which may outlive it: its fork server and its child."""
+    """The fork server and the child of one supervisor; both are ended with it."""
 
     def __init__(self) -> None:
         self.fork_server: ForkServer | None = None
@@ -268,7 +268,7 @@ class Processes:
             self.child = None
 
     def close(self) -> None:
-        """End child and zygote."""
+        """End the child and the fork server."""
         child, self.child = self.child, None
         fork_server, self.fork_server = self.fork_server, None
         if fork_server:

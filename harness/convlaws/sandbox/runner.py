@@ -1,4 +1,4 @@
-"""A runner that remembers: laws on one problem ask for the same result again and again."""
+"""CachingRunner: stores replies, as the laws on one problem request the same result many times."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from convlaws.problem.request import Reply, Request
 
-MOST = 1024  # replies kept; a problem and all its laws need a few dozen a method
+MOST = 1024  # replies kept; a problem and all its laws need a few dozen per method
 
 
 class Runner(Protocol):
-    """What runs a method: a sandbox, or this process."""
+    """The interface for running a method: in a sandbox, or in this process."""
 
     time_limit: float
 
@@ -23,10 +23,10 @@ class Runner(Protocol):
 
 
 class CachingRunner:
-    """Asks `runner` once for each (target, request); the very same arrays make the same request.
+    """Calls `runner` once for each (target, request); requests are the same if their arrays are the same objects.
 
-    Only arrays that nobody can change are told apart by identity. What is about repetition
-    (see `Law.fresh`), shrinking and repeating use `runner` itself.
+    Requests with writeable arrays are not cached. Laws on repetition (see `Law.fresh`), shrinking
+    and repeating use `runner` itself.
     """
 
     def __init__(self, runner: Runner):
@@ -43,7 +43,7 @@ class CachingRunner:
         self.runner.time_limit = seconds
 
     def call(self, target: Mapping[str, Any], request: Request) -> Reply:
-        """The reply, from memory if it is there; the arrays are kept with it, so that their ids stay theirs."""
+        """Return the reply, from the cache if it is there; the arrays are kept with it, so that their ids are not reused."""
         if any(a.flags.writeable for a in request.operands.values()):
             return self.runner.call(target, request)
         arrays = tuple((role, id(a)) for role, a in request.operands.items())
@@ -56,22 +56,22 @@ class CachingRunner:
         return self._kept[key][0]
 
     def refresh(self) -> None:
-        """Forget, and give the runner a fresh child."""
+        """Clear the cache, and give the runner a fresh child."""
         self._kept.clear()
         self.runner.refresh()
 
     def close(self) -> None:
-        """Close the runner."""
+        """Clear the cache and close the runner."""
         self._kept.clear()
         self.runner.close()
 
 
 def _name(target: Mapping[str, Any]) -> tuple[str, str, tuple]:
-    """What tells targets apart: the row or function, and the interpreter and the variables of its process."""
+    """Return a target's part of the cache key: its row or function, and the interpreter and variables of its process."""
     home = target.get("home") or {}
     return target.get("row") or target.get("function", ""), home.get("python", ""), tuple(home.get("variables", {}).items())
 
 
 def uncached(runner: Runner) -> Runner:
-    """The runner beneath, which runs every call."""
+    """Return the runner without the cache, which runs every call."""
     return runner.runner if isinstance(runner, CachingRunner) else runner

@@ -16,15 +16,15 @@ __all__ = ["InProcess", "Sandbox"]
 
 
 class Sandbox:
-    """Runs methods in child processes that may crash, hang or eat memory: each is the ending of a reply.
+    """Runs methods in child processes that may crash, hang or use up memory: each of these is the ending of a reply.
 
-    A target may say in which `home` it lives (see `convlaws.targets.process_spec`): each home has a zygote and a child of
-    its own, so what one library does to its process, or fails to import, reaches no other.
+    A target may have a process spec as `home` (see `convlaws.targets.process_spec`): each spec has a fork server and a child
+    of its own, so what one library does to its process, or fails to import, affects no other.
     `time_limit` is in seconds and may be changed between calls, `memory_limit` in bytes of
     resident memory. Not for several threads at once.
 
     Raises:
-        UsageError: this is no Linux; or, at a call, the host cannot be loaded.
+        UsageError: the system is not Linux; or, at a call, the host cannot be loaded.
     """
 
     def __init__(self, *, host: str = "convlaws.engines.host", time_limit: float = 20.0, memory_limit: int = 4 << 30):
@@ -50,7 +50,7 @@ class Sandbox:
 
     @property
     def deaths(self) -> int:
-        """The children that ended in a call."""
+        """The number of children that ended in a call."""
         return sum(h.deaths for h in self._supervisors.values())
 
     def refresh(self) -> None:
@@ -59,20 +59,20 @@ class Sandbox:
             supervisor.refresh()
 
     def close(self) -> None:
-        """End the children and the zygotes; a later call starts others."""
+        """End the children and the fork servers; a later call starts new ones."""
         for supervisor in self._supervisors.values():
             supervisor.close()
 
     def call(self, target: Mapping[str, object], request: Request) -> Reply:
-        """How `target` answers; never raises for what it does.
+        """Return the reply of `target`; nothing that the target does raises here.
 
         Raises:
-            UsageError: the request's arrays are not what the request says.
+            UsageError: the request's arrays do not agree with the request.
         """
         return self.supervisor(target).call(target, request)
 
     def supervisor(self, target: Mapping[str, object]) -> Supervisor:
-        """The supervisor of the process spec that `target` names."""
+        """Return the supervisor of the process spec that `target` names."""
         home: Any = target.get("home") or {}
         key = json.dumps(home, sort_keys=True) if home else ""
         if key not in self._supervisors:

@@ -1,4 +1,4 @@
-"""How methods are run: in a sandbox or not, with which limits, and with which known findings."""
+"""Settings for running methods: sandbox or not, limits, and known findings."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from convlaws.sandbox.sandbox import InProcess, Sandbox
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """How methods are run: in a sandbox or not, and with which limits; `observations` is where each draw is recorded.
+    """Settings for running methods: sandbox or not, and limits; `observations` is where each draw is recorded.
 
-    `known` are the user's files of known findings; without `own_ledger` those of the package explain nothing.
+    `known` are the user's files of known findings; without `own_ledger` those of the package are not used.
     """
 
     sandbox: bool = True
@@ -25,7 +25,7 @@ class Setting:
     own_ledger: bool = True
 
     def runner(self) -> Sandbox | InProcess:
-        """A runner with these limits."""
+        """Return a runner with these limits."""
         if not self.sandbox:
             return InProcess()
         return Sandbox(time_limit=self.time_limit, memory_limit=self.memory_limit)
@@ -33,7 +33,7 @@ class Setting:
 
 @contextmanager
 def running(setting: Setting) -> Iterator[Sandbox | InProcess]:
-    """A runner that is closed afterwards."""
+    """Yield a runner and close it afterwards."""
     runner = setting.runner()
     try:
         yield runner

@@ -1,4 +1,4 @@
-"""Where the operands and the output of a request lie in the memory shared with the child."""
+"""The layout of a request's operands and output in the memory shared with the child."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from convlaws.problem.request import SECOND, Request
 from convlaws.problem.spec import ConvSpec
 from convlaws.sandbox.worker import HALF, ProtocolError
 
-LINE = 64  # bytes; every array's buffer begins at a multiple
+LINE = 64  # bytes; every array's buffer begins at a multiple of it
 SPARE = 1 << 20  # bytes reserved for an output of a wrong shape, beside four times the right one
-SMALL = 1 << 18  # a plan of so many bytes keeps its private copy for the next call
-LEAST = 1 << 22  # bytes of a segment
-LARGE = 1 << 28  # a segment of so many bytes is not kept for small requests
-DIRECTIONS = {"v": "x", "u": "w"}  # the arrays of second derivatives lie like these, contiguous
+SMALL = 1 << 18  # bytes; the snapshot of a layout up to this size is kept for later calls
+LEAST = 1 << 22  # bytes of the smallest segment
+LARGE = 1 << 28  # bytes; a larger segment is not kept for small requests
+DIRECTIONS = {"v": "x", "u": "w"}  # the arrays of second derivatives are laid out like these, contiguous
 RESULTS = {**RESULT, **{op: op.removeprefix("second_") for op in SECOND}}
 GUARDS = {"nan": float("nan"), "zero": 0.0}
 
-# bounds of what a child may say about its output, so that no number of its own is computed with blindly
+# bounds for the output shape that a child reports, so that no unchecked number of it is used
 MOST_AXES = 32
 LONGEST_AXIS = 1 << 40
 
@@ -45,19 +45,19 @@ class Slot:
 
     @property
     def repeated(self) -> bool:
-        """Whether every index of axis 0 is the same memory."""
+        """True if every index of axis 0 is the same memory."""
         return self.placement.strides[:1] == (0,)
 
     @cached_property
     def where(self) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
-        """Offset in bytes, shape, strides in bytes."""
+        """(offset in bytes, shape, strides in bytes)."""
         offset = self.start + self.placement.offset * self.itemsize
         return offset, self.placement.shape, tuple(s * self.itemsize for s in self.placement.strides)
 
 
 @dataclass(frozen=True, eq=False)
 class MemoryLayout:
-    """All that a request's sizes determine; `words` is its part of the message.
+    """The memory layout, which a request's sizes determine; `words` is its part of the message.
 
     Bytes [0, inputs) hold the operands with their guards, [inputs, inputs + room) the output,
     of which the first `expected` are written if its shape is right.
@@ -77,7 +77,7 @@ class MemoryLayout:
 
 
 def layout_of(request: Request) -> MemoryLayout:
-    """The plan for a request; those of the same sizes share it."""
+    """Return the layout of a request; requests of the same sizes share it."""
     shapes = tuple((role, a.shape) for role, a in request.operands.items())
     return _plan(request.spec, request.op, request.dtype, (request.layout, request.shift), shapes)
 
@@ -103,7 +103,7 @@ def _lines(size: int) -> int:
 
 
 class Snapshot:
-    """A private copy of the input bytes of a plan: written here first, compared with afterwards."""
+    """A private copy of the input bytes of a layout: written before the call, compared with the segment afterwards."""
 
     def __init__(self, plan: MemoryLayout, guard: str):
         native = FORMATS[plan.dtype].dtype
@@ -113,7 +113,7 @@ class Snapshot:
         self.views = {s.role: np.ndarray(s.where[1], raw.dtype, raw, s.where[0], s.where[2]) for s in plan.slots}
 
     def draw(self, plan: MemoryLayout, operands: Mapping[str, np.ndarray]) -> None:
-        """Write the operands where the plan has them."""
+        """Write the operands to their places in the layout."""
         for slot in plan.slots:
             operand, view = operands[slot.role], self.views[slot.role]
             if operand.dtype != self.native:
@@ -137,12 +137,12 @@ def _kept_canvas(plan: MemoryLayout, guard: str) -> Snapshot:
 
 
 def blank(plan: MemoryLayout, guard: str) -> Snapshot:
-    """A snapshot filled with the guard: a used one, if there is one for this layout and it is small."""
+    """Return a snapshot filled with the guard; for a small layout, the one that was used before."""
     return (_kept_canvas if plan.inputs <= SMALL else Snapshot)(plan, guard)
 
 
 class Segment:
-    """Memory that a child maps as well; sealed, as a child that shrinks it would kill us with SIGBUS."""
+    """Memory shared with a child; sealed, as a child that shrinks it would kill this process with SIGBUS."""
 
     def __init__(self, size: int, *, shared: bool = True):
         self.size = max(LEAST, 1 << (size - 1).bit_length())
@@ -154,10 +154,10 @@ class Segment:
             fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         self.map = mmap.mmap(self.fd, self.size)
         self.bytes = np.frombuffer(self.map, np.uint8)
-        self._there: tuple[MemoryLayout, str, tuple[np.ndarray, ...], Snapshot] | None = None  # what is written and intact
+        self._there: tuple[MemoryLayout, str, tuple[np.ndarray, ...], Snapshot] | None = None  # the last write, while intact
 
     def fits(self, plan: MemoryLayout) -> bool:
-        """Whether the plan has room here and does not waste a large segment."""
+        """True if the layout fits into the segment and does not waste a large one."""
         return plan.size <= self.size and (self.size <= LARGE or 8 * plan.size >= self.size)
 
     def drop_fd(self) -> None:
@@ -167,7 +167,7 @@ class Segment:
             self.fd = -1
 
     def write(self, plan: MemoryLayout, request: Request) -> Snapshot:
-        """Lay out the operands and poison the output; the snapshot says what was written."""
+        """Write the operands, fill the output with 0xFF bytes, and return a snapshot of the input bytes."""
         snapshot = self._same(plan, request)
         if snapshot is None:
             snapshot = blank(plan, request.guard)
@@ -178,14 +178,14 @@ class Segment:
         return snapshot
 
     def _same(self, plan: MemoryLayout, request: Request) -> Snapshot | None:
-        """The snapshot of the last call, if these very arrays are still there; only arrays that nobody can have changed."""
+        """Return the snapshot of the last call if the same arrays are still there and read-only, else None."""
         if self._there is None or self._there[0] is not plan or self._there[1] != request.guard:
             return None
         pairs = zip(self._there[2], request.operands.values(), strict=True)
         return self._there[3] if all(a is b and not a.flags.writeable for a, b in pairs) else None
 
     def touched(self, plan: MemoryLayout, snapshot: Snapshot) -> tuple[str, ...]:
-        """The operands whose buffers, guards included, are not what was written."""
+        """Return the operands whose buffers, guards included, differ from what was written."""
         now = self.bytes[: plan.inputs].view(np.uint64)
         if (now == snapshot.whole).all():
             return ()
@@ -195,10 +195,10 @@ class Segment:
         return tuple(s.role for s, end in spans if (now[s.start // 8 : end] != snapshot.whole[s.start // 8 : end]).any())
 
     def output(self, plan: MemoryLayout, shape: object, tag: object) -> np.ndarray:
-        """A private copy of the output that the child says is there.
+        """Return a private copy of the output, of the shape and dtype that the child reports.
 
         Raises:
-            ProtocolError: what it says is no array within the room for it.
+            ProtocolError: they are not those of an array within the room for it.
         """
         if not isinstance(shape, list) or not all(type(n) is int and 0 <= n <= LONGEST_AXIS for n in shape):
             raise ProtocolError(f"an output of shape {shape!r}"[:200])

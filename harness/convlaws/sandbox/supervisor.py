@@ -19,16 +19,16 @@ from convlaws.sandbox.shared_memory import MemoryLayout, Segment, Snapshot, layo
 from convlaws.sandbox.worker import ProtocolError
 
 OPENING = 30.0  # seconds beyond the time limit for the call that opens a target: it may import torch extensions
-GLANCE = 0.02  # seconds between two looks at the child's memory and output
+GLANCE = 0.02  # seconds between two checks of the child's memory and output
 OUTPUT_LIMIT = 64 << 20  # bytes on the child's standard output and error in one call
-GRACE = 2.0  # seconds between a child's closing its socket and its end
-CHECKED = 64  # calls between two looks at the memory of a child that answers quickly
-TRIES = 3  # of starting a zygote whose last one just ended
+GRACE = 2.0  # seconds for a child to exit after it has closed its socket
+CHECKED = 64  # calls between two checks of the memory of a child that answers quickly
+TRIES = 3  # attempts to get a child when the zygote ends
 
 
 @dataclass
 class Limits:
-    """What one call may take: seconds, and bytes of resident memory."""
+    """The limits of one call: seconds, and bytes of resident memory."""
 
     seconds: float = 20.0
     memory: int = 4 << 30
@@ -37,8 +37,8 @@ class Limits:
 class Supervisor:
     """Runs the methods of one process spec in a child, and in a fresh one after each exit.
 
-    `deaths` counts the children that ended in a call. `lost` says why its zygote cannot be
-    started, once that was tried. Not for several threads at once.
+    `deaths` counts the children that ended in a call. `lost` is the reason why its fork server
+    cannot be started, once that has failed. Not for several threads at once.
     """
 
     def __init__(self, host: str, home: Mapping[str, Any], limits: Limits):
@@ -53,14 +53,14 @@ class Supervisor:
         self._processes.drop()
 
     def close(self) -> None:
-        """End the child and the zygote; a later call starts others."""
+        """End the child and the fork server; a later call starts new ones."""
         self._processes.close()
 
     def call(self, target: Mapping[str, object], request: Request) -> Reply:
-        """How `target` answers; never raises for what it does.
+        """Return the reply of `target`; nothing that the target does raises here.
 
         Raises:
-            UsageError: the request's arrays are not what the request says.
+            UsageError: the request's arrays do not agree with the request.
         """
         began = time.perf_counter()
         key = json.dumps(target, sort_keys=True)
@@ -71,7 +71,7 @@ class Supervisor:
         except HomeLost as error:
             self.lost = str(error)
             return Reply(ending=Ending.NOT_LOADED, message=self.lost, signature="home")
-        except BaseException:  # Ctrl-C in the middle of a call: its answer must not be taken for the next one's
+        except BaseException:  # Ctrl-C in the middle of a call: its answer must not be taken for that of the next call
             self._processes.drop()
             raise
         return replace(reply, seconds=time.perf_counter() - began)
@@ -80,7 +80,7 @@ class Supervisor:
         if self._processes.fork_server and self._processes.fork_server.owner != os.getpid():
             self._processes.close()  # this process is a fork: the child belongs to the one that it was forked from
         self._opening = False
-        if overdue():  # of many quick calls none is ever waited for
+        if overdue():  # quick calls do not reach the check in `_over`
             raise Interrupted
         if died := self._exited_meanwhile(key):
             return died
@@ -99,7 +99,7 @@ class Supervisor:
             return self._child_exited()
 
     def _ready(self) -> Child:
-        """A child that waits for a request: the one there is, or a fresh one."""
+        """Return a child that waits for a request: the current one, or a fresh one."""
         processes = self._processes
         if processes.child and self._calls % CHECKED == 0 and (processes.child.resident() or 0) > self.limits.memory:
             processes.drop()  # it has grown over many calls, no single one is to blame
@@ -131,7 +131,7 @@ class Supervisor:
         return snapshot
 
     def _await(self, child: Child, key: str) -> dict | Reply:
-        """The child's message, or the reply that says how it was killed."""
+        """Return the child's message, or the reply if it exceeded a limit or ended."""
         self._opening = key not in child.opened
         limit = self.limits.seconds + OPENING * self._opening
         until = time.monotonic() + limit
@@ -159,7 +159,7 @@ class Supervisor:
         return message
 
     def _over(self, child: Child, until: float, limit: float) -> Reply | None:
-        """The reply if the child is over a limit, or has ended without closing its socket.
+        """Return a reply if the child is over a limit or has ended without closing its socket, else None.
 
         Raises:
             Interrupted: Ctrl-C was pressed a moment ago.
@@ -184,9 +184,9 @@ class Supervisor:
 
     # --- exits ------------------------------------------------------------
     def _exited_meanwhile(self, key: str) -> Reply | None:
-        """The reply if the child ended, or sent what nobody asked for, since the call before.
+        """Return a reply if the child ended or sent unrequested bytes since the call before, else None.
 
-        Blamed on `key` only if that was the last to run in it.
+        None too if `key` was not the last target to run in the child.
         """
         child = self._processes.child
         if child is None:
@@ -202,11 +202,11 @@ class Supervisor:
         return replace(reply, message=f"since the call before, {reply.message}") if child.last == key else None
 
     def _child_exited(self) -> Reply:
-        """The reply for a child that ended by itself."""
+        """Return the reply for a child that ended by itself."""
         return self._end_child(Ending.DIED, "", "", GRACE)
 
     def _end_child(self, ending: Ending, message: str, signature: str, grace: float = 0.0) -> Reply:
-        """End the child and say how it ended; without a message, its exit is the message."""
+        """End the child and return the reply; without a message, its exit is the message."""
         self.deaths += 1
         processes = self._processes
         child, fork_server = processes.child, processes.fork_server

@@ -1,4 +1,4 @@
-"""What the child does: it takes requests, runs the code under test and says how each ended.
+"""The loop of the child: it takes requests, runs the code under test and replies how each call ended.
 
 Standard library and NumPy only, and no import of convlaws: the file runs as it is in an
 environment that has the library under test and nothing of ours.
@@ -24,16 +24,16 @@ LENGTH = struct.Struct("<I")
 LONGEST = 1 << 20  # bytes of a message; ours have a few hundred
 WATCHED = 1 << 20  # a result of more bytes is not watched for later changes
 TEXT = 500  # characters of an exception's text that are kept
-HALF = {"bfloat16": "uint16"}  # formats that NumPy does not have travel as their bits
+HALF = {"bfloat16": "uint16"}  # formats that NumPy does not have are sent as their bits
 
 
 class ProtocolError(Exception):
-    """Bytes on the socket that are no message of ours."""
+    """Bytes on the socket that are not a message of ours."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """What a host's function gets: the problem's words, and arrays in the shared memory."""
+    """The argument of a host's function: spec, op and dtype of the problem, and arrays in the shared memory."""
 
     spec: str
     op: str
@@ -42,7 +42,7 @@ class Call:
 
 
 class Link:
-    """Messages of JSON over a stream socket, each behind its length; never pickles."""
+    """Messages of JSON over a stream socket, each preceded by its length; never pickles."""
 
     def __init__(self, sock: socket.socket, *, takes_fds: bool = False):
         self.sock, self.takes_fds = sock, takes_fds
@@ -50,7 +50,7 @@ class Link:
         self.pending = b""
 
     def send(self, text: str, fds: Sequence[int] = ()) -> None:
-        """Send JSON, and descriptors with it."""
+        """Send JSON, and file descriptors with it."""
         body = text.encode()
         data = LENGTH.pack(len(body)) + body
         if fds:
@@ -59,10 +59,10 @@ class Link:
             self.sock.sendall(data)
 
     def receive(self) -> dict[str, Any]:
-        """The next message; after a TimeoutError it may be asked for again.
+        """Return the next message; after a TimeoutError it may be called again.
 
         Raises:
-            EOFError: the other side is gone. ProtocolError: this is no message.
+            EOFError: the other side closed the connection. ProtocolError: the bytes are not a message.
         """
         while (message := self._take()) is None:
             data = self._more()
@@ -98,7 +98,7 @@ class Link:
 
 
 class Worker:
-    """Answers requests with the functions that a host opens, one a target."""
+    """Answers requests with the functions that a host opens, one per target."""
 
     def __init__(self, host: ModuleType):
         self.host = host
@@ -109,12 +109,12 @@ class Worker:
         self.results: dict[str, tuple[np.ndarray, int]] = {}
 
     def attach(self, memory: mmap.mmap) -> None:
-        """Take the arrays from `memory` from now on."""
+        """Use `memory` for the arrays from now on."""
         self.memory = memory
         self.whole = np.frombuffer(memory, np.uint8)
 
     def answer(self, message: dict[str, Any], announce: Callable[[], None]) -> dict[str, Any]:
-        """How the request ended. `announce` is called when its target had to be opened and is."""
+        """Return how the request ended; `announce` is called once its target is opened, if it was not open before."""
         key = message["target"]
         try:
             self._prepare(key, message["threads"], announce)
@@ -129,14 +129,14 @@ class Worker:
             result, tag, measured = self._called(key, call, message.get("measure"))
             delivered = self._deliver(key, result, tag, *message["output"])
             return {**delivered, **measured, "ran": notes.noted()} if notes else delivered
-        except BaseException as error:  # sys.exit and KeyboardInterrupt are the method's doing too
+        except BaseException as error:  # sys.exit and KeyboardInterrupt come from the method too
             return self._failure(error, "raised")
 
     def _called(self, key: str, call: Call, measure: dict[str, Any] | None) -> tuple[np.ndarray, str, dict[str, Any]]:
-        """The result, its tag, and what was measured if the request asks for it."""
+        """Return the result, its tag, and the measurements if the request asks for them."""
         if not measure:
             return *self.opened[key](call), {}
-        self.whole[:: mmap.PAGESIZE].max()  # the operands' pages are here before the call is looked at
+        self.whole[:: mmap.PAGESIZE].max()  # load the operands' pages before the call is measured
         (result, tag), found = self.host.measured(json.loads(key), self.opened[key], call, measure)
         return result, tag, {"measured": found}
 
@@ -165,7 +165,7 @@ class Worker:
         return {"ending": "answered", "shape": shape, "dtype": tag, "aliased": aliased, "stale": stale}
 
     def _changed(self, key: str) -> bool:
-        """Whether the result of this target's call before has other bytes now than it had then."""
+        """True if the result of this target's previous call has changed since then."""
         array, checksum = self.results.pop(key, (None, 0))
         return array is not None and _checksum(array) != checksum
 
@@ -185,14 +185,14 @@ def _checksum(array: np.ndarray) -> int:
 def _text(error: BaseException) -> str:
     try:
         return str(error)[: 4 * TEXT]
-    except BaseException:  # the text is the method's code as well
+    except BaseException:  # the text is made by the method's code as well
         return "(its text cannot be printed)"
 
 
 def _last_line(error: BaseException, ours: tuple[str | None, ...], adapters: tuple[str, ...]) -> str:
-    """Where the method's own code was last; in an installed package only if there is nothing else.
+    """Return the last line of the method's own code; one in an installed package only if there is no other.
 
-    Empty if it had returned, and one of the `adapters` did not like what it gave.
+    Empty if the method had returned, and one of the `adapters` rejected its result.
     """
     frames, trace = [], error.__traceback__
     while trace is not None:
@@ -209,7 +209,7 @@ def _last_line(error: BaseException, ours: tuple[str | None, ...], adapters: tup
 
 
 def serve(host: ModuleType, sock: socket.socket) -> None:
-    """Answer what comes over `sock` until the other side closes it."""
+    """Answer requests over `sock` until the other side closes it."""
     link, worker = Link(sock, takes_fds=True), Worker(host)
     while True:
         try:

@@ -1,7 +1,7 @@
-"""The fork server (zygote): it has imported the libraries, never computes, and forks the children.
+"""The fork server (zygote): it imports the libraries, never computes, and forks the children.
 
 Run as a file. Importing torch takes seconds and a fork after OpenMP has run hangs, so the
-import is done once here and every child begins from it.
+import is done once here and every child is forked from it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from types import ModuleType
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
-NOTICE = 0.5  # seconds after which the death of a parent is noticed that left the socket to another process
+NOTICE = 0.5  # seconds between two checks for the parent's end: another process may still hold its socket
 FAILED = 70  # exit status of a child whose own loop failed
 
 
 def _worker() -> ModuleType:
-    """worker.py beside this file, under a name that hides no module of the code under test."""
+    """Return the module worker.py beside this file, under a name that hides no module of the code under test."""
     spec = importlib.util.spec_from_file_location("_convlaws_worker", Path(__file__).with_name("worker.py"))
     assert spec is not None
     assert spec.loader is not None
@@ -41,7 +41,7 @@ def _worker() -> ModuleType:
 
 
 def _adopt(folder: str) -> None:
-    """Make the package in `folder` importable as convlaws, and nothing that lies beside it."""
+    """Make the package in `folder` importable as convlaws, and nothing else beside it."""
     init = Path(folder) / "__init__.py"
     spec = importlib.util.spec_from_file_location("convlaws", init, submodule_search_locations=[folder])
     assert spec is not None
@@ -52,7 +52,7 @@ def _adopt(folder: str) -> None:
 
 
 class Zygote:
-    """Carries out `fork` and `reap` for the parent at the other end of `sock`."""
+    """Executes `fork` and `reap` for the parent at the other end of `sock`."""
 
     def __init__(self, sock: socket.socket, worker: ModuleType):
         self.worker = worker
@@ -77,10 +77,10 @@ class Zygote:
         self.link.send('{"ready":true}')
 
     def work(self, parent: int) -> None:
-        """Serve until the parent is gone."""
+        """Serve until the parent has ended."""
         commands = {"fork": self.fork, "reap": self.reap}
         while os.getppid() == parent:
-            # PDEATHSIG would kill when the *thread* ends that started us, so look instead
+            # PDEATHSIG would kill when the *thread* that started us ends, so poll instead
             if not self.link.pending and not select.select([self.link.sock], [], [], NOTICE)[0]:
                 continue
             try:
@@ -90,7 +90,7 @@ class Zygote:
             self.link.send(json.dumps(commands[message["do"]](message)))
 
     def fork(self, message: dict[str, Any]) -> dict[str, Any]:
-        """A new child on the socket and the log that came along."""
+        """Fork a child with the socket and the log that were received, and return its id."""
         sock, log = self.link.fds
         self.link.fds.clear()
         parent = os.getpid()
@@ -115,7 +115,7 @@ class Zygote:
             os.dup2(log, 2)
             os.close(log)
             sys.stdout.reconfigure(write_through=True, errors="backslashreplace")  # type: ignore[union-attr]
-            with suppress(OSError):  # if memory is short, the system should take the child first
+            with suppress(OSError):  # if memory is short, the system should kill the child first
                 Path("/proc/self/oom_score_adj").write_text("1000")
             self.worker.serve(self.host, socket.socket(fileno=sock))
             os._exit(0)
@@ -125,7 +125,7 @@ class Zygote:
             os._exit(FAILED)
 
     def reap(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Wait `grace` seconds for the child's end, else kill it; its process group goes with it."""
+        """Wait up to `grace` seconds for the child to end, else kill it; its process group is killed in any case."""
         pid, until = message["pid"], time.monotonic() + message["grace"]
         ended = _ended(pid)
         while not ended and time.monotonic() < until:
@@ -139,12 +139,12 @@ class Zygote:
 
 
 def _ended(pid: int) -> bool:
-    """Whether the child has ended; it stays a zombie, so that its number is not given away."""
+    """True if the child has ended; it stays a zombie, so that its id is not reused."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
 def main(fd: int, parent: int) -> None:
-    """Load the host, then fork and reap."""
+    """Load the host, then serve `fork` and `reap`."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     zygote = Zygote(socket.socket(fileno=fd), _worker())
     zygote.load()

@@ -1,4 +1,4 @@
-"""What the tests of the sandbox ask for, and how they look at processes."""
+"""Requests for the tests of the sandbox, and inspection of processes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ LARGE = "n4c8k2_x256x256_r3x3_s1x1_p0x0_d1x1_g1"
 
 
 def request(line: str = LINE, words: str = "", **changed) -> Request:
-    """The request for a problem line."""
+    """Return the request for a problem line."""
     p = Problem.parse(f"{line} normal {words}")
     given = {"operands": p.operands, "op": p.op, "layout": p.layout} | changed
     return Request(spec=p.spec, dtype=p.dtype, **given)
 
 
 def parts(reply) -> tuple:
-    """What the target `said` saw: spec, op, dtype, arrays, threads, process."""
+    """Return what the target `said` reports: spec, op, dtype, arrays, threads, process id."""
     assert reply.ending is Ending.ANSWERED, reply
     return tuple(json.loads(reply.output.tobytes()))
 
 
 def stat_of(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat behind the name: state, parent; empty if there is no such process."""
+    """Return the fields of /proc/PID/stat after the name: state, parent, ...; empty if there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -36,19 +36,19 @@ def stat_of(pid: int) -> list[str]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process runs: a zombie does not."""
+    """True if the process runs; a zombie does not."""
     return stat_of(pid)[:1] not in ([], ["Z"])
 
 
 def below(pid: int) -> list[int]:
-    """The processes that `pid` has started, of any depth."""
+    """Return the running descendants of `pid`."""
     everybody = [int(p.name) for p in Path("/proc").glob("[0-9]*")]
     own = [p for p in everybody if stat_of(p)[1:2] == [str(pid)] and is_alive(p)]
     return own + [further for p in own for further in below(p)]
 
 
 def wait_until(done, seconds: float = 20.0) -> None:
-    """Wait for something that is to happen soon; it is an error if it does not."""
+    """Wait until `done()` is true; fail if it is not within `seconds`."""
     until = time.monotonic() + seconds
     while not done() and time.monotonic() < until:
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""A host whose library breaks for good: after one bad call each further one fails, as CUDA's do."""
+"""A host whose library stays broken: after one bad call every later one fails, as with CUDA."""
 
 import os
 

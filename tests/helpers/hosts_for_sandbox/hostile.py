@@ -1,4 +1,4 @@
-"""A host whose targets do what no method should: each on opening if asked `at: open`, else when called."""
+"""A host whose targets do what no method should: with `at: open` when opened, else when called."""
 
 import ctypes
 import os
@@ -34,7 +34,7 @@ def set_threads(n):
 
 
 def _socket():
-    """The descriptor over which the child talks to its parent."""
+    """Return the descriptor of the socket between the child and its parent."""
     for name in os.listdir("/proc/self/fd"):
         fd = int(name)
         if fd > 2 and os.path.exists(f"/proc/self/fd/{fd}") and "socket" in os.readlink(f"/proc/self/fd/{fd}"):
@@ -74,7 +74,7 @@ def _print():
 
 
 def _orphan():
-    """Dies of a signal while a process that it forked still holds the socket."""
+    """Die of a signal while a process that it forked still holds the socket."""
     if not (orphan := os.fork()):
         time.sleep(60)
     print(orphan)
@@ -82,7 +82,7 @@ def _orphan():
 
 
 def _soon():
-    """Answers, and dies a little later."""
+    """Return, and die 0.1 s later."""
     threading.Timer(0.1, lambda: ctypes.string_at(0)).start()
 
 

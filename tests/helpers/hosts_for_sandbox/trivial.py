@@ -1,4 +1,4 @@
-"""A host whose targets answer: what is computed hardly matters."""
+"""A host whose targets return simple results, or report the call that they got."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def view_of(role):
 
 
 def said(call):
-    """What the call looks like from here: words, shapes, strides in elements, alignment."""
+    """Return the call as JSON: spec, op, dtype, shapes, strides in elements, alignment, threads, process id."""
     arrays = {
         role: [a.shape, [s // a.itemsize for s in a.strides], a.ctypes.data % 64 // a.itemsize, str(a.dtype)]
         for role, a in call.arrays.items()
@@ -45,7 +45,7 @@ def said(call):
 
 
 def around(call):
-    """The three elements before and after x in memory."""
+    """Return the three elements before and after x in memory."""
     x = call.arrays["x"]
     flat = np.lib.stride_tricks.as_strided(x.reshape(-1)[:1], (x.size + 6,), x.strides[-1:])
     whole = np.ndarray(flat.shape, flat.dtype, _memory(x.ctypes.data - 3 * x.itemsize, flat.nbytes))
@@ -59,7 +59,7 @@ def _memory(address, size):
 
 
 def reused(call):
-    """One output buffer for all calls."""
+    """Return the same output buffer at all calls."""
     buffer = REUSED.setdefault(0, np.zeros(4, np.float32))
     buffer += 1
     return buffer, "float32"
@@ -74,7 +74,7 @@ def other_shape(call):
 
 
 def nothing_written(call):
-    """What the output region holds if a method leaves its output as it finds it is not zeros."""
+    """Return an empty output, so that nothing is written into the output region."""
     return np.empty((0, 3), np.float32), "float32"
 
 
@@ -84,7 +84,7 @@ def slowly(call):
 
 
 def before_x(call):
-    """Writes the element before x, which is not its own."""
+    """Overwrite the element before x, which is not part of x."""
     x = call.arrays["x"]
     _memory(x.ctypes.data - x.itemsize, x.itemsize)[:] = b"\0" * x.itemsize
     return zeros(call)
