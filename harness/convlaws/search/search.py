@@ -121,7 +121,8 @@ class Search:
             self._stop_if_interrupted()
             self.jobs += [cells] if cells else []
             self.refused += refused
-        self.allowance = Allowance(self.plan.budget, len(self.jobs), len(self.plan.methods))
+        drawing = (1 - FIRST - SHRINKING) * self.plan.budget if self.plan.budget else None
+        self.allowance = Allowance(drawing, len(self.jobs), len(self.plan.methods))
         self.jobs, lost = opened(self.jobs, self.plan.methods, self.runner)
         self.refused += lost
         self.started = time.monotonic()
