@@ -92,6 +92,9 @@ class Tree:
         return prefix
 
 
+WORDS = ("ops", "dtypes", "layouts", "fills")  # the features of a problem that are none of its spec
+
+
 class SpecSpace:
     """The specs and problems that can be drawn within a scope and limits.
 
@@ -109,6 +112,9 @@ class SpecSpace:
         self._words = {word: weighted(word, getattr(scope, f"{word}s")) for word in ("dtype", "layout", "fill")}
         self._menus = {(g, s): menu(scope, g, s) for g in scope.grouping for s in SCALES}
         self._scales = weighted("scale", SCALES)
+        self._bias = self._calls.pick(_first)[1]
+        self._firsts = {g: tuple((n, t[:1]) for n, t in self._menus[g, "small"].items()) for g in scope.grouping}
+        self._bounds = (scope.kernel, scope.stride, scope.dilation, scope.channels, scope.macs, scope.matrix)
         if not self._admits_some():
             raise UsageError(f"the scope admits no problem: {self._reason()}")
 
@@ -175,10 +181,19 @@ class SpecSpace:
 
     def _refusal(self, shape: Shape, kind: Kind) -> str | None:
         """Return why the least spec of this shape and kind is refused, or None: every other draw can be cut down to the least."""
-        op, bias = self._calls.pick(_first)
-        spec = _least(shape, kind, bias, self._menus[shape.grouping, "small"])
+        spec = _least_of(shape, kind, self._bias, self._firsts[shape.grouping])
+        key = (self._bounds, self.limits)
+        reasons = vars(spec).setdefault("_refusals", {})  # hundreds of scopes ask for the same few thousand specs
+        if key not in reasons:
+            reasons[key] = self.scope.refuses_size(spec) or self.limits.exceeded(spec)
+        return reasons[key] or self._refused_words(spec)
+
+    def _refused_words(self, spec: ConvSpec) -> str | None:
+        """Return why the words that come first, or a feature of the spec, are out of the scope; None if they are in it."""
+        if all(value in getattr(self.scope, name) for name, value in features(_plain(spec)).items() if name not in WORDS):
+            return None  # the words are the scope's own
         words = {word: table[0] for word, table in self._words.items()}
-        return self.scope.refuses(Problem(spec=spec, op=op, **words)) or self.limits.exceeded(spec)
+        return self.scope.refuses(Problem(spec=spec, op=self._calls.pick(_first)[0], **words))
 
     def _reason(self) -> str:
         shape = self._all_shapes()[-1]
@@ -189,6 +204,14 @@ class SpecSpace:
 def _least(shape: Shape, kind: Kind, bias: bool, table: ChoiceTable) -> ConvSpec:
     """Return the spec of the first entry of each number's table."""
     return _least_of(shape, kind, bias, tuple((name, choices[:1]) for name, choices in table.items()))
+
+
+def _plain(spec: ConvSpec) -> Problem:
+    """Return the problem with this spec whose words are the first; kept in the spec."""
+    kept = vars(spec)
+    if "_plain" not in kept:
+        kept["_plain"] = Problem(spec=spec)
+    return kept["_plain"]
 
 
 @lru_cache(maxsize=1 << 15)

@@ -76,9 +76,10 @@ class Scope:
                 if name == "empty" and value:
                     return f"{why_empty(problem.spec)}: {_WORDS[name]} is not done"
                 return f"{_WORDS.get(name, name)} is {said(value)}, only {_list(getattr(self, name))} is done"
-        return self._size(problem.spec)
+        return self.refuses_size(problem.spec)
 
-    def _size(self, spec: ConvSpec) -> str | None:
+    def refuses_size(self, spec: ConvSpec) -> str | None:
+        """Return why the sizes of `spec` are out of this scope, in words; None if they are within."""
         for name in ("kernel", "stride", "dilation"):
             allowed = getattr(self, name)
             for axis, value in enumerate(getattr(spec, name)):
