@@ -32,7 +32,8 @@ from convlaws.targets.registry import rows
 
 BATCH = 24
 FIRST = 0.3  # of a budget, for the first examples under the definition: whatever else there is no time for
-SHRINKING = 0.3  # of a budget, kept for making failures small where there are any
+SHRINKING = 0.3  # of a budget, the most that is kept for making failures small
+A_FAILURE = 4.0  # seconds of it that are kept for each failure that waits (measured: 0.3 to 8)
 LOOK = 4  # examples of each cell before any has more: most mistakes show at once, to the law that sees them
 PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
 DEFINITION = "equals-the-definition"  # the law that tells which contracts hold
@@ -152,8 +153,8 @@ class Search:
     def _stop_if_late(self) -> None:
         """End the drawing: at the end of the budget, or earlier where failures are still to be made small."""
         if self.plan.budget is not None:
-            share = 1.0 - SHRINKING if self.waiting else 1.0
-            if time.monotonic() - self.started > share * self.plan.budget:
+            kept = min(SHRINKING * self.plan.budget, len(self.waiting) * A_FAILURE)
+            if time.monotonic() - self.started > self.plan.budget - kept:
                 raise StopError
         self._stop_if_interrupted()
 
