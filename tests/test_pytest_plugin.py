@@ -6,6 +6,8 @@ from importlib import import_module
 
 import pytest
 
+from convlaws.targets.process_spec import WITH_SCIPY, WITH_TORCH
+
 pytest_plugins = ["pytester"]
 # narrow and few, so that a table of it takes no time
 WRONG = """
@@ -19,6 +21,7 @@ LINE = "n1c1k1_x1x2_r1x2_s1x1_p0x0_d1x1_g1 fprop float32 contiguous integers see
 TABLE = """
 import convlaws
 from convlaws import Known, Scope, law_table
+from convlaws.targets.process_spec import WITH_SCIPY, WITH_TORCH
 
 NARROW = Scope(ops=("fprop",), dtypes=("float32",), fills=("integers",), bias=(True,))
 
@@ -30,8 +33,8 @@ def test_mine(case):
 
 @pytest.fixture(scope="module", autouse=True)
 def imported():
-    """What the suites import. The fixture `pytester` forgets at its end what is newer, and torch cannot be imported twice."""
-    for name in ("torch", "torch.fx.experimental.symbolic_shapes", "convlaws.api"):
+    """Import what the suites do: `pytester` forgets at its end what is newer, and torch and SciPy cannot be imported twice."""
+    for name in (*WITH_TORCH.modules, *WITH_SCIPY.modules, "convlaws.api"):
         import_module(name)
 
 
