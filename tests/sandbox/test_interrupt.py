@@ -55,6 +55,7 @@ COMMANDS = {
     "summary": (("summary", "old.jsonl"), 2),
     "list": (("list", "mutants"), 2),
 }
+ALIKE = {"check-two", "check-lines", "check-version", "campaign-dask"}  # the same command in another way
 SLEEPY = """
 import pathlib, time
 from scripted.functions import conv2d
@@ -109,8 +110,13 @@ def clean(done: subprocess.CompletedProcess, run: Started, said: str, *codes: in
     assert run.orphans() == {}, told
 
 
-@pytest.mark.parametrize("number", [n if n == 0 else pytest.param(n, marks=pytest.mark.long) for n in range(FEW)])
-@pytest.mark.parametrize("name", COMMANDS)
+def moments() -> list:
+    """Each command and the number of a moment: of a kind of command one is in the short run, all others are long."""
+    pairs = [(name, number) for number in range(FEW) for name in COMMANDS]
+    return [pytest.param(*pair, marks=[pytest.mark.long] * (pair[1] > 0 or pair[0] in ALIKE)) for pair in pairs]
+
+
+@pytest.mark.parametrize(("name", "number"), moments())
 def test_a_command_ends_at_a_random_moment(name, number, place, monkeypatch):
     if name == "campaign-dask":
         pytest.importorskip("distributed", reason="distributed is not installed: pip install 'convlaws[dask]'")
