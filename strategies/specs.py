@@ -113,7 +113,7 @@ class SpecSpace:
         self._menus = {(g, s): menu(scope, g, s) for g in scope.grouping for s in SCALES}
         self._scales = weighted("scale", SCALES)
         self._bias = self._calls.pick(_first)[1]
-        self._firsts = {g: tuple((n, t[:1]) for n, t in self._menus[g, "small"].items()) for g in scope.grouping}
+        self._tables = {g: tuple(self._menus[g, "small"].items()) for g in scope.grouping}
         self._bounds = (scope.kernel, scope.stride, scope.dilation, scope.channels, scope.macs, scope.matrix)
         if not self._admits_some():
             raise UsageError(f"the scope admits no problem: {self._reason()}")
@@ -181,7 +181,7 @@ class SpecSpace:
 
     def _refusal(self, shape: Shape, kind: Kind) -> str | None:
         """Return why the least spec of this shape and kind is refused, or None: every other draw can be cut down to the least."""
-        spec = _least_of(shape, kind, self._bias, self._firsts[shape.grouping])
+        spec = _least_of(shape, kind, self._bias, self._tables[shape.grouping])
         key = (self._bounds, self.limits)
         reasons = vars(spec).setdefault("_refusals", {})  # hundreds of scopes ask for the same few thousand specs
         if key not in reasons:
@@ -203,7 +203,7 @@ class SpecSpace:
 
 def _least(shape: Shape, kind: Kind, bias: bool, table: ChoiceTable) -> ConvSpec:
     """Return the spec of the first entry of each number's table."""
-    return _least_of(shape, kind, bias, tuple((name, choices[:1]) for name, choices in table.items()))
+    return _least_of(shape, kind, bias, tuple(table.items()))
 
 
 def _plain(spec: ConvSpec) -> Problem:
@@ -215,8 +215,8 @@ def _plain(spec: ConvSpec) -> Problem:
 
 
 @lru_cache(maxsize=1 << 15)
-def _least_of(shape: Shape, kind: Kind, bias: bool, firsts: tuple[tuple[str, tuple[int, ...]], ...]) -> ConvSpec:
-    draft = Draft(shape, kind, bias, dict(firsts))
+def _least_of(shape: Shape, kind: Kind, bias: bool, tables: tuple[tuple[str, tuple[int, ...]], ...]) -> ConvSpec:
+    draft = Draft(shape, kind, bias, dict(tables))
     return spec_of(draft, raw_numbers(_first, draft))
 
 
