@@ -55,7 +55,7 @@ COMMANDS = {
     "summary": (("summary", "old.jsonl"), 2),
     "list": (("list", "mutants"), 2),
 }
-ALIKE = {"check-two", "check-lines", "check-version", "campaign-dask"}  # the same command in another way
+ALIKE = {"check-two", "check-mine", "campaign", "check-lines", "check-version", "campaign-dask"}  # others in another way
 SLEEPY = """
 import pathlib, time
 from scripted.functions import conv2d
