@@ -23,7 +23,9 @@ from convlaws.records.finding import LEAST, Finding, Verdict
 from convlaws.sandbox.sandbox import Sandbox
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search
+from convlaws.search.shrink import Shrinker
 from convlaws.targets.registry import get, rows
+from convlaws.targets.resolve import Calling, function
 
 CHEAP = ("equals-the-definition", "homogeneous", "the-same-bits-twice")
 
@@ -161,8 +163,6 @@ def test_a_failure_that_does_not_repeat_is_marked_with_its_count(box, tmp_path):
         "import os\nfrom scripted.functions import conv2d as right\n"
         "def conv2d(*a):\n    return right(*a) + (os.urandom(1)[0] < 20)\n"
     )
-    from convlaws.targets.resolve import Calling, function
-
     moody = function(f"{tmp_path}/moody.py:conv2d", Calling())
     narrow = Scope(ops=("fprop",), dtypes=("float32",), fills=("integers",), macs=500)
 
@@ -170,6 +170,33 @@ def test_a_failure_that_does_not_repeat_is_marked_with_its_count(box, tmp_path):
 
     assert any(f.flaky for f in found), [(f.signature, f.flaky) for f in found]
     assert all(f.flaky.endswith("/3") for f in found if f.flaky)
+
+
+class Late(Shrinker):
+    """A shrinker whose time is over once a failure did not repeat."""
+
+    def _not_alone(self, cell, failure):
+        self.deadline = 0.0
+        super()._not_alone(cell, failure)
+
+
+@pytest.mark.parametrize(("shrinker", "count"), [(Shrinker, "0/3"), (Late, "0/1")])
+def test_a_failure_that_never_repeats_is_marked_though_the_time_is_over(box, tmp_path, shrinker, count):
+    # wrong in its tenth call, and never again in whatever process
+    (tmp_path / "once.py").write_text(
+        "import pathlib\nfrom scripted.functions import conv2d as right\n"
+        "def conv2d(*a):\n    calls = pathlib.Path(__file__).with_name('calls')\n"
+        "    with calls.open('a') as file:\n        file.write('.')\n"
+        "    return right(*a) + (calls.stat().st_size == 10)\n"
+    )
+    once = function(f"{tmp_path}/once.py:conv2d", Calling())
+    narrow = Scope(ops=("fprop",), dtypes=("float32",), fills=("integers",), macs=500)
+    search = Search(Plan([once], laws.find(["equals-the-definition"]), narrow, examples=30), box)
+    search.shrinker = shrinker(search, allowance=60.0)
+
+    found = search.run()
+
+    assert [f.flaky for f in found if f.verdict.bad] == [count]
 
 
 def test_what_needs_a_past_is_printed_with_it_and_repeats(box):

@@ -87,11 +87,10 @@ class Shrinker:
         failure.shrunk = True  # what it depends on is not in the problem, so a smaller one would say less
 
     def _counted(self, cell: Cell, failure: Failure) -> int:
-        """How often it repeats in fresh processes, noted unless it is always."""
-        if time.monotonic() >= self.deadline:
-            return FRESH  # it was repeated once already, and there is no time for more
-        times = k_of_n(lambda: self._repeats(cell, failure, []))
-        failure.flaky = "" if times == FRESH else f"{times}/{FRESH}"
+        """How often it repeats in fresh processes (in one, once the time is over), noted unless it is always."""
+        runs = FRESH if time.monotonic() < self.deadline else 1
+        times = k_of_n(lambda: self._repeats(cell, failure, []), runs)
+        failure.flaky = "" if times == runs else f"{times}/{runs}"
         return times
 
     def _fails(self, cell: Cell, failure: Failure, problem: Problem) -> Outcome | None:
