@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from statistics import quantiles
@@ -48,24 +49,27 @@ def moves(places: list[Path]) -> int:
     return sum(one != other for one, other in pairwise(places))
 
 
-def functions() -> list[int]:
-    """Return the number of lines of each function of the package, without its docstring."""
-    found = []
+def modules() -> Iterator[tuple[Path, ast.Module]]:
+    """Yield the path and the tree of each module of the package."""
     for place in PLACES:
-        for path in sorted(p for p in place.rglob("*.py") if "gallery" not in p.parts):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.FunctionDef):
-                    docstring = node.body[0] if ast.get_docstring(node) else None
-                    said = docstring.end_lineno - docstring.lineno + 1 if docstring else 0
-                    found.append(node.end_lineno - node.lineno + 1 - said)
-    return found
+        for path in sorted(place.rglob("*.py")):
+            yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, int]]:
+    """Yield each function of a module and the number of its lines, its docstring left out."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            docstring = node.body[0] if ast.get_docstring(node) is not None else None
+            said = docstring.end_lineno - docstring.lineno + 1 if docstring else 0
+            yield node, node.end_lineno - node.lineno + 1 - said
 
 
 def main() -> None:
     """Print the figures."""
     calls = entered()
     folders = [path.parent for path in calls]
-    lines = functions()
+    lines = [count for _, tree in modules() for _, count in functions(tree)]
     middle, most = quantiles(lines, n=10)[4], quantiles(lines, n=10)[8]
     root = [p for p in PLACES[0].iterdir() if p.suffix == ".py"]
     print(f"one case: {len(calls)} calls, {len(set(calls))} files with {moves(calls)} moves between them,", end=" ")

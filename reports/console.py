@@ -12,8 +12,8 @@ from convlaws.records.finding import LEAST, Finding, Verdict, counted, name_part
 from convlaws.records.tallies import Share, cells_of
 from convlaws.reports.states import LOOKS, state, worst
 
-# the states of the legend, with their printed symbols
-SHOWN = {
+# the states of the legend, in its order, with their words
+WORDS = {
     "kept": "kept",
     "broken": "broken",
     "crashed": "crashed",
@@ -25,7 +25,7 @@ SHOWN = {
 KNOWN_LEGEND = """\
 explained: failing cases that are it; avoided: problems in its region that were not asked;
 share: both, of all cases drawn for the methods where it hides any"""
-LEGEND = "   ".join(f"{LOOKS[name].ascii} {told}" for name, told in SHOWN.items())
+LEGEND = "   ".join(f"{LOOKS[name].ascii} {told}" for name, told in WORDS.items())
 
 
 def table(findings: Sequence[Finding]) -> str:

@@ -17,7 +17,7 @@ from convlaws.problem.spec import ConvSpec
 from convlaws.strategies.build import spec_of
 from convlaws.strategies.hints import Guided, Hint
 from convlaws.strategies.size_limits import VAST, SizeLimits, fitted
-from convlaws.strategies.tables import SCALES, ChoiceTable, Draft, Kind, Pick, Shape, menu, raw_numbers
+from convlaws.strategies.tables import SCALES, Draft, Kind, Pick, Shape, menu, raw_numbers
 
 MAX_MACS = 100_000
 SEEDS = 1000  # one seed determines thousands of numbers: drawn element by element they shrink slowly and are hard to read
@@ -112,7 +112,7 @@ class SpecSpace:
         self._words = {word: weighted(word, getattr(scope, f"{word}s")) for word in ("dtype", "layout", "fill")}
         self._menus = {(g, s): menu(scope, g, s) for g in scope.grouping for s in SCALES}
         self._scales = weighted("scale", SCALES)
-        self._bias = self._calls.pick(_first)[1]
+        self._op, self._bias = self._calls.pick(_first)
         self._tables = {g: tuple(self._menus[g, "small"].items()) for g in scope.grouping}
         self._bounds = (scope.kernel, scope.stride, scope.dilation, scope.channels, scope.macs, scope.matrix)
         if not self._admits_some():
@@ -120,8 +120,18 @@ class SpecSpace:
 
     @cached_property
     def kinds(self) -> dict[Shape, tuple[Kind, ...]]:
-        """The kinds that each shape can have; made at the first draw, as a search lays out more scopes than it draws from."""
-        return self._kinds()
+        """The kinds that each shape can have, without shapes that have none.
+
+        Made at the first draw, as a search lays out many more scopes than it draws from.
+        """
+        kinds = [kind for kind in self._all_kinds() if conflict(kind) is None]
+        shapes = self._all_shapes()
+        # the least spec grows with each feature of the shape: a kind that the largest shape can have, every shape can
+        dearest = tuple(kind for kind in kinds if self._refusal(shapes[0], kind) is None)
+        if len(dearest) == len(kinds):
+            return dict.fromkeys(shapes, dearest) if kinds else {}
+        found = {shape: tuple(kind for kind in kinds if self._refusal(shape, kind) is None) for shape in shapes}
+        return {shape: rows for shape, rows in found.items() if rows}
 
     @cached_property
     def _shapes(self) -> Tree:
@@ -165,45 +175,29 @@ class SpecSpace:
 
     def _admits_some(self) -> bool:
         """True if some shape can have some kind."""
-        possible = (kind for kind in self._all_kinds() if conflict(kind) is None)
-        return any(self._refusal(shape, kind) is None for kind in possible for shape in self._all_shapes())
-
-    def _kinds(self) -> dict[Shape, tuple[Kind, ...]]:
-        """Return the kinds that each shape can have, without shapes that have none."""
-        kinds = [kind for kind in self._all_kinds() if conflict(kind) is None]
-        shapes = self._all_shapes()
-        # the least spec grows with each feature of the shape: a kind that the largest shape can have, every shape can
-        dearest = tuple(kind for kind in kinds if self._refusal(shapes[0], kind) is None)
-        if len(dearest) == len(kinds):
-            return dict.fromkeys(shapes, dearest) if kinds else {}
-        found = {shape: tuple(kind for kind in kinds if self._refusal(shape, kind) is None) for shape in shapes}
-        return {shape: rows for shape, rows in found.items() if rows}
+        kinds, shapes = (kind for kind in self._all_kinds() if conflict(kind) is None), self._all_shapes()
+        return any(self._refusal(shape, kind) is None for kind in kinds for shape in shapes)
 
     def _refusal(self, shape: Shape, kind: Kind) -> str | None:
         """Return why the least spec of this shape and kind is refused, or None: every other draw can be cut down to the least."""
-        spec = _least_of(shape, kind, self._bias, self._tables[shape.grouping])
+        spec = _least(shape, kind, self._bias, self._tables[shape.grouping])
         key = (self._bounds, self.limits)
         reasons = vars(spec).setdefault("_refusals", {})  # hundreds of scopes ask for the same few thousand specs
         if key not in reasons:
             reasons[key] = self.scope.refuses_size(spec) or self.limits.exceeded(spec)
-        return reasons[key] or self._refused_words(spec)
+        return reasons[key] or self._refused_feature(spec)
 
-    def _refused_words(self, spec: ConvSpec) -> str | None:
-        """Return why the words that come first, or a feature of the spec, are out of the scope; None if they are in it."""
+    def _refused_feature(self, spec: ConvSpec) -> str | None:
+        """Return which feature of a spec is out of the scope, in words; None if all are in it."""
         if all(value in getattr(self.scope, name) for name, value in features(_plain(spec)).items() if name not in WORDS):
-            return None  # the words are the scope's own
+            return None
         words = {word: table[0] for word, table in self._words.items()}
-        return self.scope.refuses(Problem(spec=spec, op=self._calls.pick(_first)[0], **words))
+        return self.scope.refuses(Problem(spec=spec, op=self._op, **words))
 
     def _reason(self) -> str:
         shape = self._all_shapes()[-1]
         reasons = [conflict(kind) or self._refusal(shape, kind) for kind in self._all_kinds()]
         return next(reason for reason in reasons if reason)
-
-
-def _least(shape: Shape, kind: Kind, bias: bool, table: ChoiceTable) -> ConvSpec:
-    """Return the spec of the first entry of each number's table."""
-    return _least_of(shape, kind, bias, tuple(table.items()))
 
 
 def _plain(spec: ConvSpec) -> Problem:
@@ -215,7 +209,8 @@ def _plain(spec: ConvSpec) -> Problem:
 
 
 @lru_cache(maxsize=1 << 15)
-def _least_of(shape: Shape, kind: Kind, bias: bool, tables: tuple[tuple[str, tuple[int, ...]], ...]) -> ConvSpec:
+def _least(shape: Shape, kind: Kind, bias: bool, tables: tuple[tuple[str, tuple[int, ...]], ...]) -> ConvSpec:
+    """Return the spec of the first entry of each number's table; the tables are pairs of a name and its entries."""
     draft = Draft(shape, kind, bias, dict(tables))
     return spec_of(draft, raw_numbers(_first, draft))
 
@@ -225,7 +220,7 @@ def conflict(kind: Kind) -> str | None:
     """Return why no spec is of this kind, whatever its sizes, in the words of the spec's own rule; None if one is."""
     shape = Shape(1, "one", "one")
     try:
-        spec = _least(shape, kind, False, menu(Scope(), shape.grouping, "small"))
+        spec = _least(shape, kind, False, tuple(menu(Scope(), shape.grouping, "small").items()))
     except SpecError as error:
         return str(error).partition("\n")[0]
     found = features(Problem(spec=spec))

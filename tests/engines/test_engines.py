@@ -4,7 +4,8 @@ import random
 
 import numpy as np
 import pytest
-from adapters import call, compute, mismatch
+from adapters import call, compute
+from engines_in_sandbox import mismatch
 from random_problems import random_problem, within
 
 from convlaws.engines import host, scipy_signal, torch_cpu

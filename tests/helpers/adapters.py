@@ -8,9 +8,6 @@ import numpy as np
 
 from convlaws.engines import host
 from convlaws.methods.base import bits_to_array
-from convlaws.oracle.claim import Claim, judge
-from convlaws.oracle.contracts import contract, interval
-from convlaws.oracle.oracle import answer
 from convlaws.problem.layouts import place
 
 
@@ -31,9 +28,3 @@ def call(problem, operands=None, op=None):
 def compute(target, problem):
     raw, tag = host.open_target(target)(call(problem))
     return bits_to_array(raw, tag)
-
-
-def mismatch(row, problem, got):
-    found = answer(problem.spec, problem.op, problem.operands)
-    declared = contract(row.contract(problem.spec, problem.op, problem.dtype))
-    return judge(Claim.of_answer(got, found, interval(found, declared, problem.format)))

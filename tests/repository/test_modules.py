@@ -7,21 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from convlaws.targets.registry import rows
-
 ROOT = Path(__file__).parents[2]
-FOLDERS = (ROOT / "harness" / "convlaws", ROOT / "strategies", ROOT / "reports")
+sys.path.insert(0, str(ROOT))  # benchmarks is a folder of the checkout, not of the package
+
+from benchmarks.shape import functions, modules  # noqa: E402
+
+from convlaws.targets.registry import rows  # noqa: E402
 
 ENGINES_OF_OTHERS = rows("engine", "compiled", absent=True)
 HEAVY = {"torch", "scipy", "numba", "triton", *(row.package.module.split(".")[0] for row in ENGINES_OF_OTHERS if row.package)}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 25
-
-
-def sources():
-    """(path, tree) of every module of the package."""
-    for folder in FOLDERS:
-        for path in sorted(folder.rglob("*.py")):
-            yield path, ast.parse(path.read_text(encoding="utf-8"))
 
 
 def imports(tree: ast.AST):
@@ -44,7 +39,7 @@ def top_level(tree: ast.Module):
 def test_heavy_libraries_are_imported_only_where_they_are_used():
     wrong = [
         f"{path.relative_to(ROOT)}:{line} {module}"
-        for path, tree in sources()
+        for path, tree in modules()
         for line, module in top_level(tree)
         if module.split(".")[0] in HEAVY
     ]
@@ -55,28 +50,19 @@ def test_heavy_libraries_are_imported_only_where_they_are_used():
 def test_files_are_short():
     long = [
         f"{path.relative_to(ROOT)}: {count}"
-        for path, _ in sources()
+        for path, _ in modules()
         if (count := len(path.read_text().splitlines())) > LONGEST_FILE
     ]
 
     assert not long, "\n".join(long)
 
 
-def code_lines(function: ast.FunctionDef) -> int:
-    """Lines of a function without its signature's docstring."""
-    body = function.body
-    first = body[0]
-    has_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-    docstring = (first.end_lineno - first.lineno + 1) if has_docstring else 0
-    return function.end_lineno - function.lineno + 1 - docstring
-
-
 def test_functions_are_short():
     long = [
-        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {code_lines(node)}"
-        for path, tree in sources()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and code_lines(node) > LONGEST_FUNCTION
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {count}"
+        for path, tree in modules()
+        for node, count in functions(tree)
+        if count > LONGEST_FUNCTION
     ]
 
     assert not long, "\n".join(long)

@@ -21,7 +21,7 @@ from convlaws.cli.outputs import Appended, Outputs, Render
 from convlaws.cli.progress import progress
 from convlaws.cli.report import page
 from convlaws.cli.run_summary import Counted, RunSummary
-from convlaws.cli.settings import warn
+from convlaws.cli.settings import FOUND, KEPT, NOTHING, warn
 from convlaws.errors import HarnessError, UsageError
 from convlaws.judge.known_status import KnownStatus, no_longer_failing
 from convlaws.laws import registry as laws
@@ -46,7 +46,6 @@ from convlaws.targets.isa import highest
 from convlaws.targets.registry import ENGINES, KINDS, Method, rows
 from convlaws.targets.resolve import resolve
 
-KEPT, FOUND, NOTHING = 0, 1, 5
 DEFAULT_BUDGET = 60.0
 AGAIN = 0.15  # fraction of the budget for running known findings again
 SHOWN = 12  # maximum of failing lines printed for a search; with given lines, all are printed
@@ -123,17 +122,17 @@ def command(targets, **options) -> None:
 def run(targets: tuple[str, ...], **o) -> int:
     """Search and print; return the exit code."""
     warn()
-    plan = _plan(targets, o)
+    plan, setting = _plan(targets, o), _setting(o)
     workers = o["workers"] or min(os.cpu_count() or 1, 8)
     problems, judged = _problems(o), Counted()
     account = RunSummary(plan, workers, problems or [], judged)
-    setting = _setting(o)
+    about = _about(plan, problems, setting)
     summary = Appended(o["summary"]) if o["summary"] else None
     outputs = Outputs(_wanted(account, o))
     with deferred_sigint() as interrupt:  # from the first case until all files are written
         with _kept(outputs), running(setting) as runner:
-            findings = _search(plan, setting, workers, problems, judged, outputs, runner)
-            absent = [] if judged.interrupted else _gone(plan, problems, setting, runner, findings)
+            findings = _search(_drawn(plan, about), setting, workers, problems, judged, outputs, runner)
+            absent = [] if judged.interrupted else _gone(plan, about, runner, findings)
             account.levels = _levels(plan, runner, judged.interrupted)
         judged.interrupted |= interrupt.requested
         account.close(absent)
@@ -218,9 +217,12 @@ def _search(
 
         if problems is not None:
             return given(plan, problems, runner, known.ledger_of(setting), notify)
-        if plan.budget and _about(plan, problems, setting):
-            plan = replace(plan, budget=(1 - AGAIN) * plan.budget)
         return search(plan, setting, workers, notify, runner)
+
+
+def _drawn(plan: Plan, about: list[known.Known]) -> Plan:
+    """The plan with the part of its budget that is left to the search if known findings are run again."""
+    return replace(plan, budget=(1 - AGAIN) * plan.budget) if plan.budget and about else plan
 
 
 def _levels(plan: Plan, runner: Runner, interrupted: bool) -> list[AtLevel]:
@@ -231,12 +233,10 @@ def _levels(plan: Plan, runner: Runner, interrupted: bool) -> list[AtLevel]:
         return levels(plan.methods, plan.scope, runner, plan.seed, stop=lambda: interrupt.requested)
 
 
-def _gone(
-    plan: Plan, problems: list[Problem] | None, setting: Setting, runner: Runner, findings: list[Finding]
-) -> list[KnownStatus]:
-    """The known findings for the plan that do not fail here any more; those that explained a failure are not run again."""
+def _gone(plan: Plan, about: list[known.Known], runner: Runner, findings: list[Finding]) -> list[KnownStatus]:
+    """The known findings of `about` that do not fail here any more; those that explained a failure are not run again."""
     shown = {name for f in findings for name in f.explained}
-    asked = [k for k in _about(plan, problems, setting) if k.id not in shown]
+    asked = [k for k in about if k.id not in shown]
     until = time.monotonic() + AGAIN * plan.budget if plan.budget else float("inf")
     try:
         absent, left = no_longer_failing(asked, runner, plan.methods, until)

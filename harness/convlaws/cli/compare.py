@@ -20,7 +20,7 @@ from convlaws.cli import settings
 from convlaws.cli.options import DTYPES, LAYOUTS, OPS, calling, many
 from convlaws.cli.outputs import OutputFile
 from convlaws.cli.progress import tidied
-from convlaws.cli.settings import warn
+from convlaws.cli.settings import FOUND, KEPT, NOTHING, warn
 from convlaws.errors import LineError, UsageError
 from convlaws.problem.catalogues import catalogue, names
 from convlaws.problem.files import Named, read_problems
@@ -36,7 +36,6 @@ from convlaws.targets.torch_model import layers
 from convlaws.timing.roofline import Machine
 from convlaws.timing.rounds import Comparison
 
-KEPT, FOUND, NOTHING = 0, 1, 5
 BUDGET = 5.0  # seconds of timing per problem
 MOST = 5  # maximum of methods shown per problem, if there are several problems
 DEARER = 50  # factor on a method's limit of multiply-adds in a search: a comparison makes a few calls, not thousands

@@ -19,13 +19,12 @@ from convlaws.known import Known
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.records.finding import counted
-from convlaws.sandbox.interrupt import deferred_sigint
+from convlaws.sandbox.interrupt import INTERRUPTED, deferred_sigint
 from convlaws.sandbox.settings import Setting, running
 from convlaws.search.drawing import draw, quiet
 from convlaws.targets.registry import Method, rows
 from convlaws.targets.resolve import Calling, resolve
 
-INTERRUPTED = 130
 DRAWS = 300  # problems drawn for each scope, to estimate the fraction that an entry covers
 
 

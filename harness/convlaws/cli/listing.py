@@ -80,9 +80,9 @@ _TABLES = {
     "compiled": lambda: _methods("compiled"),
     "cuda": lambda: _methods("cuda"),
     "cudnn": lambda: _methods("cudnn"),
-    "mutants": lambda: _methods("mutant"),
     "laws": _laws,
     "contracts": _contracts,
+    "mutants": lambda: _methods("mutant"),
     "known": _known,
     "catalogues": _catalogues,
     "levels": _levels,
@@ -100,12 +100,7 @@ _NOTES = {
 
 
 @click.command("list")
-@click.argument(
-    "what",
-    type=click.Choice(
-        ("methods", "engines", "compiled", "cuda", "cudnn", "laws", "contracts", "mutants", "known", "catalogues", "levels")
-    ),
-)
+@click.argument("what", type=click.Choice(tuple(_TABLES)))
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
 def command(what, as_json) -> None:
     """Show the rows of a table."""

@@ -8,7 +8,7 @@ import click
 
 from convlaws.cli import settings
 from convlaws.cli.options import calling
-from convlaws.cli.settings import warn
+from convlaws.cli.settings import FOUND, KEPT, NOTHING, warn
 from convlaws.errors import UsageError
 from convlaws.judge.case import Oracle, Outcome
 from convlaws.judge.replay import finding_of, repeated, why_not
@@ -68,8 +68,8 @@ def _show(method: Method, found: list[tuple[Law, Outcome]], problems: list[Probl
             said = outcome.message or f"error over slack {outcome.ratio:.3g}"
             click.echo(f"{method.name} {outcome.verdict} {law.name}: {said}")
     if bad:
-        return 1
-    return 0 if any(o.verdict is Verdict.KEPT for _, o in found) else 5
+        return FOUND
+    return KEPT if any(o.verdict is Verdict.KEPT for _, o in found) else NOTHING
 
 
 def _script(path: Path, method: Method, found: list[tuple[Law, Outcome]], problem: Problem) -> None:

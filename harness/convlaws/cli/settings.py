@@ -10,6 +10,7 @@ from convlaws.sandbox.settings import Setting
 from convlaws.targets.plugins import left_out
 from convlaws.targets.resolve import Calling
 
+KEPT, FOUND, NOTHING = 0, 1, 5  # exit codes: nothing new failed, something did, nothing was verified
 NONE = "none"  # in place of a file of known findings: the package's own entries explain nothing
 
 

@@ -59,8 +59,8 @@ class _NowhereError(Exception):
     """Raised for a line that nothing here can run; the message says why."""
 
 
-def known_status(entry: Known, runner: Runner, rounds: int = FRESH, methods: Iterable[Method] = ()) -> KnownStatus:
-    """Run each line of `entry` in `rounds` fresh processes, with the methods and laws that it names.
+def known_status(entry: Known, runner: Runner, methods: Iterable[Method] = ()) -> KnownStatus:
+    """Run each line of `entry` in FRESH fresh processes, with the methods and laws that it names.
 
     It is run outside of its versions too: if it fails there, its range must be changed. `methods` (rows at an ISA
     level, functions of a user) are tried before the rows of the table.
@@ -72,32 +72,31 @@ def known_status(entry: Known, runner: Runner, rounds: int = FRESH, methods: Ite
     reasons = ["it has no lines"] if not entry.lines else []
     for problem in entry.problems:
         try:
-            lines[str(problem)] = k_of_n(partial(_shows, entry, problem, runner, asked), rounds)
+            lines[str(problem)] = k_of_n(partial(_shows, entry, problem, runner, asked))
         except (_NowhereError, HarnessError) as error:
             reasons.append(str(error))
     if not lines:
         return KnownStatus(entry=entry, state=State.CANNOT, why=reasons[0])
-    state, why = _state(entry, max(lines.values()), rounds, [method for method, _ in asked])
+    state, why = _state(entry, max(lines.values()), [method for method, _ in asked])
     seen = sum(map(bool, lines.values()))
     some = [f"{seen} of its {len(entry.lines)} lines"] * (0 < seen < len(entry.lines))
-    return KnownStatus(
-        entry=entry, state=state, rounds=rounds, lines=lines, why="; ".join([*some, *filter(None, [why]), *reasons])
-    )
+    why = "; ".join([*some, *filter(None, [why]), *reasons])
+    return KnownStatus(entry=entry, state=state, rounds=FRESH, lines=lines, why=why)
 
 
-def _state(entry: Known, times: int, rounds: int, methods: list[Method]) -> tuple[State, str]:
-    """Return the state of an entry that showed `times` in `rounds`, and the reason in words."""
+def _state(entry: Known, times: int, methods: list[Method]) -> tuple[State, str]:
+    """Return the state of an entry that showed `times` in FRESH, and the reason in words."""
     version = f"{entry.package} {installed(entry.package)}".strip()
     outside = "" if in_range(entry.package, entry.versions) else f"{version} is outside of its versions {entry.versions}"
     if times:
-        return (State.SHOWS if times == rounds else State.FLAKY), outside
+        return (State.SHOWS if times == FRESH else State.FLAKY), outside
     if outside:
         return (State.NOT_REPRODUCIBLE if is_older(entry.package, entry.versions) else State.FIXED), outside
     if reason := _hidden(entry, methods) or _elsewhere(entry, methods):
         return State.ELSEWHERE, reason
     if entry.flaky:
         return State.NOT_REPRODUCIBLE, f"where it was seen, it showed in {entry.flaky} fresh processes"
-    return State.FIXED, f"with {version}, none of its lines shows it in {rounds} fresh processes" if version else ""
+    return State.FIXED, f"with {version}, none of its lines shows it in {FRESH} fresh processes" if version else ""
 
 
 def _hidden(entry: Known, methods: list[Method]) -> str:

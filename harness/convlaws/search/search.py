@@ -1,6 +1,6 @@
 """Draw problems, judge everything on each, shrink each failure on its own; under a time budget.
 
-With `drawing` and `shrink` the only room that runs Hypothesis. A plain Hypothesis test stops at
+Only this module, `drawing` and `shrink` run Hypothesis. A plain Hypothesis test stops at
 its first failure and has no budget; here the test function never fails while drawing, and a
 failure is shrunk later by drawing the same problems again, with a function that fails for it alone.
 """
@@ -33,7 +33,8 @@ from convlaws.targets.registry import rows
 BATCH = 24
 FIRST = 0.3  # of a budget, for the first examples under the definition: whatever else there is no time for
 SHRINKING = 0.3  # of a budget, the most that is kept for making failures small
-A_FAILURE = 4.0  # seconds of it that are kept for each failure that waits (measured: 0.3 to 8)
+A_FAILURE = 4.0  # seconds of it that are kept for each failure that waits (90 of three methods took 0.03 to 2.05 s)
+UNHURRIED = 260.0  # seconds for making failures small in a run that has a number of examples in place of a budget
 LOOK = 4  # examples of each cell before any has more: most mistakes show at once, to the law that sees them
 PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
 DEFINITION = "equals-the-definition"  # the law that tells which contracts hold
@@ -78,7 +79,7 @@ class Search:
         self.judged, self.cases = 0, Counter[str]()  # cases by method, those of shrinking left out
         self.ignore_second = ignore_second
         self.interrupt = Interrupt()
-        self.shrinker = Shrinker(self, allowance=0.4 * plan.budget if plan.budget else 260.0)
+        self.shrinker = Shrinker(self, allowance=0.4 * plan.budget if plan.budget else UNHURRIED)
         self.jobs: list[list[Cell]] = []
         self.serving: list[Cell] = []
         self.allowance = Allowance(plan.budget, 1, 1)

@@ -1,4 +1,4 @@
-"""Opening: engines that live in a home of their own are opened before a search, so that none fails law by law."""
+"""Start the process of each engine before a search, so that one that cannot be imported fails once and not law by law."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ IMPORTS = ("ImportError", "ModuleNotFoundError")  # of an adapter that imports i
 
 def import_failures(methods: Iterable[Method], runner: Runner) -> dict[str, str]:
     """Method name to import error, for the methods whose library cannot be loaded."""
-    present = [m for m in methods if not m.absent]
-    replies: dict[
-        ProcessSpec, Reply
-    ] = {}  # of the homes that methods share: opened once, so that nobody's import counts as judging
+    replies: dict[ProcessSpec | str, Reply] = {}  # a process that methods share is started once: importing is not judging
     lost = {}
-    for method in present:
-        if not method.home.shared:
-            reply = runner.call(target_of(method), _smallest(method))
-            fails = reply.ending is Ending.NOT_LOADED or reply.signature in IMPORTS
-        else:
-            if method.home not in replies:
-                replies[method.home] = runner.call(target_of(method), _smallest(method))
-            reply = replies[method.home]
-            fails = reply.ending is Ending.NOT_LOADED and reply.signature == "home"
-        if fails:
-            lost[method.name] = reply.message
+    for method in methods:
+        if method.absent:
+            continue
+        key = method.home if method.home.shared else method.name
+        if key not in replies:
+            replies[key] = runner.call(target_of(method), _smallest(method))
+        if _is_lost(method, replies[key]):
+            lost[method.name] = replies[key].message
     return lost
+
+
+def _is_lost(method: Method, reply: Reply) -> bool:
+    """True if the reply means that the method cannot be loaded; in a shared process that it cannot be started at all."""
+    if method.home.shared:
+        return reply.ending is Ending.NOT_LOADED and reply.signature == "home"
+    return reply.ending is Ending.NOT_LOADED or reply.signature in IMPORTS
 
 
 def _smallest(method: Method) -> Request:
