@@ -38,20 +38,14 @@ class Beginning:
 class Drawing:
     """Seconds to draw a hundred problems and their operands."""
 
-    version = "1"
+    version = "2"
 
     @once
     def setup(self):
-        from hypothesis import Phase
-
         from convlaws.problem.scope import Scope
-        from convlaws.search.drawing import draw, quiet
+        from convlaws.strategies.blocks import block
 
-        def everything(problem):
-            problem.operands  # noqa: B018  (made on first access)
-            return False  # go on drawing
-
-        self.drawn = lambda: draw(Scope(), everything, 1, quiet(100, Phase.generate))
+        self.drawn = lambda: [drawn.problem.operands for drawn in block(Scope(), 1, 100)]
         self.number = calls_a_sample(self.drawn)
 
     def time_a_hundred_problems(self):

@@ -33,6 +33,7 @@ class Corner(NamedTuple):
 _PLAIN: Hint = {"transposed": False, "empty": False, "padding": "none", "strided": False, "input_dilated": False, "ndim": 1}
 _LONG: Hint = {**_PLAIN, "dilated": False, "kernel": 1, "scale": "space"}
 _VAST: Hint = {**_PLAIN, "dilated": False, "kernel": 1, "scale": "vast", "grouping": "one", "in_per_group": 1, "extra_extent": 0}
+_MOST_IMAGES: Hint = {**_VAST, "batch": "many", "out_per_group": 1}
 _WIDE: Hint = {"grouping": "one", "scale": "channels"}
 _DEEP: Hint = {"grouping": "depthwise", "scale": "channels"}
 _MANY: Hint = {"batch": "many", "scale": "images"}
@@ -110,7 +111,13 @@ THRESHOLDS = (
     Threshold("channels", "{} out", _CHANNELS, _out, _wish(_WIDE, "out_per_group"), 15),
     Threshold("channels", "{} out", _HUGE, _out, _wish({**_VAST, "batch": "one"}, "out_per_group")),
     Threshold("batch", "{} images", (2, 3, 15, 16, 17, 31, 32, 33, 34), _images, _wish(_MANY, "images"), 15),
-    Threshold("batch", "{} images", (1249, 1250, 1251, 1252, *_HUGE), _images, _wish({**_VAST, "batch": "many"}, "images")),
+    Threshold(
+        "batch",
+        "{} images",
+        (1249, 1250, 1251, 1252, *_HUGE),
+        _images,
+        _wish(_MOST_IMAGES, "images"),
+    ),
     Threshold("extent", "{}", _EXTENTS, _on_an_axis(lambda a, n: a.x == n), _long, 47),
     Threshold("extent", "{} results", (511, 512, 513, 514), _on_an_axis(lambda a, n: a.y == n), _long),
     Threshold("kernel", "{} wide", _KERNELS, _on_an_axis(lambda a, n: a.r == n), _wish(_TAPS, "kernel"), 15),

@@ -54,8 +54,8 @@ class Guided:
         wanted = self._wish.get(name)
         if isinstance(wanted, list):
             wanted = wanted[axis] if axis < len(wanted) else None
-        if wanted in table:
+        if wanted is not None and wanted in table:
             return table.index(wanted)
         if wanted is None or name not in NUMBERS:
-            return self._random.randrange(len(table))
+            return int(self._random.random() * len(table))  # `randrange` may change between versions of Python, `random` may not
         return min(range(len(table)), key=lambda place: abs(table[place] - wanted))

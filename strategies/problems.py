@@ -13,7 +13,7 @@ _SEEDS = st.integers(0, SEEDS - 1)
 
 @st.composite
 def _problems(draw, plan: SpecSpace) -> Problem:
-    seed = draw(_SEEDS)  # drawn first: see SpecSpace.choices_for
+    seed = draw(_SEEDS)  # drawn first: see SpecSpace.guided
     return plan.problem(picker(draw), seed)
 
 

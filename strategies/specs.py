@@ -148,12 +148,11 @@ class SpecSpace:
         words = {word: pick(word, table) for word, table in self._words.items()}
         return Problem(spec=self.spec(pick, bias), op=op, **words, seed=seed)
 
-    def choices_for(self, hint: Hint, random: Random) -> list[int]:
-        """Return the choices with which `problems` draws a problem that follows `hint` as far as the scope allows, seed first."""
+    def guided(self, hint: Hint, random: Random) -> tuple[Problem, list[int]]:
+        """Return a problem that follows `hint` as far as the scope allows, and the choices with which `problems` draws it."""
         pick = Guided(hint, random)
-        seed = random.randrange(SEEDS)
-        self.problem(pick, seed)
-        return [seed, *pick.choices]
+        seed = int(random.random() * SEEDS)
+        return self.problem(pick, seed), [seed, *pick.choices]
 
     def spec(self, pick: Pick, bias: bool) -> ConvSpec:
         """Pick one spec."""

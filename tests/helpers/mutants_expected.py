@@ -199,7 +199,8 @@ LARGE |= {
     "leaves-rounding-upward": 3000,
     "ties-away-from-zero": 64,
     "rounded-twice": 64,
-    "flat-half-volumes": 64,
+    "flat-half-volumes": 64, "zero-taps-are-skipped": 64, "inf-is-the-largest-number": 32,
+    "random-last-bit": 2000,  # what is small does not repeat, so the first problem is kept
     "asks-for-an-exbibyte": 64, "reads-past-the-gradient": 32, "tail-channels-masked-by-a-product": 64,
 }  # fmt: skip
 # mutants that a search of this length may miss; shown in test_mutants_numerics.py

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from random import Random
 
 import pytest
-from hypothesis import Phase
 from long_tables import sliced
 from mutants_expected import COUNTS, EXACT, EXAMPLES, LARGE, LINES, MANY, NARROW, OTHERS, SIGNATURES, UNLIKELY
 from mutants_ground import FIELDS, narrowed, shows
@@ -20,10 +20,10 @@ from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.records.finding import Finding
 from convlaws.sandbox.sandbox import Sandbox
-from convlaws.search.drawing import draw, quiet
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search
 from convlaws.search.shrink import Shrinker
+from convlaws.strategies.blocks import chance
 from convlaws.targets.registry import get
 
 DEFINITION = "equals-the-definition"
@@ -99,7 +99,7 @@ def test_a_mutant_is_found_for_the_right_reason_and_made_small(box, name):
 def test_a_mutant_of_large_sizes_is_found_once_they_are_drawn(box, name):
     method, law = get(f"mutant-{name}"), laws.find([DEFINITION])[0]
     scope = narrowed(KNOWN[name], method.scope, law.scope)
-    line = draw(scope, lambda problem: shows(KNOWN[name], problem), 1, quiet(6000, Phase.generate))
+    line = next(drawn.problem for drawn in chance(scope, Random(1), 6000) if shows(KNOWN[name], drawn.problem))
 
     outcome = examine(method, law, line, box, Oracle())
 

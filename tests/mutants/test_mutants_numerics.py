@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import Phase
 from mutants_ground import FIELDS
 
 from convlaws.engines.host import attribute
@@ -21,7 +21,8 @@ from convlaws.problem.problem import Problem
 from convlaws.problem.request import SECOND, Ending, Request
 from convlaws.problem.scope import WHOLE, Scope
 from convlaws.sandbox.sandbox import Sandbox
-from convlaws.search.drawing import draw, possible, quiet
+from convlaws.search.drawing import possible
+from convlaws.strategies.blocks import chance
 from convlaws.targets.registry import get, target_of
 
 ROOMS = ("behaviour", "layouts", "numerics", "ownership", "processes", "rounding", "second_order", "special_values")
@@ -179,7 +180,7 @@ def first(mistake: Mutant, words: tuple[str, ...], test: Callable[[Problem], obj
     for word in words:
         met = scope.meet(Scope(**FIELDS.get(word, {})))
         scope = met if met and possible(met) else scope
-    return draw(scope, lambda p: bool(test(p)), 1, quiet(count, Phase.generate))
+    return next((drawn.problem for drawn in chance(scope, Random(1), count) if test(drawn.problem)), None)
 
 
 # --- the tests -----------------------------------------------------------------------------------

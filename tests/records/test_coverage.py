@@ -11,8 +11,8 @@ from convlaws.problem.scope import WHOLE, Scope
 from convlaws.records.coverage import AXES, Coverage, evident, places, values
 from convlaws.records.finding import Verdict
 from convlaws.reports.page.coverage_pairs import ledger
-from convlaws.search.drawing import DRAWING, draw, quiet
 from convlaws.search.feasible import admitted, impossible
+from convlaws.strategies.blocks import block
 
 LINES = (
     "n1c2k2_x5_r2_s1_p0_d1_g1 fprop float32 contiguous integers seed=0",
@@ -101,8 +101,7 @@ SCOPES = {
 
 @pytest.mark.parametrize("name", SCOPES)
 def test_nothing_that_is_drawn_is_beyond_what_the_scope_admits(name):
-    drawn = []
-    draw(SCOPES[name], lambda p: bool(drawn.append(p)), 0, quiet(150, *DRAWING))
+    drawn = [problem for problem, *_ in block(SCOPES[name], 0, 150)]
 
     beyond = pairs_of(drawn) - pairs_in(f"{admitted(SCOPES[name]):x}")
 

@@ -216,13 +216,10 @@ def test_what_needs_a_past_is_printed_with_it_and_repeats(box):
 def test_drawing_writes_nothing_and_depends_on_its_seed_only(tmp_path):
     code = (
         "import sys\n"
-        "from hypothesis import Phase\n"
-        "from convlaws.search.drawing import draw, quiet\n"
+        "from convlaws.strategies.blocks import block\n"
         "from convlaws.problem.scope import Scope\n"
         "if sys.argv[1:]: import numbers_of_mine\n"
-        "seen = []\n"
-        "draw(Scope(), lambda p: bool(seen.append(str(p))), 0, quiet(60, Phase.generate))\n"
-        "print(seen)\n"
+        "print([str(drawn.problem) for drawn in block(Scope(), 0, 60)])\n"
     )
     (tmp_path / "numbers_of_mine.py").write_text(f"MINE = {list(range(2, 990))}\n")
     (tmp_path / "drawn.py").write_text(code)

@@ -78,7 +78,7 @@ def test_the_tries_are_counted(box):
 
 def test_what_is_not_shrunk_is_measured_as_large(box, monkeypatch):
     """The measure itself can fail: without shrinking the same failures have more fields apart than the bound allows."""
-    monkeypatch.setattr(Shrinker, "_search", lambda self, cell, failure, origin, seconds: None)
+    monkeypatch.setattr(Shrinker, "_search", lambda self, cell, failure, drawn, seconds: None)
 
     failures = found(box, "flipped-kernel")
 

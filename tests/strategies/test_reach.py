@@ -8,22 +8,20 @@ from random import Random
 from unittest.mock import patch
 
 import pytest
-from hypothesis import Phase
 from hypothesis.internal.conjecture import providers
 
-from convlaws.judge.cell import Origin
 from convlaws.laws import registry as laws
 from convlaws.problem.axes import axes
 from convlaws.problem.features import features
-from convlaws.problem.problem import Problem
 from convlaws.problem.scope import WHOLE, Scope
 from convlaws.records.coverage import AXES, NOTHING, evident, places, values
 from convlaws.records.finding import Verdict
 from convlaws.sandbox.sandbox import InProcess, Sandbox
-from convlaws.search.drawing import DRAWING, draw, quiet
+from convlaws.search.drawing import smallest
 from convlaws.search.feasible import admitted, impossible
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search
+from convlaws.strategies.blocks import block, follow
 from convlaws.strategies.corners import corners
 from convlaws.strategies.covering_array import rows
 from convlaws.strategies.mixture import hints
@@ -89,17 +87,15 @@ def test_each_value_is_judged_by_few_laws_already():
 
 
 # --- wishes ---------------------------------------------------------------------------
-def choices_for(scope, hint, seed=0):
+def wished(scope, hint, seed=0):
     """The problem that a draw with this wish gives."""
-    found: list[Problem] = []
-    draw(scope, lambda p: bool(found.append(p)), seed, quiet(1, *DRAWING), hints=[hint])
-    return found[0]
+    return follow(scope, hint, Random(seed)).problem
 
 
 def test_a_row_of_the_covering_array_is_granted_in_all_it_names():
     wrong = []
     for row in rows()[::7]:
-        found = features(choices_for(WHOLE, row))
+        found = features(wished(WHOLE, row))
         wrong += [(row, name) for name, value in row.items() if found[FIELDS.get(name, name)] != value]
 
     assert not wrong
@@ -107,7 +103,7 @@ def test_a_row_of_the_covering_array_is_granted_in_all_it_names():
 
 @pytest.mark.parametrize("corner", [c for c in corners() if c.hint], ids=lambda corner: corner.name)
 def test_a_corner_that_is_wished_for_is_reached_soon(corner):
-    assert any(corner.holds(choices_for(WHOLE, corner.hint, seed)) for seed in range(30))
+    assert any(corner.holds(wished(WHOLE, corner.hint, seed)) for seed in range(30))
 
 
 def test_three_values_that_go_together_stand_together_in_a_row():
@@ -125,7 +121,7 @@ def test_three_values_that_go_together_stand_together_in_a_row():
 def test_a_layer_of_a_network_keeps_its_kernel_stride_and_tail():
     seven = next(w for w in layers() if w["kernel"] == [7, 7] and w["stride"] == [2, 2] and w["grouping"] == "one")
 
-    found = choices_for(WHOLE, seven)
+    found = wished(WHOLE, seven)
 
     assert found.spec.kernel == (7, 7)
     assert found.spec.stride == (2, 2)
@@ -134,33 +130,28 @@ def test_a_layer_of_a_network_keeps_its_kernel_stride_and_tail():
 
 
 def test_what_is_wished_for_is_the_same_every_time():
-    origin = Origin(Scope(ops=("wgrad",)), 5, 24, 0.3)
+    wgrad = Scope(ops=("wgrad",))
 
-    assert origin.hints() == origin.hints()
-    assert origin.hints() != hints(origin.scope, 0.8, 24, Random(5))
+    assert list(block(wgrad, 5, 24, 0.3)) == list(block(wgrad, 5, 24, 0.3))
+    assert hints(wgrad, 0.3, 24, Random(5)) != hints(wgrad, 0.8, 24, Random(5))
 
 
 def test_a_wish_shrinks_as_a_chance_does():
     hint = next(row for row in rows() if row["strided"] and row["grouping"] == "some" and row["op"] == "dgrad")
 
-    found = draw(
-        WHOLE,
-        lambda p: p.op == "dgrad" and p.spec.groups > 1 and max(p.spec.stride) > 1,
-        0,
-        quiet(300, *DRAWING, Phase.shrink),
-        hints=[hint],
-    )
+    drawn = follow(WHOLE, hint, Random(0))
+
+    found = smallest(drawn, lambda p: p.op == "dgrad" and p.spec.groups > 1 and max(p.spec.stride) > 1, "a test")
 
     assert str(found) == "n1c2k2_x1_r1_s2_p0_d1_g2 dgrad float32 contiguous integers seed=0"
 
 
-def test_a_draw_reads_nothing_that_other_tests_of_this_process_left():
+def test_a_replay_reads_nothing_that_other_tests_of_this_process_left():
     class Untouchable:
         def __contains__(self, key):
             raise AssertionError("draws depend on what ran before")
 
     with patch.object(providers, "CONSTANTS_CACHE", Untouchable(), create=True):
-        drawn: list[Problem] = []
-        draw(Scope(), lambda problem: drawn.append(problem) is not None, 3, quiet(5, Phase.generate))
+        found = smallest(follow(Scope(), {}, Random(3)), lambda problem: problem.spec.ndim == 1, "a test")
 
-    assert drawn
+    assert found

@@ -24,6 +24,7 @@ from convlaws.records.merge import Run
 from convlaws.records.runs import RecordedRun, split
 from convlaws.records.tallies import counts, shares
 from convlaws.reports.markdown import markdown
+from convlaws.strategies.blocks import DRAW
 
 FINDINGS, SUMMARY = "findings.jsonl", "summary.md"
 
@@ -68,6 +69,7 @@ def _summary(plan: CampaignPlan, state: CampaignState, totals: Totals, mine: lis
     return {
         "judged": totals.judged,
         "seed": plan.seed,
+        "draw": DRAW,
         "known_not_shown": [],
         "known_findings": [s.record() for s in shares(mine)],
         "lost": state.lost,

@@ -10,7 +10,7 @@ from typing import Any
 from convlaws.campaign.plan import CampaignPlan
 from convlaws.campaign.shard import Pair, Shard, compact
 from convlaws.judge.case import Outcome
-from convlaws.judge.cell import Cell, Origin
+from convlaws.judge.cell import Cell
 from convlaws.judge.replay import Judge, why_not
 from convlaws.known import Ledger
 from convlaws.laws import registry as laws
@@ -24,6 +24,7 @@ from convlaws.sandbox.runner import Runner
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search
 from convlaws.search.shrink import Shrinker
+from convlaws.strategies.blocks import Drawn
 from convlaws.targets.registry import Method
 
 # Attempts to shrink one failure. A time limit would make the shrunk line depend on the machine; 300 attempts of a
@@ -62,12 +63,12 @@ class ShardSearch(Search):
             self.interrupt.press()
         return super().examine(cell, problem, fresh=fresh)
 
-    def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
-        case = (cell.method.name, cell.law.name, problem)
+    def _judge(self, cell: Cell, drawn: Drawn) -> None:
+        case = (cell.method.name, cell.law.name, drawn.problem)
         if case in self.met:
             return
         before = cell.drawn
-        super()._judge(cell, problem, origin)
+        super()._judge(cell, drawn)
         if cell.drawn > before:
             self.met.add(case)
 

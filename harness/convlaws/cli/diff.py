@@ -94,7 +94,7 @@ def _side_by_side(old: RunFile, new: RunFile) -> str:
 def _elsewhere(new: RunFile) -> str:
     """A sentence on what differs here from the environment of the new run; '' if nothing."""
     here = RunFile("here", [], {"environment": environment.facts()})
-    names = [name for name, _, _ in unlike(new.facts(), here.facts()) if name not in ("command", "seed")]
+    names = [name for name, _, _ in unlike(new.facts(), here.facts()) if name not in ("command", "seed", "draw")]
     return f"rechecked here, which is not where {new.path} ran: other {', '.join(names)}" if names else ""
 
 

@@ -6,9 +6,9 @@ import json
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
+from random import Random
 
 import click
-from hypothesis import Phase
 
 from convlaws import known
 from convlaws.cli import known_add
@@ -21,7 +21,7 @@ from convlaws.problem.scope import Scope
 from convlaws.records.finding import counted
 from convlaws.sandbox.interrupt import INTERRUPTED, deferred_sigint
 from convlaws.sandbox.settings import Setting, running
-from convlaws.search.drawing import draw, quiet
+from convlaws.strategies.blocks import chance
 from convlaws.targets.registry import Method, rows
 from convlaws.targets.resolve import Calling, resolve
 
@@ -96,14 +96,7 @@ def _chosen(ids: tuple[str, ...], files: tuple[Path, ...]) -> list[Known]:
 @lru_cache(maxsize=64)
 def _drawn(scope: Scope) -> list[Problem]:
     """Problems as a search draws them for a method of this scope, before a law narrows it."""
-    found: list[Problem] = []
-
-    def note(problem: Problem) -> bool:
-        found.append(problem)
-        return False
-
-    draw(scope, note, 0, quiet(DRAWS, Phase.generate))
-    return found
+    return [drawn.problem for drawn in chance(scope, Random(0), DRAWS)]
 
 
 def covered(entry: Known) -> float:

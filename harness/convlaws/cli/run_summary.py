@@ -17,6 +17,7 @@ from convlaws.records.coverage import AXES
 from convlaws.records.finding import Finding, digest, summary_line
 from convlaws.records.tallies import counts, shares
 from convlaws.search.plan import Plan
+from convlaws.strategies.blocks import DRAW
 from convlaws.targets.registry import ON_GPU
 
 
@@ -77,6 +78,7 @@ class RunSummary:
             "seconds": round(self.seconds, 2),
             "judged": self.judged.total,
             "seed": self.seed,
+            "draw": DRAW,
             "known_not_shown": [s.entry.id for s in self.absent],
             "known_findings": [s.record() for s in shares(findings)],
             "interrupted": self.judged.interrupted,
@@ -117,6 +119,7 @@ def run_id(plan: Plan, workers: int, problems: list[Problem], environment: str) 
         "laws": [law.name for law in plan.laws],
         "scope": asdict(plan.scope),
         "seed": plan.seed,
+        "draw": DRAW,
         "hands": min(workers, len(plan.methods)),
         "problems": [str(problem) for problem in problems],
         "environment": environment,

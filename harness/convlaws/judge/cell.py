@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,6 @@ from convlaws.problem.features import features
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.records.finding import LEAST, Finding, Verdict, counted, too_few
-from convlaws.strategies.hints import Hint
-from convlaws.strategies.mixture import hints
 from convlaws.targets.registry import Method
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
@@ -35,20 +32,6 @@ def histogram(values: np.ndarray, kind: str) -> np.ndarray:
     _, exponent = np.frexp(values)  # the exponent of 1 is 1
     bins = np.where(values > 0, np.clip(exponent - _LOWEST[kind], 0, BINS - 1), 0)
     return np.bincount(bins, minlength=BINS)
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The origin of a problem: the same scope, seed, count and place (in the lists of hints) draw it again."""
-
-    scope: Scope
-    seed: int
-    count: int
-    place: float
-
-    def hints(self) -> list[Hint]:
-        """Return the hints of the draws that have one."""
-        return hints(self.scope, self.place, self.count, Random(self.seed))
 
 
 @dataclass

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from convlaws.judge.case import Outcome
-from convlaws.judge.cell import Cell, Failure, Origin
+from convlaws.judge.cell import Cell, Failure
 from convlaws.judge.replay import repeated
 from convlaws.laws.registry import laws
 from convlaws.mutation.minimal import apart
@@ -16,6 +16,7 @@ from convlaws.problem.problem import Problem
 from convlaws.sandbox.runner import Runner
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search, StopError
+from convlaws.strategies.blocks import Drawn
 from convlaws.targets.registry import Method
 
 HURRY = 0.5  # seconds for a call; the problems of mutants take milliseconds
@@ -65,11 +66,11 @@ class Hunt(Search):
         if self.shrinks:
             super()._shrink()
 
-    def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
-        super()._record(cell, problem, outcome, origin)
+    def _record(self, cell: Cell, drawn: Drawn, outcome: Outcome) -> None:
+        super()._record(cell, drawn, outcome)
         if self.waiting:
             cell, failure, _ = self.waiting[0]
-            self.caught = Catch(cell, failure, self.judged, time.monotonic() - self.started, str(problem))
+            self.caught = Catch(cell, failure, self.judged, time.monotonic() - self.started, str(drawn.problem))
             raise StopError
 
 

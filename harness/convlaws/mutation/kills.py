@@ -6,13 +6,13 @@ import time
 from itertools import count
 
 from convlaws.judge.case import Outcome
-from convlaws.judge.cell import Cell, Origin
+from convlaws.judge.cell import Cell
 from convlaws.laws.registry import Law, laws
 from convlaws.mutation.hunt import hurried
-from convlaws.problem.problem import Problem
 from convlaws.sandbox.runner import Runner
 from convlaws.search.plan import Plan
 from convlaws.search.search import Search
+from convlaws.strategies.blocks import Drawn
 from convlaws.targets.registry import Method
 
 Pair = tuple[str, str]  # a method, a law
@@ -28,10 +28,10 @@ class KillTally(Search):
         super().__init__(plan, runner)
         self.killed: dict[Pair, str] = {}
 
-    def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
-        super()._record(cell, problem, outcome, origin)
+    def _record(self, cell: Cell, drawn: Drawn, outcome: Outcome) -> None:
+        super()._record(cell, drawn, outcome)
         if outcome.verdict.bad:
-            self.killed.setdefault((cell.method.name, cell.law.name), str(problem))
+            self.killed.setdefault((cell.method.name, cell.law.name), str(drawn.problem))
             cell.goal = 0  # killed: no more examples needed
 
     def _serve(self, cells: list[Cell], number: int, index: int) -> None:

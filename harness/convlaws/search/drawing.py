@@ -1,10 +1,9 @@
-"""Hypothesis, as a source of problems: runs that never fail, and that shrink on request."""
+"""Drawing: each problem of a block is judged; Hypothesis replays one where it is to be made small, or observed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from random import Random
 from unittest.mock import patch
 
 import hypothesis
@@ -19,13 +18,11 @@ from hypothesis.strategies import SearchStrategy
 from convlaws.errors import HarnessError, UsageError
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
-from convlaws.search.observations import watched
+from convlaws.search.observations import observed, watched
 from convlaws.strategies import problems
-from convlaws.strategies.hints import Hint
-from convlaws.strategies.specs import MAX_MACS, plan
+from convlaws.strategies.blocks import Drawn
 
 _CONSTANTS: LRUCache = LRUCache(1024)
-DRAWING = (Phase.reuse, Phase.generate)  # what is wished for, then what chance brings
 
 
 class _RefusedError(BaseException):
@@ -36,11 +33,10 @@ class _RefusedError(BaseException):
         self.error = error
 
 
-def quiet(count: int, *phases: Phase) -> settings:
-    """Settings of a run of ours: no database, no deadline, no output."""
+def quiet(*phases: Phase) -> settings:
+    """Settings of a run of ours: no deadline, no output, no draws by chance."""
     return settings(
-        max_examples=count,
-        database=None,
+        max_examples=1,
         report_multiple_bugs=False,
         deadline=None,
         derandomize=False,
@@ -56,16 +52,15 @@ def strategy(scope: Scope) -> SearchStrategy[Problem]:
     return problems(scope)
 
 
-class _Wished(ExampleDatabase):
-    """What is wished for, as a database that Hypothesis begins with; it keeps nothing."""
+class _OneExample(ExampleDatabase):
+    """A database that holds the choices of one draw, with which Hypothesis begins; it keeps nothing."""
 
-    def __init__(self, scope: Scope, hints: Iterable[Hint], seed: int):
-        drawn, random = plan(scope, MAX_MACS), Random(seed)
-        # nothing reads the last 0: what repeats exactly is taken for small already, and not shrunk
-        self._left = [choices_to_bytes([*drawn.choices_for(hint, random), 0]) for hint in hints]
+    def __init__(self, choices: Sequence[int]):
+        # nothing reads the last 0: an example that repeats exactly is taken for small already, and not shrunk
+        self._left = [choices_to_bytes([*choices, 0])]
 
     def fetch(self, key: bytes) -> Iterable[bytes]:
-        """All of them, once: the first key that Hypothesis asks for is that of earlier failures."""
+        """The example, once: the first key that Hypothesis asks for is that of earlier failures."""
         found, self._left = self._left, []
         return found
 
@@ -86,12 +81,12 @@ def possible(scope: Scope) -> bool:
     return True
 
 
-def _first(scope: Scope, test: Callable[[Problem], bool], random: Random, config: settings) -> Problem | None:
+def _first(scope: Scope, test: Callable[[Problem], bool], config: settings) -> Problem | None:
     """As Hypothesis' `find`, which takes the database away from whoever gives it a seed."""
     found: list[Problem] = []
 
     @config
-    @hypothesis.seed(random.getrandbits(64))
+    @hypothesis.seed(0)
     @given(strategy(scope))
     def looks(problem: Problem) -> None:
         if test(problem):
@@ -105,20 +100,22 @@ def _first(scope: Scope, test: Callable[[Problem], bool], random: Random, config
     return None
 
 
-def draw(
-    scope: Scope,
-    test: Callable[[Problem], bool],
-    seed: int,
-    config: settings,
-    job: str = "",
-    *,
-    hints: Iterable[Hint] = (),
-) -> Problem | None:
-    """The first problem that `test` accepts, shrunk if `config` has that phase; None if there is none.
+def judge_each(block: Iterable[Drawn], judge: Callable[[Drawn], None], job: str) -> None:
+    """Judge each problem of a block; where the run is observed, Hypothesis replays each and records it under `job`."""
+    for drawn in block:
+        if observed():
+            replay(drawn, lambda problem, drawn=drawn: judge(drawn) is not None, job, Phase.reuse)
+        else:
+            judge(drawn)
 
-    The draws begin with those that grant the wishes: they are replayed to Hypothesis as if it had kept them from
-    an earlier run. `job` is what this drawing is for, in observations.
-    """
+
+def smallest(drawn: Drawn, fails: Callable[[Problem], bool], job: str) -> Problem | None:
+    """The smallest problem that Hypothesis finds on its way from `drawn` that `fails`; None if that does not."""
+    return replay(drawn, fails, job, Phase.reuse, Phase.shrink)
+
+
+def replay(drawn: Drawn, test: Callable[[Problem], bool], job: str, *phases: Phase) -> Problem | None:
+    """Have Hypothesis draw a problem again as it was drawn; `job` is what this is for, in observations."""
     test = watched(job, test)
 
     def guarded(problem: Problem) -> bool:
@@ -128,10 +125,11 @@ def draw(
             raise _RefusedError(error) from error
 
     # Hypothesis draws the numbers that it finds in sources outside of site-packages, and keeps them under ./.hypothesis:
-    # a seed would mean something else wherever convlaws is installed otherwise, or more is imported; what it has worked out for
-    # other tests in this process holds those numbers too
+    # a failure would shrink otherwise wherever convlaws is installed otherwise, or more is imported; what it has worked out
+    # for other tests in this process holds those numbers too
+    config = settings(quiet(*phases), database=_OneExample(drawn.choices))
     try:
         with patch.multiple(providers, create=True, _get_local_constants=Constants, CONSTANTS_CACHE=_CONSTANTS):
-            return _first(scope, guarded, Random(seed), settings(config, database=_Wished(scope, hints, seed)))
+            return _first(drawn.scope, guarded, config)
     except _RefusedError as stop:
         raise stop.error from None

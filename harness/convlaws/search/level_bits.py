@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-
-from hypothesis import Phase
+from random import Random
 
 from convlaws.problem.problem import Problem
 from convlaws.problem.request import Ending, Request
@@ -12,7 +11,8 @@ from convlaws.problem.scope import Scope
 from convlaws.records.at_level import AtLevel
 from convlaws.records.finding import name_parts
 from convlaws.sandbox.runner import Runner
-from convlaws.search.drawing import draw, possible, quiet
+from convlaws.search.drawing import possible
+from convlaws.strategies.blocks import chance
 from convlaws.targets import isa
 from convlaws.targets.registry import Method, target_of
 
@@ -49,10 +49,9 @@ def _level(method: Method, top: Method) -> AtLevel:
 
 def _problems(scope: Scope | None, seed: int) -> list[Problem]:
     """Problems as a search would draw them for the row."""
-    found: dict[Problem, None] = {}
-    if scope is not None and possible(scope):
-        draw(scope, lambda problem: found.update({problem: None}) or False, seed, quiet(PROBLEMS, Phase.generate))
-    return list(found)
+    if scope is None or not possible(scope):
+        return []
+    return list(dict.fromkeys(drawn.problem for drawn in chance(scope, Random(seed), PROBLEMS)))
 
 
 def _compare(problem: Problem, methods: Sequence[Method], top: Method, told: dict[str, AtLevel], runner: Runner) -> None:

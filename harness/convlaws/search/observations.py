@@ -107,6 +107,11 @@ def recording(folder: Path | None, worker: int) -> Iterator[None]:
         _now = None
 
 
+def observed() -> bool:
+    """Whether draws are recorded now."""
+    return _now is not None
+
+
 def watched(job: str, test: Callable[[Problem], bool]) -> Callable[[Problem], bool]:
     """`test`, with its problem in the record of the draw; `job` is what the record calls the property."""
     recorder = _now

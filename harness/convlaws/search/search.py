@@ -1,8 +1,7 @@
 """Draw problems, judge everything on each, shrink each failure on its own; under a time budget.
 
-Only this module, `drawing` and `shrink` run Hypothesis. A plain Hypothesis test stops at
-its first failure and has no budget; here the test function never fails while drawing, and a
-failure is shrunk later by drawing the same problems again, with a function that fails for it alone.
+Problems are drawn in blocks (`strategies.blocks`). A failure is shrunk later by Hypothesis, which replays the choices
+that the problem was drawn with, and has a test function that fails for this failure alone.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from itertools import count
 
 from convlaws.errors import HarnessError
 from convlaws.judge.case import Oracle, Outcome, examine, holds_under
-from convlaws.judge.cell import Cell, Failure, Origin
+from convlaws.judge.cell import Cell, Failure
 from convlaws.known import Ledger
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
@@ -23,11 +22,12 @@ from convlaws.records.finding import Finding, Verdict
 from convlaws.sandbox.interrupt import Interrupt, Interrupted, deferred_sigint
 from convlaws.sandbox.runner import CachingRunner, Runner, uncached
 from convlaws.search.budget import Allowance
-from convlaws.search.drawing import DRAWING, draw, quiet
+from convlaws.search.drawing import judge_each
 from convlaws.search.observations import saw
 from convlaws.search.plan import Plan
 from convlaws.search.shrink import Shrinker
 from convlaws.search.startup import opened
+from convlaws.strategies.blocks import Drawn, block
 from convlaws.targets.registry import rows
 
 BATCH = 24
@@ -85,7 +85,7 @@ class Search:
         self.allowance = Allowance(plan.budget, 1, 1)
         self.tried = Coverage()
         self.refused: list[Finding] = []
-        self.waiting: list[tuple[Cell, Failure, Origin]] = []
+        self.waiting: list[tuple[Cell, Failure, Drawn]] = []
         self.trail: dict[str, deque[str]] = {}
 
     def run(self) -> list[Finding]:
@@ -177,9 +177,9 @@ class Search:
             self._stop_if_late()  # a batch in which nothing is judged takes its time too
             target = max(wanting, key=lambda c: c.lacks)
             before = target.own
-            drawn = int(min(BATCH, target.lacks + (4 if number else 1)))
+            count = int(min(BATCH, target.lacks + (4 if number else 1)))
             place = ((number * len(self.jobs) + index) * STEP + batch * 2**0.5) % 1
-            self._batch(target, wanting, Origin(target.scope, self.plan.seed_of(target, number, batch), drawn, place))
+            self._batch(target, wanting, block(target.scope, self.plan.seed_of(target, number, batch), count, place))
             target.idle = 0 if target.own > before else target.idle + 1
             batch += 1
 
@@ -190,25 +190,23 @@ class Search:
             return floor
         return (min(LOOK, floor), floor)[number] if number < 2 else cell.examples + floor * cell.law.weight
 
-    def _batch(self, target: Cell, cells: Iterable[Cell], origin: Origin) -> None:
-        """Draw problems for `target`; each of `cells` whose scope has a problem judges it."""
+    def _batch(self, target: Cell, cells: Iterable[Cell], problems: Iterable[Drawn]) -> None:
+        """Judge a block that was drawn for `target`; each of `cells` whose scope has a problem judges it."""
         seen: set[Problem] = set()
         alike: dict[Scope, list[Cell]] = {}
         for cell in cells:
             alike.setdefault(cell.scope, []).append(cell)
 
-        def judge_all(problem: Problem) -> bool:
-            if problem not in seen:
-                seen.add(problem)
-                for scope, group in alike.items():
-                    for cell in group if scope is target.scope or not scope.refuses(problem) else ():
-                        self._judge(cell, problem, origin)
-            return False
+        def judge_all(drawn: Drawn) -> None:
+            for scope, group in alike.items():
+                for cell in group if scope is target.scope or not scope.refuses(drawn.problem) else ():
+                    self._judge(cell, drawn)
 
-        draw(origin.scope, judge_all, origin.seed, quiet(origin.count, *DRAWING), target.job, hints=origin.hints())
+        judge_each((seen.add(drawn.problem) or drawn for drawn in problems if drawn.problem not in seen), judge_all, target.job)
 
-    def _judge(self, cell: Cell, problem: Problem, origin: Origin) -> None:
-        if not cell.wants or (cell.examples >= cell.goal and origin.scope != cell.scope):
+    def _judge(self, cell: Cell, drawn: Drawn) -> None:
+        problem = drawn.problem
+        if not cell.wants or (cell.examples >= cell.goal and drawn.scope != cell.scope):
             return  # all that it still lacks are problems of its own scope
         self._stop_if_late()
         if region := self.ledger.avoids(cell.method, cell.law.name, problem):
@@ -219,25 +217,37 @@ class Search:
         self.cases[cell.method.name] += 1
         self.allowance.charge(cell, outcome.seconds, self.serving)
         saw(cell.method.name, cell.law.name, outcome.verdict, outcome.signature)
-        self._record(cell, problem, outcome, origin)
+        self._record(cell, drawn, outcome)
 
-    def _record(self, cell: Cell, problem: Problem, outcome: Outcome, origin: Origin) -> None:
+    def _record(self, cell: Cell, drawn: Drawn, outcome: Outcome) -> None:
+        problem = drawn.problem
         trail = self.trail.setdefault(cell.method.name, deque(maxlen=TRAIL))
         known = self.explained(cell, problem, outcome) if outcome.verdict.bad else ""
         self.tried.see(cell.method.name, problem, outcome.verdict)
         if cell.law.name == DEFINITION and outcome.verdict in (Verdict.KEPT, Verdict.BROKEN):
             cell.hold(problem.dtype, self._holding(cell, problem, outcome))
-        failure = cell.add(problem, outcome, known, own=origin.scope == cell.scope)
+        failure = cell.add(problem, outcome, known, own=drawn.scope == cell.scope)
         if failure:
             failure.after, failure.after_seconds = self.cases[cell.method.name], self.allowance.spent[cell.method.name]
         if failure and known:
             failure.shrunk = True  # its entry has the small line already
         elif failure:
             failure.before = list(trail)
-            self.waiting.append((cell, failure, origin))
+            self.waiting.append((cell, failure, drawn))
             self.notify(_told([cell]))  # shrinking takes seconds, and may never end
+        elif outcome.verdict.bad:
+            self._begin_smaller(cell, drawn, outcome, known)
         if cell.last not in trail:
             trail.append(cell.last)
+
+    def _begin_smaller(self, cell: Cell, drawn: Drawn, outcome: Outcome, known: str) -> None:
+        """Let the shrinking of a failure that waits begin at this problem, which failed alike, if it is smaller."""
+        for place, (owner, failure, _) in enumerate(self.waiting):
+            alike = owner is cell and (failure.outcome.signature, failure.known) == (outcome.signature, known)
+            if alike and drawn.problem.spec.macs < failure.problem.spec.macs:
+                failure.problem, failure.outcome = drawn.problem, outcome
+                failure.before = list(self.trail[cell.method.name])
+                self.waiting[place] = cell, failure, drawn
 
     def _holding(self, cell: Cell, problem: Problem, outcome: Outcome) -> Callable[[str], bool]:
         """Whether the case ends well under a contract; the one that it was judged by is not asked again."""
@@ -248,8 +258,8 @@ class Search:
     def _shrink(self) -> None:
         while self.waiting:
             self._stop_if_interrupted()  # who pressed Ctrl-C does not wait for small lines
-            cell, failure, origin = self.waiting.pop(0)
-            self.shrinker.shrink(cell, failure, origin)
+            cell, failure, drawn = self.waiting.pop(0)
+            self.shrinker.shrink(cell, failure, drawn)
             self.trail.clear()  # the processes in which all that ran are gone
             self.notify({"failure": f"{cell.method.name} {failure.outcome.verdict} {cell.law.name}", **_told([cell])})
 

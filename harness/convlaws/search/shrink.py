@@ -6,16 +6,15 @@ import time
 from math import inf
 from typing import Protocol
 
-from hypothesis import Phase
-
 from convlaws.judge.case import Outcome
-from convlaws.judge.cell import Cell, Failure, Origin
+from convlaws.judge.cell import Cell, Failure
 from convlaws.judge.replay import FRESH, k_of_n
 from convlaws.known import Ledger
 from convlaws.problem.problem import Problem
 from convlaws.records.finding import Verdict
 from convlaws.sandbox.runner import Runner
-from convlaws.search.drawing import DRAWING, draw, quiet
+from convlaws.search.drawing import smallest
+from convlaws.strategies.blocks import Drawn
 
 EACH_SECONDS = 8.0  # the most that one failure is shrunk for
 HANG_SECONDS = 1.0  # the time limit of a call while a hang is shrunk
@@ -41,7 +40,7 @@ class _OutOfTimeError(BaseException):
 
 
 class Shrinker:
-    """Shrinks by Hypothesis: draws the same problems again from the same seed, failing for one kind only.
+    """Shrinks by Hypothesis, which draws the problem again from its choices, and fails for one kind only.
 
     It has `allowance` seconds in all, of which one failure may take a few; or, with `tries`, as many tries for each,
     so that the small line does not depend on the machine's speed.
@@ -53,7 +52,7 @@ class Shrinker:
         self.tries, self.tries_of_a_hang = tries, tries_of_a_hang
         self._small: dict[tuple[str, str], list[Problem]] = {}
 
-    def shrink(self, cell: Cell, failure: Failure, origin: Origin) -> None:
+    def shrink(self, cell: Cell, failure: Failure, drawn: Drawn) -> None:
         """Replace the failure's problem by a small one that fails alike; note how often that repeats."""
         started = time.monotonic()
         if started >= self.deadline:
@@ -63,19 +62,19 @@ class Shrinker:
             runner.time_limit = min(limit, HANG_SECONDS)
         try:
             if self._repeats(cell, failure, []):
-                self._alone(cell, failure, origin)
+                self._alone(cell, failure, drawn)
             else:
                 self._not_alone(cell, failure)
         finally:
             runner.time_limit = limit
             self.left -= time.monotonic() - started
 
-    def _alone(self, cell: Cell, failure: Failure, origin: Origin) -> None:
+    def _alone(self, cell: Cell, failure: Failure, drawn: Drawn) -> None:
         """A failure that a fresh process shows: made small, and kept as it was if the small one needs more."""
         first = failure.problem, failure.outcome
         seconds = min(EACH_SECONDS if self.tries is None else inf, self.left, self.deadline - time.monotonic())
         if not self._adopt(cell, failure) and seconds > 0:
-            self._search(cell, failure, origin, seconds)
+            self._search(cell, failure, drawn, seconds)
         if not self._counted(cell, failure) and failure.problem != first[0]:
             failure.problem, failure.outcome = first
             self._counted(cell, failure)
@@ -113,14 +112,12 @@ class Shrinker:
                 return True
         return False
 
-    def _search(self, cell: Cell, failure: Failure, origin: Origin, seconds: float) -> None:
+    def _search(self, cell: Cell, failure: Failure, drawn: Drawn, seconds: float) -> None:
         first, deadline = failure.problem, time.monotonic() + seconds
         tries = self.tries_of_a_hang if failure.outcome.verdict is Verdict.HUNG else self.tries
         seen: dict[Problem, Outcome | None] = {}
 
         def fails(problem: Problem) -> bool:
-            if not seen and problem != first:
-                return False  # drawing goes as it went, up to the first failure
             seen.setdefault(first, failure.outcome)
             if time.monotonic() >= deadline:
                 raise _OutOfTimeError
@@ -129,9 +126,8 @@ class Shrinker:
             return seen[problem] is not None
 
         job = f"{cell.job}: shrinking {cell.method.name}"
-        config = quiet(origin.count + 1, *DRAWING, Phase.shrink)
         try:
-            found = draw(origin.scope, fails, origin.seed, config, job, hints=origin.hints())
+            found = smallest(drawn, fails, job)
         except _OutOfTimeError:  # whatever Hypothesis tries is simpler than what failed before: the last is the smallest
             found = next((problem for problem in reversed(seen) if seen[problem]), None)
         if found is not None and (outcome := seen[found]):
