@@ -63,14 +63,11 @@ class ShardSearch(Search):
             self.interrupt.press()
         return super().examine(cell, problem, fresh=fresh)
 
-    def _judge(self, cell: Cell, drawn: Drawn) -> None:
+    def _begin(self, cell: Cell, drawn: Drawn) -> None:
         case = (cell.method.name, cell.law.name, drawn.problem)
-        if case in self.met:
-            return
-        before = cell.drawn
-        super()._judge(cell, drawn)
-        if cell.drawn > before:
+        if case not in self.met:
             self.met.add(case)
+            super()._begin(cell, drawn)
 
     def _shrink(self) -> None:
         self.waiting = [w for w in self.waiting if (w[0].law.name, w[0].method.name) not in self.quiet]

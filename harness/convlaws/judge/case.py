@@ -103,6 +103,7 @@ class Asking:
     def __init__(self, method: Method, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = ()):
         self.method, self.problem, self.runner, self.oracle = method, problem, runner, oracle
         self.note, self.ran = False, ""
+        self.idle = 0.0  # seconds in which it waited for other cases
         self.peers = tuple(name for name in peers if name != method.name)
 
     @property
@@ -125,7 +126,7 @@ class Asking:
         if reason := self._beyond(spec, op):
             raise _EndedError(Outcome(Verdict.REFUSED, f"the law asks for a convolution beside this one: {reason}"))
         request = self._request(spec, op, operands, **how)
-        reply = self.runner.call(target_of(self.method), request)
+        reply = self._answer(self.method, request)
         self.ran = reply.ran or self.ran
         if reply.ending is Ending.NOT_LOADED:
             said = reply.message.partition("\n")[0].removeprefix("UsageError: ")  # the lines after it are a traceback of our code
@@ -137,6 +138,14 @@ class Asking:
         if wrong := shape_error(reply.output, shape_of(spec, result), request.dtype):
             kind, sentence = wrong
             raise _EndedError(Outcome(Verdict.BROKEN, sentence, kind))
+        return reply
+
+    def _answer(self, method: Method, request: Request) -> Reply:
+        """Return a reply; the time that other cases take meanwhile is not this one's."""
+        began = time.perf_counter()
+        reply = self.runner.call(target_of(method), request)
+        waited = time.perf_counter() - began
+        self.idle += max(0.0, waited - reply.seconds)
         return reply
 
     def _beyond(self, spec: ConvSpec, op: str) -> str | None:
@@ -158,7 +167,7 @@ class Asking:
         other = get(name)
         if other.scope.refuses(replace(self.problem, spec=spec, op=op, layout="contiguous")):
             return None
-        reply = self.runner.call(target_of(other), self._request(spec, op, operands, layout="contiguous"))
+        reply = self._answer(other, self._request(spec, op, operands, layout="contiguous"))
         if reply.ending is not Ending.ANSWERED:
             return None
         contract = other.contract(spec, op, self.problem.dtype)
@@ -193,7 +202,7 @@ def examine(method: Method, law: Law, problem: Problem, runner: Runner, oracle: 
         raise
     except Exception as error:
         outcome = _own_failure(error)
-    return replace(outcome, ran=asking.ran, seconds=time.perf_counter() - started)
+    return replace(outcome, ran=asking.ran, seconds=time.perf_counter() - started - asking.idle)
 
 
 def holds_under(

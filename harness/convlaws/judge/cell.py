@@ -93,6 +93,7 @@ class Cell:
     holds: dict[str, list[str]] = field(default_factory=dict)  # by dtype: the contracts that all answers so far have kept
     own: int = 0  # examples of problems drawn from its own scope
     goal: float = 0  # number of examples at which judging stops in this round
+    begun: int = 0  # cases that have begun and have no outcome yet
     idle: int = 0  # consecutive batches that added nothing
 
     @property
@@ -113,7 +114,7 @@ class Cell:
     @property
     def lacks(self) -> float:
         """The number of missing examples; some must be of its own scope, as a narrower method's problems show little of it."""
-        return max(self.goal - self.examples, OWN * self.goal - self.own)
+        return max(self.goal - self.examples, OWN * self.goal - self.own) - self.begun
 
     def add(self, problem: Problem, outcome: Outcome, known: str = "", *, own: bool = False) -> Failure | None:
         """Count an outcome (`own`: drawn for this cell); return the failure if it is the first of its kind (see `each`)."""

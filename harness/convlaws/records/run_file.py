@@ -32,7 +32,7 @@ class RunFile:
         """Settings and environment as a flat table: `torch`, `cpu`, `command`, `seed`, ..."""
         environment = self.summary.get("environment")
         command = self.summary.get("command")
-        seed = {name: self.summary[name] for name in ("seed", "draw") if name in self.summary}
+        seed: dict[str, Any] = {name: self.summary[name] for name in ("seed", "draw") if name in self.summary}
         flat = _flat(environment if isinstance(environment, Mapping) else {})
         return {**flat, **_flat(seed), **({"command": " ".join(map(str, command))} if isinstance(command, list) else {})}
 

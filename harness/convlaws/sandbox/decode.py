@@ -14,16 +14,16 @@ FAILURES = {e.value: e for e in (Ending.REFUSED, Ending.RAISED, Ending.NOT_LOADE
 MESSAGE, SIGNATURE = 4000, 200  # characters that are kept of each
 
 
-def reply_from(message: dict[str, Any], plan: MemoryLayout, segment: Segment, snapshot: Snapshot) -> Reply:
-    """Return the reply that a child's message and the shared memory describe.
+def reply_from(message: dict[str, Any], plan: MemoryLayout, segment: Segment, snapshot: Snapshot, base: int = 0) -> Reply:
+    """Return the reply that a child's message and the part of the shared memory at `base` describe.
 
     Raises:
         ProtocolError: the message is not a worker's.
     """
-    touched = segment.touched(plan, snapshot)
+    touched = segment.touched(plan, snapshot, base)
     said = message.get("ending")
     if said == Ending.ANSWERED:
-        output = segment.output(plan, message.get("shape"), message.get("dtype"))
+        output = segment.output(plan, message.get("shape"), message.get("dtype"), base)
         aliased, stale = message.get("aliased") is True, message.get("stale") is True
         ran = printable(str(message.get("ran", "")))[:SIGNATURE]
         found = _measured(message.get("measured", {}))

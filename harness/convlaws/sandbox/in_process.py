@@ -12,6 +12,7 @@ from convlaws.errors import UsageError
 from convlaws.problem.request import Reply, Request
 from convlaws.sandbox.decode import reply_from
 from convlaws.sandbox.interrupt import Interrupted, overdue
+from convlaws.sandbox.pending import Pending
 from convlaws.sandbox.shared_memory import Segment, layout_of
 from convlaws.sandbox.worker import Worker
 
@@ -57,14 +58,26 @@ class InProcess:
         if self._segment is None or not self._segment.fits(plan):
             self._segment = Segment(plan.size, shared=False)
             worker.attach(self._segment.map)
-        snapshot = self._segment.write(plan, request)
+        snapshot = self._segment.write(plan, request, 0)
         how = {"threads": request.threads, "note": request.note, "measure": request.measure}
-        asked = {"target": json.dumps(target, sort_keys=True), **how}
+        asked = {"base": 0, "target": json.dumps(target, sort_keys=True), **how}
         message = worker.answer({**asked, **json.loads(f"{{{plan.words}}}")}, lambda: None)
         if message.get("signature") == "KeyboardInterrupt":
             raise KeyboardInterrupt
         reply = reply_from(message, plan, self._segment, snapshot)
         return replace(reply, seconds=time.perf_counter() - began)
+
+    def submit(self, target: Mapping[str, object], request: Request) -> Pending:
+        """Return the request with its reply, as there is nothing to wait for."""
+        pending = Pending(request)
+        pending.resolve(self.call(target, request))
+        return pending
+
+    def collect(self) -> None:
+        """Do nothing: every request has its reply."""
+
+    def abandon(self) -> None:
+        """Do nothing: every request has its reply."""
 
     def _ready(self) -> Worker:
         if self._worker is None:

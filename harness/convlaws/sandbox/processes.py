@@ -28,6 +28,7 @@ GLANCE = 0.1  # seconds between two checks for Ctrl-C while it starts
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 LOG = 1 << 16  # bytes at the end of a zygote's output that are searched for its last line
 GRACE = 2.0  # seconds for a zygote to exit after its connection has ended
+KEPT = 1 << 20  # bytes of a child's output that are kept although they belong to earlier calls
 TAIL = 300  # characters of a child's last output that go into a message
 
 
@@ -87,6 +88,9 @@ class Child:
         self.opened: set[str] = set()
         self.last = ""
         self.segment: Segment | None = None
+        self.done = 0  # the number of the last request whose reply is known to be in the shared memory
+        self.told = 0  # the same, as far as the child has told
+        self._heard = 0  # bytes of its output that belong to earlier calls
         self._size = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
 
     def resident(self) -> int | None:
@@ -99,17 +103,28 @@ class Child:
 
     def written(self) -> int:
         """Return the number of bytes that it wrote to standard output and error since the last `hush`."""
-        return os.fstat(self.log).st_size
+        return max(0, os.fstat(self.log).st_size - self._heard)
 
     def hush(self) -> None:
-        """Discard its output."""
-        if self.written():
+        """Count its output so far to the calls before; a long one is discarded, and with it what the next call has written."""
+        self._heard = os.fstat(self.log).st_size
+        if self._heard > KEPT:
             os.ftruncate(self.log, 0)
+            self._heard = 0
 
     def tail(self) -> str:
-        """Return the end of its output in printable characters; empty if it wrote nothing."""
-        last = os.pread(self.log, 4 * TAIL, max(0, self.written() - 4 * TAIL))
+        """Return the end of its output since the last `hush` in printable characters; empty if it wrote nothing."""
+        written = self.written()
+        last = os.pread(self.log, 4 * TAIL, self._heard + max(0, written - 4 * TAIL))
         return printable(last.decode(errors="backslashreplace").strip()[-TAIL:])
+
+    def late(self, message: dict[str, Any]) -> bool:
+        """Return True once for each message that tells of replies which were found before it came."""
+        number = message.get("done")
+        if len(message) != 1 or type(number) is not int or not self.told < number <= self.done:
+            return False
+        self.told = number
+        return True
 
     def spoke(self) -> bool:
         """True if its socket is readable; a child that has ended may have answered just before."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from convlaws.problem.request import Reply, Request
+from convlaws.sandbox.pending import Pending
 
 MOST = 1024  # replies kept; a problem and all its laws need a few dozen per method
 
@@ -16,6 +17,12 @@ class Runner(Protocol):
     time_limit: float
 
     def call(self, target: Mapping[str, Any], request: Request) -> Reply: ...
+
+    def submit(self, target: Mapping[str, Any], request: Request) -> Pending: ...
+
+    def collect(self) -> None: ...
+
+    def abandon(self) -> None: ...
 
     def refresh(self) -> None: ...
 
@@ -31,7 +38,7 @@ class CachingRunner:
 
     def __init__(self, runner: Runner):
         self.runner = runner
-        self._kept: dict[tuple, tuple[Reply, Request]] = {}
+        self._kept: dict[tuple, Pending] = {}  # a request is kept with its reply, so that the ids of its arrays are not reused
 
     @property
     def time_limit(self) -> float:
@@ -43,17 +50,34 @@ class CachingRunner:
         self.runner.time_limit = seconds
 
     def call(self, target: Mapping[str, Any], request: Request) -> Reply:
-        """Return the reply, from the cache if it is there; the arrays are kept with it, so that their ids are not reused."""
+        """Return the reply, from the cache if it is there."""
+        pending = self.submit(target, request)
+        while not pending.done:
+            self.collect()
+        return pending.taken()
+
+    def submit(self, target: Mapping[str, Any], request: Request) -> Pending:
+        """Send the request, unless it was sent before; `collect` waits for a reply."""
         if any(a.flags.writeable for a in request.operands.values()):
-            return self.runner.call(target, request)
+            return self.runner.submit(target, request)
         arrays = tuple((role, id(a)) for role, a in request.operands.items())
         how = (request.spec, request.op, request.layout, request.shift, request.guard, request.threads, request.note)
         key = (_name(target), how, arrays)
-        if key not in self._kept:
+        kept = self._kept.get(key)
+        if kept is None:
             if len(self._kept) >= MOST:
                 self._kept.clear()
-            self._kept[key] = (self.runner.call(target, request), request)
-        return self._kept[key][0]
+            kept = self._kept[key] = self.runner.submit(target, request)
+        return kept
+
+    def collect(self) -> None:
+        """Wait until one more of the submitted requests has its reply."""
+        self.runner.collect()
+
+    def abandon(self) -> None:
+        """Forget what was submitted and has no reply."""
+        self._kept = {key: pending for key, pending in self._kept.items() if pending.done}
+        self.runner.abandon()
 
     def refresh(self) -> None:
         """Clear the cache, and give the runner a fresh child."""

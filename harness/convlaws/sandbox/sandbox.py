@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from convlaws.errors import UsageError
 from convlaws.problem.request import Reply, Request
 from convlaws.sandbox.in_process import InProcess
-from convlaws.sandbox.supervisor import Limits, Supervisor
+from convlaws.sandbox.pending import Pending
+from convlaws.sandbox.supervisor import GLANCE, Limits, Supervisor
 
 __all__ = ["InProcess", "Sandbox"]
 
@@ -70,6 +72,26 @@ class Sandbox:
             UsageError: the request's arrays do not agree with the request.
         """
         return self.supervisor(target).call(target, request)
+
+    def submit(self, target: Mapping[str, object], request: Request) -> Pending:
+        """Send a request without waiting for its reply; `collect` waits."""
+        return self.supervisor(target).submit(target, request)
+
+    def collect(self) -> None:
+        """Wait until one more of the submitted requests has its reply; at once if none is left."""
+        busy = [supervisor for supervisor in self._supervisors.values() if supervisor.busy]
+        if len(busy) > 1:
+            sockets = {supervisor.awaited(): supervisor for supervisor in busy}
+            waits = [fd for fd in sockets if fd is not None]
+            ready = [None] if None in sockets else select.select(waits, [], [], GLANCE)[0]
+            busy = [sockets[fd] for fd in ready] or busy
+        if busy:
+            busy[0].collect()
+
+    def abandon(self) -> None:
+        """Forget what was submitted; children that are at work on it are killed."""
+        for supervisor in self._supervisors.values():
+            supervisor.abandon()
 
     def supervisor(self, target: Mapping[str, object]) -> Supervisor:
         """Return the supervisor of the process spec that `target` names."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +19,12 @@ from convlaws.problem.layouts import Placement, place
 from convlaws.problem.problem import RESULT, shape_of
 from convlaws.problem.request import SECOND, Request
 from convlaws.problem.spec import ConvSpec
-from convlaws.sandbox.worker import HALF, ProtocolError
+from convlaws.sandbox.worker import HALF, LENGTH, SLOT, ProtocolError, message_of
 
 LINE = 64  # bytes; every array's buffer begins at a multiple of it
 SPARE = 1 << 20  # bytes reserved for an output of a wrong shape, beside four times the right one
-SMALL = 1 << 18  # bytes; the snapshot of a layout up to this size is kept for later calls
-LEAST = 1 << 22  # bytes of the smallest segment
+PAGE = 4096  # bytes; every request's part of a segment begins at a multiple of it
+LEAST = 1 << 25  # bytes of the smallest segment: some thirty requests; only what is written to takes memory
 LARGE = 1 << 28  # bytes; a larger segment is not kept for small requests
 DIRECTIONS = {"v": "x", "u": "w"}  # the arrays of second derivatives are laid out like these, contiguous
 RESULTS = {**RESULT, **{op: op.removeprefix("second_") for op in SECOND}}
@@ -60,7 +61,7 @@ class MemoryLayout:
     """The memory layout, which a request's sizes determine; `words` is its part of the message.
 
     Bytes [0, inputs) hold the operands with their guards, [inputs, inputs + room) the output,
-    of which the first `expected` are written if its shape is right.
+    of which the first `expected` are written if its shape is right, and the rest the reply.
     """
 
     slots: tuple[Slot, ...]
@@ -73,7 +74,7 @@ class MemoryLayout:
     @property
     def size(self) -> int:
         """Bytes of the segment that are needed."""
-        return self.inputs + self.room
+        return self.inputs + self.room + SLOT
 
 
 def layout_of(request: Request) -> MemoryLayout:
@@ -131,16 +132,6 @@ class Snapshot:
             raise UsageError(f"operand {role} is to be expanded, but its images along axis 0 are not all the same")
 
 
-@lru_cache(maxsize=128)
-def _kept_canvas(plan: MemoryLayout, guard: str) -> Snapshot:
-    return Snapshot(plan, guard)
-
-
-def blank(plan: MemoryLayout, guard: str) -> Snapshot:
-    """Return a snapshot filled with the guard; for a small layout, the one that was used before."""
-    return (_kept_canvas if plan.inputs <= SMALL else Snapshot)(plan, guard)
-
-
 class Segment:
     """Memory shared with a child; sealed, as a child that shrinks it would kill this process with SIGBUS."""
 
@@ -154,7 +145,8 @@ class Segment:
             fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         self.map = mmap.mmap(self.fd, self.size)
         self.bytes = np.frombuffer(self.map, np.uint8)
-        self._there: tuple[MemoryLayout, str, tuple[np.ndarray, ...], Snapshot] | None = None  # the last write, while intact
+        self._end = 0  # of the parts that are in use
+        self._last: tuple[MemoryLayout, str, tuple[np.ndarray, ...], Snapshot] | None = None  # what was written last
 
     def fits(self, plan: MemoryLayout) -> bool:
         """True if the layout fits into the segment and does not waste a large one."""
@@ -166,35 +158,60 @@ class Segment:
             os.close(self.fd)
             self.fd = -1
 
-    def write(self, plan: MemoryLayout, request: Request) -> Snapshot:
+    def clear(self) -> None:
+        """Use the segment from its beginning again; no part of it may be in use."""
+        self._end = 0
+
+    def part(self, plan: MemoryLayout) -> int | None:
+        """Reserve a part of the segment, and return its first byte; None if too little is left."""
+        base = self._end
+        if base + plan.size > self.size:
+            return None
+        self._end = -(-(base + plan.size) // PAGE) * PAGE
+        return base
+
+    def write(self, plan: MemoryLayout, request: Request, base: int) -> Snapshot:
         """Write the operands, fill the output with 0xFF bytes, and return a snapshot of the input bytes."""
         snapshot = self._same(plan, request)
         if snapshot is None:
-            snapshot = blank(plan, request.guard)
+            snapshot = Snapshot(plan, request.guard)
             snapshot.draw(plan, request.operands)
-            self.bytes[: plan.inputs] = snapshot.whole.view(np.uint8)
-            self._there = (plan, request.guard, tuple(request.operands.values()), snapshot)
-        self.bytes[plan.inputs : plan.inputs + plan.expected] = 0xFF
+            self._last = (plan, request.guard, tuple(request.operands.values()), snapshot)
+        self.bytes[base : base + plan.inputs] = snapshot.whole.view(np.uint8)
+        self.bytes[base + plan.inputs : base + plan.inputs + plan.expected] = 0xFF
+        place = base + plan.inputs + plan.room
+        self.map[place : place + LENGTH.size] = bytes(LENGTH.size)
         return snapshot
 
-    def _same(self, plan: MemoryLayout, request: Request) -> Snapshot | None:
-        """Return the snapshot of the last call if the same arrays are still there and read-only, else None."""
-        if self._there is None or self._there[0] is not plan or self._there[1] != request.guard:
-            return None
-        pairs = zip(self._there[2], request.operands.values(), strict=True)
-        return self._there[3] if all(a is b and not a.flags.writeable for a, b in pairs) else None
+    def reply(self, plan: MemoryLayout, base: int) -> dict[str, Any] | None:
+        """Return the reply that the child has left; None if there is none yet.
 
-    def touched(self, plan: MemoryLayout, snapshot: Snapshot) -> tuple[str, ...]:
+        Raises:
+            ProtocolError: what is there is no reply.
+        """
+        place = base + plan.inputs + plan.room
+        (length,) = LENGTH.unpack(self.map[place : place + LENGTH.size])
+        if length > SLOT - LENGTH.size:
+            raise ProtocolError(f"a reply of {length} bytes")
+        return message_of(self.map[place + LENGTH.size : place + LENGTH.size + length]) if length else None
+
+    def _same(self, plan: MemoryLayout, request: Request) -> Snapshot | None:
+        """Return the snapshot of the last write if it was of the same read-only arrays, else None."""
+        if self._last is None or self._last[0] is not plan or self._last[1] != request.guard:
+            return None
+        pairs = zip(self._last[2], request.operands.values(), strict=True)
+        return self._last[3] if all(a is b and not a.flags.writeable for a, b in pairs) else None
+
+    def touched(self, plan: MemoryLayout, snapshot: Snapshot, base: int) -> tuple[str, ...]:
         """Return the operands whose buffers, guards included, differ from what was written."""
-        now = self.bytes[: plan.inputs].view(np.uint64)
+        now = self.bytes[base : base + plan.inputs].view(np.uint64)
         if (now == snapshot.whole).all():
             return ()
-        self._there = None
         ends = [s.start // 8 for s in plan.slots[1:]] + [plan.inputs // 8]
         spans = zip(plan.slots, ends, strict=True)
         return tuple(s.role for s, end in spans if (now[s.start // 8 : end] != snapshot.whole[s.start // 8 : end]).any())
 
-    def output(self, plan: MemoryLayout, shape: object, tag: object) -> np.ndarray:
+    def output(self, plan: MemoryLayout, shape: object, tag: object, base: int) -> np.ndarray:
         """Return a private copy of the output, of the shape and dtype that the child reports.
 
         Raises:
@@ -205,7 +222,7 @@ class Segment:
         dtype = _dtype(tag)
         if len(shape) > MOST_AXES or prod(shape) * dtype.itemsize > plan.room:
             raise ProtocolError(f"an output of shape {shape} in {plan.room} bytes"[:200])
-        return np.ndarray(shape, dtype, self.map, plan.inputs).copy()
+        return np.ndarray(shape, dtype, self.map, base + plan.inputs).copy()
 
 
 def _dtype(tag: object) -> np.dtype:

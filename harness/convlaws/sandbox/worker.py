@@ -12,8 +12,11 @@ import mmap
 import os
 import socket
 import struct
+import time
 import zlib
+from array import array
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -21,7 +24,10 @@ from typing import Any
 import numpy as np
 
 LENGTH = struct.Struct("<I")
+MOST_FDS = 4  # file descriptors that come with a message
 LONGEST = 1 << 20  # bytes of a message; ours have a few hundred
+SLOT = 1 << 14  # bytes for a reply in the shared memory, behind the room for the output
+AT_ONCE, LATEST = 6, 1e-3  # the most replies, and seconds, until the other side is told
 WATCHED = 1 << 20  # a result of more bytes is not watched for later changes
 TEXT = 500  # characters of an exception's text that are kept
 HALF = {"bfloat16": "uint16"}  # formats that NumPy does not have are sent as their bits
@@ -41,6 +47,27 @@ class Call:
     arrays: dict[str, np.ndarray]
 
 
+def framed(text: str) -> bytes:
+    """A message as it is sent: its length, then JSON."""
+    body = text.encode()
+    return LENGTH.pack(len(body)) + body
+
+
+def message_of(body: bytes) -> dict[str, Any]:
+    """The object that JSON describes.
+
+    Raises:
+        ProtocolError: it is no JSON, or no object.
+    """
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"a message that is no JSON: {error}") from None
+    if not isinstance(message, dict):
+        raise ProtocolError(f"a message that is a {type(message).__name__}, not an object")
+    return message
+
+
 class Link:
     """Messages of JSON over a stream socket, each preceded by its length; never pickles."""
 
@@ -51,12 +78,10 @@ class Link:
 
     def send(self, text: str, fds: Sequence[int] = ()) -> None:
         """Send JSON, and file descriptors with it."""
-        body = text.encode()
-        data = LENGTH.pack(len(body)) + body
         if fds:
-            socket.send_fds(self.sock, [data], fds)
+            socket.send_fds(self.sock, [framed(text)], fds)
         else:
-            self.sock.sendall(data)
+            self.sock.sendall(framed(text))
 
     def receive(self) -> dict[str, Any]:
         """Return the next message; after a TimeoutError it may be called again.
@@ -71,10 +96,22 @@ class Link:
             self.pending += data
         return message
 
-    def _more(self) -> bytes:
+    def more(self) -> bool:
+        """True if another message is here; does not wait for one."""
+        if not self.pending:
+            with suppress(BlockingIOError):
+                self.pending += self._more(socket.MSG_DONTWAIT)
+        return len(self.pending) >= LENGTH.size and len(self.pending) >= LENGTH.size + LENGTH.unpack_from(self.pending)[0]
+
+    def _more(self, flags: int = 0) -> bytes:
         if not self.takes_fds:
-            return self.sock.recv(65536)
-        data, fds, _, _ = socket.recv_fds(self.sock, 65536, 4)
+            return self.sock.recv(65536, flags)
+        fds = array("i")
+        # not `socket.recv_fds`, which ignores its flags in Python 3.11
+        data, ancillary, _, _ = self.sock.recvmsg(65536, socket.CMSG_LEN(MOST_FDS * fds.itemsize), flags)
+        for level, kind, content in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
         self.fds += fds
         return data
 
@@ -88,13 +125,7 @@ class Link:
         if len(self.pending) < end:
             return None
         body, self.pending = self.pending[LENGTH.size : end], self.pending[end:]
-        try:
-            message = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise ProtocolError(f"a message that is no JSON: {error}") from None
-        if not isinstance(message, dict):
-            raise ProtocolError(f"a message that is a {type(message).__name__}, not an object")
-        return message
+        return message_of(body)
 
 
 class Worker:
@@ -113,6 +144,16 @@ class Worker:
         self.memory = memory
         self.whole = np.frombuffer(memory, np.uint8)
 
+    def leave(self, place: int, text: str) -> bool:
+        """Leave a reply at its place in the shared memory; False if it is too long."""
+        body = text.encode()
+        if len(body) > SLOT - LENGTH.size:
+            return False
+        assert self.memory is not None
+        self.memory[place + LENGTH.size : place + LENGTH.size + len(body)] = body
+        self.memory[place : place + LENGTH.size] = LENGTH.pack(len(body))
+        return True
+
     def answer(self, message: dict[str, Any], announce: Callable[[], None]) -> dict[str, Any]:
         """Return how the request ended; `announce` is called once its target is opened, if it was not open before."""
         key = message["target"]
@@ -120,14 +161,16 @@ class Worker:
             self._prepare(key, message["threads"], announce)
         except BaseException as error:
             return self._failure(error, "lost")
-        arrays = {role: self._array(message["dtype"], *where) for role, where in message["arrays"].items()}
+        base = message["base"]
+        arrays = {role: self._array(message["dtype"], base + at, *how) for role, (at, *how) in message["arrays"].items()}
         call = Call(message["spec"], message["op"], message["dtype"], arrays)
         try:
             notes = getattr(self.host, "kernel_log", None)
             if notes:
                 notes.begin(message.get("note", False))
             result, tag, measured = self._called(key, call, message.get("measure"))
-            delivered = self._deliver(key, result, tag, *message["output"])
+            offset, room = message["output"]
+            delivered = self._deliver(key, result, tag, base + offset, room)
             return {**delivered, **measured, "ran": notes.noted()} if notes else delivered
         except BaseException as error:  # sys.exit and KeyboardInterrupt come from the method too
             return self._failure(error, "raised")
@@ -208,19 +251,52 @@ def _last_line(error: BaseException, ours: tuple[str | None, ...], adapters: tup
     return f"\n  {code.co_filename}:{number} in {code.co_name}: {source}"
 
 
+class Server:
+    """Answers requests over a socket until the other side closes it.
+
+    Each reply is left in the shared memory; a message says up to which request they are there. It is sent when no other
+    request is here, and every few replies: waking the other process for each costs more than a small convolution.
+    """
+
+    def __init__(self, host: ModuleType, sock: socket.socket):
+        self.link, self.worker = Link(sock, takes_fds=True), Worker(host)
+        self.left = 0  # replies that the other side was not told of
+        self.last, self.told = 0, time.monotonic()
+
+    def serve(self) -> None:
+        """Answer until the other side closes the connection."""
+        while True:
+            try:
+                message = self.link.receive()
+            except EOFError:
+                return
+            if size := message["segment"]:
+                (fd,) = self.link.fds
+                self.link.fds.clear()
+                self.worker.attach(mmap.mmap(fd, size))
+                os.close(fd)
+            self._answer(message)
+            if self.left >= AT_ONCE or time.monotonic() - self.told > LATEST or not self.link.more():
+                self._tell()
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        number = message["id"]
+        if message["target"] not in self.worker.opened:
+            self._tell()  # opening may take seconds
+        reply = self.worker.answer(message, lambda: self.link.send(f'{{"opened":{number}}}'))
+        text = json.dumps({"id": number, **reply})
+        if self.worker.leave(message["base"] + sum(message["output"]), text):
+            self.left, self.last = self.left + 1, number
+        else:
+            self._tell()
+            self.link.send(text)
+
+    def _tell(self) -> None:
+        if self.left:
+            self.link.send(f'{{"done":{self.last}}}')
+        self.left, self.told = 0, time.monotonic()
+
+
 def serve(host: ModuleType, sock: socket.socket) -> None:
     """Answer requests over `sock` until the other side closes it."""
-    link, worker = Link(sock, takes_fds=True), Worker(host)
-    while True:
-        try:
-            message = link.receive()
-        except EOFError:
-            return
-        if size := message["segment"]:
-            (fd,) = link.fds
-            link.fds.clear()
-            worker.attach(mmap.mmap(fd, size))
-            os.close(fd)
-        number = message["id"]
-        reply = worker.answer(message, lambda: link.send('{"opened":true}'))
-        link.send(json.dumps({"id": number, **reply}))
+    Server(host, sock).serve()

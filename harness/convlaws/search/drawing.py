@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from unittest.mock import patch
 
 import hypothesis
@@ -104,9 +104,14 @@ def judge_each(block: Iterable[Drawn], judge: Callable[[Drawn], None], job: str)
     """Judge each problem of a block; where the run is observed, Hypothesis replays each and records it under `job`."""
     for drawn in block:
         if observed():
-            replay(drawn, lambda problem, drawn=drawn: judge(drawn) is not None, job, Phase.reuse)
+            replay(drawn, partial(_judged, judge, drawn), job, Phase.reuse)
         else:
             judge(drawn)
+
+
+def _judged(judge: Callable[[Drawn], None], drawn: Drawn, problem: Problem) -> bool:
+    judge(drawn)
+    return False
 
 
 def smallest(drawn: Drawn, fails: Callable[[Problem], bool], job: str) -> Problem | None:

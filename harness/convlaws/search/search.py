@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import count
 
 from convlaws.errors import HarnessError
 from convlaws.judge.case import Oracle, Outcome, examine, holds_under
 from convlaws.judge.cell import Cell, Failure
+from convlaws.judge.side_by_side import SideBySide
 from convlaws.known import Ledger
 from convlaws.problem.problem import Problem
 from convlaws.problem.scope import Scope
 from convlaws.records.coverage import Coverage
 from convlaws.records.finding import Finding, Verdict
 from convlaws.sandbox.interrupt import Interrupt, Interrupted, deferred_sigint
-from convlaws.sandbox.runner import CachingRunner, Runner, uncached
+from convlaws.sandbox.runner import Runner, uncached
 from convlaws.search.budget import Allowance
 from convlaws.search.drawing import judge_each
-from convlaws.search.observations import saw
+from convlaws.search.observations import observed, saw
 from convlaws.search.plan import Plan
 from convlaws.search.shrink import Shrinker
 from convlaws.search.startup import opened
@@ -56,6 +58,15 @@ def _told(cells: Iterable[Cell]) -> dict:
     return {"findings": [finding for cell in cells for finding in cell.findings()]}
 
 
+def _once_each(problems: Iterable[Drawn]) -> Iterator[Drawn]:
+    """The first draw of each problem."""
+    seen: set[Problem] = set()
+    for drawn in problems:
+        if drawn.problem not in seen:
+            seen.add(drawn.problem)
+            yield drawn
+
+
 class Search:
     """One run of a plan in this process; `notify` gets progress and findings as dicts, as soon as they are known.
 
@@ -71,7 +82,7 @@ class Search:
         *,
         ignore_second: bool = False,
     ):
-        self.plan, self.runner, self.notify = plan, CachingRunner(runner), notify
+        self.plan, self.runner, self.notify = plan, SideBySide(runner), notify
         self.ledger = ledger or Ledger([])
         self.oracle = Oracle()
         self.peers = tuple(m.name for m in rows() if "peer" in m.can)
@@ -192,17 +203,23 @@ class Search:
 
     def _batch(self, target: Cell, cells: Iterable[Cell], problems: Iterable[Drawn]) -> None:
         """Judge a block that was drawn for `target`; each of `cells` whose scope has a problem judges it."""
-        seen: set[Problem] = set()
         alike: dict[Scope, list[Cell]] = {}
         for cell in cells:
             alike.setdefault(cell.scope, []).append(cell)
 
         def judge_all(drawn: Drawn) -> None:
+            before = len(self.runner)
             for scope, group in alike.items():
                 for cell in group if scope is target.scope or not scope.refuses(drawn.problem) else ():
                     self._judge(cell, drawn)
+            self.runner.finish(0 if observed() else len(self.runner) - before)  # the cases of the problem before, or these too
 
-        judge_each((seen.add(drawn.problem) or drawn for drawn in problems if drawn.problem not in seen), judge_all, target.job)
+        try:
+            judge_each(_once_each(problems), judge_all, target.job)
+            self.runner.finish()
+        except BaseException:
+            self.runner.abandon()
+            raise
 
     def _judge(self, cell: Cell, drawn: Drawn) -> None:
         problem = drawn.problem
@@ -213,7 +230,15 @@ class Search:
             cell.avoid(region)
             self.tried.see(cell.method.name, problem, Verdict.REFUSED)
             return
-        outcome = self.examine(cell, problem)
+        self._begin(cell, drawn)
+
+    def _begin(self, cell: Cell, drawn: Drawn) -> None:
+        """Run the case as far as it goes without waiting; it is recorded once those begun before it are."""
+        cell.begun += 1
+        self.runner.start(partial(self.examine, cell, drawn.problem), partial(self._end, cell, drawn))
+
+    def _end(self, cell: Cell, drawn: Drawn, outcome: Outcome) -> None:
+        cell.begun -= 1
         self.cases[cell.method.name] += 1
         self.allowance.charge(cell, outcome.seconds, self.serving)
         saw(cell.method.name, cell.law.name, outcome.verdict, outcome.signature)
