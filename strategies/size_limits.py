@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import NamedTuple
 
@@ -15,22 +16,32 @@ VAST = 2**17  # the same for the scale `vast`, whose few problems exceed 2**16
 
 
 class SizeLimits(NamedTuple):
-    """Upper limits of a problem; `matrix` as in Scope. `of_none`: count no images as one, as in a scope that limits `macs`."""
+    """Upper limits of a problem; `matrix` as in Scope. No images count as one: memory is laid out for one, and a law adds some."""
 
     macs: int
     matrix: int
     operand: int = OPERAND
-    of_none: bool = False
 
     def exceeded(self, spec: ConvSpec) -> str | None:
         """Return what is too large, in words; None if nothing is."""
-        macs = macs_of_an_image(spec) if self.of_none else spec.macs
+        macs = macs_of_an_image(spec)
         if macs > self.macs:
             return f"it takes {macs:,} multiply-adds at least, over {self.macs:,}"
         if self.matrix and matrix_entries(spec) > self.matrix:
             return f"its matrix has {matrix_entries(spec):,} entries at least, over {self.matrix:,}"
-        largest = max(map(prod, (spec.x_shape, spec.w_shape, spec.y_shape)))
+        largest = _largest(spec)
         return f"an array has {largest:,} elements at least, over {self.operand:,}" if largest > self.operand else None
+
+
+def vast(spec: ConvSpec) -> bool:
+    """Return True if an array has more elements than any but the problems of the scale `vast`."""
+    return _largest(spec) > OPERAND
+
+
+def _largest(spec: ConvSpec) -> int:
+    """Return the elements of the largest array, those of one image if there is none."""
+    one = spec if spec.images else replace(spec, batch=1)
+    return max(map(prod, (one.x_shape, one.w_shape, one.y_shape)))
 
 
 # cut in this order: repetitions first, numbers that change a method's code path last

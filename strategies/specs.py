@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import product
 from random import Random
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
 from convlaws.errors import SpecError, UsageError
 from convlaws.problem.features import features
 from convlaws.problem.problem import Problem
-from convlaws.problem.scope import Scope
+from convlaws.problem.scope import ORDINARY, Scope
 from convlaws.problem.spec import ConvSpec
 from convlaws.strategies.build import spec_of
 from convlaws.strategies.hints import Guided, Hint
@@ -95,6 +97,27 @@ class Tree:
 WORDS = ("ops", "dtypes", "layouts", "fills")  # the features of a problem that are none of its spec
 
 
+class _Geometry:
+    """The shapes and kinds of a scope, as trees to pick from."""
+
+    def __init__(self, kinds: dict[Shape, tuple[Kind, ...]]):
+        self.kinds = kinds
+        self.shapes = Tree(Shape._fields, kinds)
+        trees = {rows: Tree(Kind._fields, rows) for rows in set(kinds.values())}
+        self.trees = {shape: trees[rows] for shape, rows in kinds.items()}
+
+
+_GEOMETRIES: dict[tuple, _Geometry] = {}
+_ADMITS: dict[tuple, bool] = {}
+_Value = TypeVar("_Value")
+
+
+def _kept(table: dict[tuple, _Value], key: tuple, make: Callable[[], _Value]) -> _Value:
+    if key not in table:
+        table[key] = make()
+    return table[key]
+
+
 class SpecSpace:
     """The specs and problems that can be drawn within a scope and limits.
 
@@ -115,15 +138,22 @@ class SpecSpace:
         self._op, self._bias = self._calls.pick(_first)
         self._tables = {g: tuple(self._menus[g, "small"].items()) for g in scope.grouping}
         self._bounds = (scope.kernel, scope.stride, scope.dilation, scope.channels, scope.macs, scope.matrix)
-        if not self._admits_some():
+        # shapes and kinds do not depend on the words: hundreds of scopes differ in nothing else
+        self._alike = (replace(scope, **{word: getattr(ORDINARY, word) for word in WORDS}), self._bias, limits)
+        if not _kept(_ADMITS, self._alike, self._admits_some):
             raise UsageError(f"the scope admits no problem: {self._reason()}")
 
-    @cached_property
+    @property
     def kinds(self) -> dict[Shape, tuple[Kind, ...]]:
-        """The kinds that each shape can have, without shapes that have none.
+        """The kinds that each shape can have, without shapes that have none."""
+        return self._geometry.kinds
 
-        Made at the first draw, as a search lays out many more scopes than it draws from.
-        """
+    @cached_property
+    def _geometry(self) -> _Geometry:
+        """Made at the first draw, as a search lays out many more scopes than it draws from."""
+        return _kept(_GEOMETRIES, self._alike, lambda: _Geometry(self._kinds()))
+
+    def _kinds(self) -> dict[Shape, tuple[Kind, ...]]:
         kinds = [kind for kind in self._all_kinds() if conflict(kind) is None]
         shapes = self._all_shapes()
         # the least spec grows with each feature of the shape: a kind that the largest shape can have, every shape can
@@ -132,15 +162,6 @@ class SpecSpace:
             return dict.fromkeys(shapes, dearest) if kinds else {}
         found = {shape: tuple(kind for kind in kinds if self._refusal(shape, kind) is None) for shape in shapes}
         return {shape: rows for shape, rows in found.items() if rows}
-
-    @cached_property
-    def _shapes(self) -> Tree:
-        return Tree(Shape._fields, self.kinds)
-
-    @cached_property
-    def _trees(self) -> dict[Shape, Tree]:
-        trees = {rows: Tree(Kind._fields, rows) for rows in set(self.kinds.values())}
-        return {shape: trees[rows] for shape, rows in self.kinds.items()}
 
     def problem(self, pick: Pick, seed: int) -> Problem:
         """Pick one problem. Words are picked before numbers, so that removing a number in shrinking does not shift them."""
@@ -156,8 +177,8 @@ class SpecSpace:
 
     def spec(self, pick: Pick, bias: bool) -> ConvSpec:
         """Pick one spec."""
-        shape = Shape(*self._shapes.pick(pick))
-        kind = Kind(*self._trees[shape].pick(pick))
+        shape = Shape(*self._geometry.shapes.pick(pick))
+        kind = Kind(*self._geometry.trees[shape].pick(pick))
         scale = pick("scale", self._scales)
         draft = Draft(shape, kind, bias, self._menus[shape.grouping, scale])
         return fitted(draft, raw_numbers(pick, draft), self._limits.get(scale, self.limits))
@@ -242,7 +263,7 @@ def plan(scope: Scope, max_macs: int) -> SpecSpace:
     """Return the cached space of a scope."""
     if max_macs < 1:
         raise UsageError(f"max_macs is {max_macs}, the least is 1")
-    return SpecSpace(scope, SizeLimits(min(max_macs, scope.macs or max_macs), scope.matrix, of_none=bool(scope.macs)))
+    return SpecSpace(scope, SizeLimits(min(max_macs, scope.macs or max_macs), scope.matrix))
 
 
 @st.composite

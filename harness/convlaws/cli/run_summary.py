@@ -59,6 +59,7 @@ class RunSummary:
         self.absent: list[KnownStatus] = []
         self.levels: list[AtLevel] = []
         self.ended: float | None = None
+        self._encoded: dict[int, tuple[Finding, str]] = {}  # by the id of a finding, which is kept with it
 
     def close(self, absent: list[KnownStatus]) -> None:
         """End the timing of the search; `absent` are the known findings that do not show here."""
@@ -90,11 +91,18 @@ class RunSummary:
             **counts(findings),
         }
 
+    def _line(self, finding: Finding) -> str:
+        """Return a finding as a line; one that is written again is not encoded again."""
+        kept, line = self._encoded.get(id(finding), (None, ""))
+        return line if kept is finding else finding.to_line()
+
     def lines(self, findings: list[Finding], done: bool) -> str:
         """The text of the findings file."""
         for f in findings:
             f.run, f.environment = self.run, self.environment["id"]
-        lines = [*(f.to_line() for f in findings), summary_line(**self.facts(findings, done))]
+        lines = [self._line(f) for f in findings]
+        self._encoded = {id(f): (f, line) for f, line in zip(findings, lines, strict=True)}
+        lines.append(summary_line(**self.facts(findings, done)))
         return "".join(f"{line}\n" for line in lines)
 
 

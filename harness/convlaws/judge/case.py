@@ -185,10 +185,12 @@ def _approx(reply: Reply, found: Answer, allowed: Interval) -> Approx:
     return Approx(reply.output.astype(R.dtype), bound)
 
 
-def examine(method: Method, law: Law, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = ()) -> Outcome:
-    """Run one case; never raises for what the method does."""
+def examine(
+    method: Method, law: Law, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = (), *, asks: bool = True
+) -> Outcome:
+    """Run one case; never raises for what the method does. `asks`: whether method and law do this problem is not known yet."""
     started = time.perf_counter()
-    reason = refusal(method, law, problem)
+    reason = refusal(method, law, problem) if asks else None
     if reason:
         return Outcome(Verdict.REFUSED, reason)
     asking = Asking(method, problem, uncached(runner) if law.fresh else runner, oracle, peers)

@@ -21,6 +21,7 @@ from convlaws.targets.registry import Method
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
 OWN = 0.25  # share of its examples that must be drawn from its own scope; drawing costs as much as judging a few
 TABLES = ("vacuous", "refused", "explained", "avoided", "ran", "holds")  # fields that are copied into a finding unchanged
+AT_ONCE = 16  # outcomes whose elements are counted together: it costs as much as for one
 KERNELS = 12  # largest number of kernel names that a cell stores
 UNSHRUNK = "\n  not shrunk: there was no time left"  # appended to the message of a failure that was not shrunk
 EXHAUSTED_AFTER = 5  # refusals without a judged example after which no more is drawn for a cell
@@ -93,6 +94,7 @@ class Cell:
     holds: dict[str, list[str]] = field(default_factory=dict)  # by dtype: the contracts that all answers so far have kept
     own: int = 0  # examples of problems drawn from its own scope
     goal: float = 0  # number of examples at which judging stops in this round
+    uncounted: list[Outcome] = field(default_factory=list)  # whose elements are not in the histograms yet
     begun: int = 0  # cases that have begun and have no outcome yet
     idle: int = 0  # consecutive batches that added nothing
 
@@ -150,7 +152,10 @@ class Cell:
     def avoid(self, region: str) -> None:
         """Count a problem that is not run, as it lies in the region of the known finding `region`."""
         self.avoided[region] = self.avoided.get(region, 0) + 1
-        reason = f"in the region of the known finding {region}"
+        self.pass_over(f"in the region of the known finding {region}")
+
+    def pass_over(self, reason: str) -> None:
+        """Count a problem that is not run, for this reason."""
         self.refused[reason] = self.refused.get(reason, 0) + 1
 
     def _count(self, outcome: Outcome, own: bool) -> None:
@@ -158,8 +163,16 @@ class Cell:
         self.own += own
         if outcome.verdict is Verdict.KEPT:
             self.worst = max(self.worst, outcome.ratio)
-            self.error_counts += histogram(outcome.ratios, "ratios")
-            self.term_counts += histogram(outcome.terms, "terms")
+            self.uncounted.append(outcome)
+            if len(self.uncounted) >= AT_ONCE:
+                self._count_elements()
+
+    def _count_elements(self) -> None:
+        """Add the elements of the outcomes since the last time to the histograms."""
+        if self.uncounted:
+            self.error_counts += histogram(np.concatenate([o.ratios for o in self.uncounted]), "ratios")
+            self.term_counts += histogram(np.concatenate([o.terms for o in self.uncounted]), "terms")
+            self.uncounted.clear()
 
     def findings(self, least: int = LEAST) -> list[Finding]:
         """Return one finding per kind of failure, else one that is kept, refused or vacuous (under `least` examples)."""
@@ -172,6 +185,7 @@ class Cell:
         return [self._record(Verdict.KEPT, "" if self.examples >= LEAST else f"on {counted(self.examples, 'example')} only")]
 
     def _record(self, verdict: Verdict, message: str) -> Finding:
+        self._count_elements()
         tables: dict[str, Any] = {name: dict(getattr(self, name)) for name in TABLES}
         return Finding(
             method=self.method.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -100,7 +101,8 @@ class Mismatch:
 
     def __str__(self) -> str:
         c, at = self.claim, self.worst
-        got, middle, apart, slack = c.got[at], _middle(c)[at], _apart(c)[at], _slack(c)[at]
+        got = c.got[at]
+        middle, apart, slack = (measure[at] for measure in _measures(c))
         expected = "NaN" if c.nan is not None and c.nan[at] == 2 else f"{float(middle):.17g}"
         if c.low[at] == c.high[at] != middle and expected != "NaN":
             expected += f", which rounds to {float(c.low[at]):.17g}"
@@ -114,35 +116,42 @@ class Mismatch:
         )
 
 
-def _middle(c: Claim) -> np.ndarray:
-    """Return the values that errors are measured from."""
-    if c.middle is not None:
-        return c.middle
+class _Measures(NamedTuple):
+    """Element by element: the value that errors are measured from, the distance from it, and what is allowed on that side."""
+
+    middle: np.ndarray
+    apart: np.ndarray
+    slack: np.ndarray
+
+
+def _measures(c: Claim) -> _Measures:
+    """Return the measures of a claim; computed once."""
+    kept = vars(c)
+    if "_measures" not in kept:
+        kept["_measures"] = _measured(c)
+    return kept["_measures"]
+
+
+def _measured(c: Claim) -> _Measures:
     with np.errstate(all="ignore"):
-        return np.where(c.low == c.high, c.low, c.low + (np.asarray(c.high) - c.low) / 2)
-
-
-def _apart(c: Claim) -> np.ndarray:
-    """Return the distance of each element from its middle; 0 for equal infinities."""
-    with np.errstate(all="ignore"):
-        middle = _middle(c)
-        got = c.got.astype(middle.dtype)
-        inside_a_point = (c.low == c.high) & (c.got.astype(np.asarray(c.low).dtype) == c.low)
-        return np.where(inside_a_point | (got == middle), 0.0, np.abs(got - middle))
-
-
-def _slack(c: Claim) -> np.ndarray:
-    """Return the distance allowed on the side of the middle where each element lies."""
-    with np.errstate(all="ignore"):
-        middle = _middle(c)
-        above = c.got.astype(middle.dtype) >= middle
-        return np.where(c.low == c.high, 0.0, np.where(above, c.high - middle, middle - c.low))
+        point = c.low == c.high
+        middle = c.middle
+        if middle is None:
+            middle = np.where(point, c.low, c.low + (np.asarray(c.high) - c.low) / 2)
+        got = c.got.astype(middle.dtype, copy=False)
+        inside_a_point = point & (c.got.astype(np.asarray(c.low).dtype, copy=False) == c.low)
+        apart = np.where(inside_a_point | (got == middle), 0.0, np.abs(got - middle))  # 0 for equal infinities
+        slack = np.where(point, 0.0, np.where(got >= middle, c.high - middle, middle - c.low))
+    return _Measures(middle, apart, slack)
 
 
 def _ratio(c: Claim) -> np.ndarray:
     """Return |error| / slack; inf for an error without slack, NaN where the element is NaN."""
+    measures = _measures(c)
+    if not measures.apart.any():
+        return measures.apart
     with np.errstate(all="ignore"):
-        apart, slack = _apart(c), _slack(c)
+        apart, slack = measures.apart, measures.slack
         return np.where(apart == 0, 0.0, np.where(slack > 0, apart / np.where(slack > 0, slack, 1), np.inf * apart))
 
 

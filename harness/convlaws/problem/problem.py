@@ -10,6 +10,7 @@ import numpy as np
 from convlaws.errors import LineError, SpecError
 from convlaws.problem.fills import FILLS, filled, generator, recipe
 from convlaws.problem.formats import FORMATS, Format
+from convlaws.problem.kept_hash import fields_only, kept_hash
 from convlaws.problem.spec import ConvSpec
 
 OPS = ("fprop", "dgrad", "wgrad", "bgrad")
@@ -58,6 +59,9 @@ class Problem:
     fill: str = "integers"
     seed: int = 0
 
+    __hash__ = kept_hash
+    __getstate__ = fields_only
+
     def __post_init__(self):
         for name, words in VOCABULARY.items():
             if getattr(self, name) not in words:
@@ -101,8 +105,12 @@ class Problem:
         """Return a generator for a law's random choices, seeded by the problem so that a line repeats them."""
         return generator(self.seed, f"law {tag}")
 
-    def __str__(self) -> str:
+    @cached_property
+    def _text(self) -> str:
         return f"{self.spec} {self.op} {self.dtype} {self.layout} {self.fill} seed={self.seed}"
+
+    def __str__(self) -> str:
+        return self._text
 
     @staticmethod
     def parse(text: str) -> Problem:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any
 
 from convlaws.problem.features import ALL_PADDINGS, BATCHES, GROUPINGS, PADDINGS, features, said
 from convlaws.problem.fills import FILLS
+from convlaws.problem.kept_hash import fields_only, kept_hash
 from convlaws.problem.problem import DTYPES, LAYOUTS, OPS, Problem
 from convlaws.problem.spec import PADDING_MODES, ConvSpec
 from convlaws.problem.spec_rules import why_empty
@@ -69,6 +70,9 @@ class Scope:
     macs: int = 0
     matrix: int = 0
 
+    __hash__ = kept_hash
+    __getstate__ = fields_only
+
     def refuses(self, problem: Problem) -> str | None:
         """Return why `problem` is out of this scope, in words; None if it is within."""
         for name, value in features(problem).items():
@@ -95,11 +99,21 @@ class Scope:
                 return _LIMITS[name].format(count, limit)
         return None
 
+    def covers(self, other: Scope) -> bool:
+        """Return True if every problem of `other` is within this scope."""
+        return self == other or _covers(self, other)
+
+    @cached_property
+    def width(self) -> int:
+        """The number of values that it allows, and of limits that it does not have: a scope that covers another is as wide."""
+        limits = sum(getattr(self, name) in ((), 0, (0, 0)) for name in _MEET)
+        return limits + sum(len(getattr(self, name)) for name in self.__dataclass_fields__ if name not in _MEET)
+
     def describe(self) -> str:
         """Return the fields that are narrower than the default, in words; '' if none is."""
         parts = []
-        for name, ordinary in vars(ORDINARY).items():
-            value = getattr(self, name)
+        for name in self.__dataclass_fields__:
+            value, ordinary = getattr(self, name), getattr(ORDINARY, name)
             if not isinstance(value, tuple):
                 parts += [f"{name} up to {value:,}"] * (value != ordinary)
             elif value != ordinary and not (name in WIDE and set(ordinary) <= set(value)):
@@ -117,6 +131,11 @@ class Scope:
         found = {f.name: _MEET.get(f.name, _common)(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
         empty = any(found[name] == () and name not in _MEET for name in found) or any(found[n] is None for n in found)
         return None if empty else Scope(**found)
+
+
+@lru_cache(maxsize=1 << 15)
+def _covers(wide: Scope, narrow: Scope) -> bool:
+    return wide.meet(narrow) == narrow
 
 
 ORDINARY = Scope()

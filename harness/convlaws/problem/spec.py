@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 from math import prod
 from typing import Any
 
+from convlaws.problem.kept_hash import fields_only, kept_hash
 from convlaws.problem.spec_rules import PADDING_MODES, reject
 from convlaws.problem.spec_text import PADDING_WORDS, Sides, fields_of, line
 
@@ -82,6 +83,9 @@ class ConvSpec:
     padding_mode: str = "zeros"
     transposed: bool = False
     output_padding: tuple[int, ...] = ()
+
+    __hash__ = kept_hash
+    __getstate__ = fields_only
 
     def __post_init__(self):
         for name, default in _DEFAULTS.items():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations, product
 from typing import Any
+
+import numpy as np
 
 from convlaws.problem.axes import RELATIONS
 from convlaws.problem.features import features, said
@@ -60,10 +61,29 @@ def bits(pairs: Iterable[tuple[str, str, str, str]]) -> int:
     return sum(1 << place for place in {_PLACES[pair] for pair in pairs})
 
 
+_SPOTS = {pair: spot for spot, pair in enumerate((name, value) for name in AXES for value in AXES[name])}
+_ROWS, _COLUMNS = np.triu_indices(len(AXES), 1)
+_BIT = np.zeros((len(_SPOTS), len(_SPOTS)), np.intp)  # of a pair of values, by their spots
+for (_a, _x, _b, _y), _place in _PLACES.items():
+    _BIT[_SPOTS[_a, _x], _SPOTS[_b, _y]] = _place
+
+
+def _spots(problem: Problem) -> np.ndarray:
+    """The spot of the value that the problem has on each axis; computed once."""
+    kept = vars(problem)
+    if "_spots" not in kept:
+        kept["_spots"] = np.array([_SPOTS[pair] for pair in values(problem).items()])
+    return kept["_spots"]
+
+
 def _bits(problem: Problem) -> int:
+    """The mask of the problem's pairs; computed once."""
     kept = vars(problem)
     if "_pairs" not in kept:
-        kept["_pairs"] = bits((a, x, b, y) for (a, x), (b, y) in combinations(values(problem).items(), 2))
+        spots = _spots(problem)
+        there = np.zeros(len(_PLACES), np.uint8)
+        there[_BIT[spots[_ROWS], spots[_COLUMNS]]] = 1
+        kept["_pairs"] = int.from_bytes(np.packbits(there, bitorder="little").tobytes(), "little")
     return kept["_pairs"]
 
 
@@ -72,20 +92,21 @@ class Tally:
 
     def __init__(self) -> None:
         self.problems = 0
-        self.counts: Counter[tuple[str, str]] = Counter()
+        self.counts = np.zeros(len(_SPOTS), np.int64)
         self.pairs = 0
 
     def add(self, problem: Problem) -> None:
         """Count a problem."""
         self.problems += 1
-        self.counts.update(values(problem).items())
+        self.counts[_spots(problem)] += 1
         self.pairs |= _bits(problem)
 
     def record(self) -> dict[str, Any]:
         """The record for a run's summary."""
         by: dict[str, dict[str, int]] = {}
-        for (name, value), number in self.counts.items():
-            by.setdefault(name, {})[value] = number
+        for (name, value), spot in _SPOTS.items():
+            if self.counts[spot]:
+                by.setdefault(name, {})[value] = int(self.counts[spot])
         return {"problems": self.problems, "values": by, "pairs": f"{self.pairs:x}"}
 
 

@@ -12,7 +12,7 @@ from convlaws.errors import UsageError
 from convlaws.problem.request import Reply, Request
 from convlaws.sandbox.in_process import InProcess
 from convlaws.sandbox.pending import Pending
-from convlaws.sandbox.supervisor import GLANCE, Limits, Supervisor
+from convlaws.sandbox.supervisor import GLANCE, TARGETS, Limits, Supervisor
 
 __all__ = ["InProcess", "Sandbox"]
 
@@ -34,6 +34,7 @@ class Sandbox:
             raise UsageError(f"the sandbox needs Linux, this is {sys.platform}; use --no-sandbox")
         self.host, self.limits = host, Limits(time_limit, memory_limit)
         self._supervisors: dict[str, Supervisor] = {}
+        self._of_target: dict[int, tuple[Mapping[str, object], Supervisor]] = {}  # by the id of a target, which is kept with it
 
     def __enter__(self) -> Sandbox:
         return self
@@ -95,8 +96,14 @@ class Sandbox:
 
     def supervisor(self, target: Mapping[str, object]) -> Supervisor:
         """Return the supervisor of the process spec that `target` names."""
+        known = self._of_target.get(id(target))
+        if known is not None and known[0] is target:
+            return known[1]
         home: Any = target.get("home") or {}
         key = json.dumps(home, sort_keys=True) if home else ""
         if key not in self._supervisors:
             self._supervisors[key] = Supervisor(self.host, home, self.limits)
+        if len(self._of_target) >= TARGETS:
+            self._of_target.clear()
+        self._of_target[id(target)] = target, self._supervisors[key]
         return self._supervisors[key]

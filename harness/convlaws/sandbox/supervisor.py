@@ -25,6 +25,7 @@ GLANCE = 0.02  # seconds between two checks of the child's memory and output
 OUTPUT_LIMIT = 64 << 20  # bytes on the child's standard output and error in one call
 GRACE = 2.0  # seconds for a child to exit after it has closed its socket
 CHECKED = 64  # least number of calls between two checks of the memory of a child that answers quickly
+TARGETS = 1024  # whose JSON is kept
 TRIES = 3  # attempts to get a child when the zygote ends
 
 
@@ -50,6 +51,7 @@ class Supervisor:
         self.deaths, self.lost = 0, ""
         self._check_at, self._opening = 0, False
         self._queue = RequestQueue()
+        self._keys: dict[int, tuple[Mapping[str, object] | None, str]] = {}  # by the id of a target, which is kept with it
         self._processes = Processes()
         self._end = weakref.finalize(self, self._processes.close)
 
@@ -98,10 +100,21 @@ class Supervisor:
 
     def submit(self, target: Mapping[str, object], request: Request) -> Pending:
         """Send a request without waiting for its reply; the child works on requests in the order in which they were submitted."""
-        pending = Submitted(request, key=json.dumps(target, sort_keys=True), plan=layout_of(request))
+        pending = Submitted(request, key=self._key(target), plan=layout_of(request))
         self._queue.waiting.append(pending)
         self._guarded(self._send_waiting)
         return pending
+
+    def _key(self, target: Mapping[str, object]) -> str:
+        """Return a target as JSON; an object that comes again is not encoded again."""
+        kept, key = self._keys.get(id(target), (None, ""))
+        if kept is target:
+            return key
+        if len(self._keys) >= TARGETS:
+            self._keys.clear()
+        key = json.dumps(target, sort_keys=True)
+        self._keys[id(target)] = target, key
+        return key
 
     def collect(self) -> None:
         """Wait until the oldest request has its reply; it is in its `Pending` then."""

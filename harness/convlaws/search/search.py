@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import count
+from math import inf
 
 from convlaws.errors import HarnessError
 from convlaws.judge.case import Oracle, Outcome, examine, holds_under
@@ -30,6 +31,7 @@ from convlaws.search.plan import Plan
 from convlaws.search.shrink import Shrinker
 from convlaws.search.startup import opened
 from convlaws.strategies.blocks import Drawn, block
+from convlaws.strategies.size_limits import vast
 from convlaws.targets.registry import rows
 
 BATCH = 24
@@ -37,6 +39,7 @@ FIRST = 0.3  # of a budget, for the first examples under the definition: whateve
 SHRINKING = 0.3  # of a budget, the most that is kept for making failures small
 A_FAILURE = 4.0  # seconds of it that are kept for each failure that waits (90 of three methods took 0.03 to 2.05 s)
 UNHURRIED = 260.0  # seconds for making failures small in a run that has a number of examples in place of a budget
+LONG, VAST_SHARE = 0.5, 0.005  # seconds, and share of a budget: a method that needs more for a vast problem gets no other
 LOOK = 4  # examples of each cell before any has more: most mistakes show at once, to the law that sees them
 PATIENCE = 3  # batches without a new example after which a cell is left alone in a round
 DEFINITION = "equals-the-definition"  # the law that tells which contracts hold
@@ -98,6 +101,9 @@ class Search:
         self.refused: list[Finding] = []
         self.waiting: list[tuple[Cell, Failure, Drawn]] = []
         self.trail: dict[str, deque[str]] = {}
+        self.catching_up, self.missing = False, inf  # in a round for those that lack examples; how many are lacking
+        self.looking = False  # in the first look, with few examples for each cell
+        self.slow: dict[str, str] = {}  # methods that get no more vast problems, and why
 
     def run(self) -> list[Finding]:
         """All findings: first every cell gets its floor, then the budget is spent round by round."""
@@ -134,7 +140,7 @@ class Search:
             self._stop_if_interrupted()
             self.jobs += [cells] if cells else []
             self.refused += refused
-        drawing = (1 - FIRST - SHRINKING) * self.plan.budget if self.plan.budget else None
+        drawing = (1 - FIRST) * self.plan.budget if self.plan.budget else None
         self.allowance = Allowance(drawing, len(self.jobs), len(self.plan.methods))
         self.jobs, lost = opened(self.jobs, self.plan.methods, self.runner)
         self.refused += lost
@@ -149,6 +155,7 @@ class Search:
 
     def _rounds(self) -> None:
         for number in (1,) if self.plan.budget is None else count():
+            self.catching_up = number > 1 and self._fewer_are_missing()
             for index, cells in self._ordered(number):
                 self._serve(cells, number, index)
                 self.notify({**self._progress(number, index), **_told(cells)})
@@ -176,7 +183,8 @@ class Search:
 
     def _serve(self, cells: list[Cell], number: int, index: int) -> None:
         """Draw for the cell that lacks most examples until all have their share, or nothing helps."""
-        self.serving = cells
+        self.serving, self.looking = cells, not number
+        cells = sorted(cells, key=lambda cell: -cell.scope.width)  # what is drawn from a wide scope serves narrow ones too
         for cell in cells:
             cell.goal, cell.idle = self._goal(cell, number), 0
         batch = 0
@@ -195,11 +203,19 @@ class Search:
             batch += 1
 
     def _goal(self, cell: Cell, number: int) -> float:
-        """After how many examples a cell has had its share: the definition, a look at every law, the floor, then by weight."""
+        """After how many examples a cell has had its share: a look at every law, the floor for all, then by weight."""
         floor = self.plan.examples
         if number == 0 and cell.law.name == DEFINITION:
             return floor
-        return (min(LOOK, floor), floor)[number] if number < 2 else cell.examples + floor * cell.law.weight
+        if number < 2 or self.catching_up:
+            return floor if number else min(LOOK, floor)
+        return cell.examples + floor * cell.law.weight
+
+    def _fewer_are_missing(self) -> bool:
+        """True if cells are short of their floor, and less so than a round ago: slow methods, which were not given the time."""
+        floor, before = self.plan.examples, self.missing
+        self.missing = sum(max(0, floor - c.examples) for cells in self.jobs for c in cells if not c.exhausted)
+        return 0 < self.missing < before
 
     def _batch(self, target: Cell, cells: Iterable[Cell], problems: Iterable[Drawn]) -> None:
         """Judge a block that was drawn for `target`; each of `cells` whose scope has a problem judges it."""
@@ -212,7 +228,10 @@ class Search:
             for scope, group in alike.items():
                 for cell in group if scope is target.scope or not scope.refuses(drawn.problem) else ():
                     self._judge(cell, drawn)
-            self.runner.finish(0 if observed() else len(self.runner) - before)  # the cases of the problem before, or these too
+                    if vast(drawn.problem.spec):
+                        self.runner.finish()  # whether a method is slow is known before it gets the problem again
+            alone = observed() or vast(drawn.problem.spec)  # what its cases tell or take, is needed before the next begin
+            self.runner.finish(0 if alone else len(self.runner) - before)  # else the cases of the problem before
 
         try:
             judge_each(_once_each(problems), judge_all, target.job)
@@ -223,14 +242,19 @@ class Search:
 
     def _judge(self, cell: Cell, drawn: Drawn) -> None:
         problem = drawn.problem
-        if not cell.wants or (cell.examples >= cell.goal and drawn.scope != cell.scope):
+        if not cell.wants or (cell.examples >= cell.goal and not drawn.scope.covers(cell.scope)):
             return  # all that it still lacks are problems of its own scope
+        if self.looking and cell.law.name != DEFINITION and vast(problem.spec):
+            return  # it takes as long as a hundred others
         self._stop_if_late()
         if region := self.ledger.avoids(cell.method, cell.law.name, problem):
             cell.avoid(region)
             self.tried.see(cell.method.name, problem, Verdict.REFUSED)
-            return
-        self._begin(cell, drawn)
+        elif cell.method.name in self.slow and vast(problem.spec):
+            cell.pass_over(self.slow[cell.method.name])
+            self.tried.see(cell.method.name, problem, Verdict.REFUSED)
+        else:
+            self._begin(cell, drawn)
 
     def _begin(self, cell: Cell, drawn: Drawn) -> None:
         """Run the case as far as it goes without waiting; it is recorded once those begun before it are."""
@@ -242,6 +266,8 @@ class Search:
         self.cases[cell.method.name] += 1
         self.allowance.charge(cell, outcome.seconds, self.serving)
         saw(cell.method.name, cell.law.name, outcome.verdict, outcome.signature)
+        if self.plan.budget and outcome.seconds > max(LONG, VAST_SHARE * self.plan.budget) and vast(drawn.problem.spec):
+            self.slow.setdefault(cell.method.name, f"it took {outcome.seconds:.1f} s on {drawn.problem}: none as large after it")
         self._record(cell, drawn, outcome)
 
     def _record(self, cell: Cell, drawn: Drawn, outcome: Outcome) -> None:
@@ -251,7 +277,7 @@ class Search:
         self.tried.see(cell.method.name, problem, outcome.verdict)
         if cell.law.name == DEFINITION and outcome.verdict in (Verdict.KEPT, Verdict.BROKEN):
             cell.hold(problem.dtype, self._holding(cell, problem, outcome))
-        failure = cell.add(problem, outcome, known, own=drawn.scope == cell.scope)
+        failure = cell.add(problem, outcome, known, own=drawn.scope.covers(cell.scope))
         if failure:
             failure.after, failure.after_seconds = self.cases[cell.method.name], self.allowance.spent[cell.method.name]
         if failure and known:
@@ -293,7 +319,9 @@ class Search:
         self._stop_if_interrupted()
         self.judged += 1
         runner = uncached(self.runner) if fresh else self.runner
-        return examine(cell.method, cell.law, problem, runner, self.oracle, self.peers)
+        return examine(
+            cell.method, cell.law, problem, runner, self.oracle, self.peers, asks=fresh
+        )  # drawn problems are in the scope
 
     def explained(self, cell: Cell, problem: Problem, outcome: Outcome) -> str:
         """The id of the known finding that explains a failure, or ''."""

@@ -251,6 +251,9 @@ def find(patterns: Iterable[str]) -> list[Method]:
 
 
 def target_of(method: Method) -> dict[str, Any]:
-    """Return the target of a method; that of a user's function is its options."""
-    target = dict(method.options) if method.kind == "function" else {"row": method.row}
-    return {**target, "home": method.home.to_target()}
+    """Return the target of a method; that of a user's function is its options. It is one object for each method."""
+    kept = vars(method)
+    if "_target" not in kept:
+        target = dict(method.options) if method.kind == "function" else {"row": method.row}
+        kept["_target"] = {**target, "home": method.home.to_target()}
+    return kept["_target"]
