@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -22,6 +22,7 @@ WORDS = {
     "vacuous": "vacuous",
     "refused": "refused",
 }
+PROFILED = 8  # steps, methods and laws that a profile lists
 KNOWN_LEGEND = """\
 explained: failing cases that are it; avoided: problems in its region that were not asked;
 share: both, of all cases drawn for the methods where it hides any"""
@@ -64,6 +65,25 @@ def by_method(findings: Sequence[Finding]) -> str:
             + "".join(f"{count[w]:9}" for w in words)
             + f"{min(judged):8}{median(judged):8.0f}{worst:13.3f}{_refused_share(mine):15.1%}  {holding(mine)}"
         )
+    return "\n".join(lines)
+
+
+def profile(findings: Sequence[Finding], steps: Mapping[str, float]) -> str:
+    """Return where the time went: by step, and the methods and laws that took most; '' if nobody looked.
+
+    The time of a case is that of its method and law: its calls, its share of the definition, and its judgement.
+    """
+    if not steps:
+        return ""
+    tables: dict[str, dict[str, float]] = {"step": dict(steps), "method": defaultdict(float), "law": defaultdict(float)}
+    for f in findings:
+        tables["method"][f.method] += f.seconds
+        tables["law"][f.law] += f.seconds
+    lines = ["where the time went:"]
+    for name, table in tables.items():
+        total = sum(table.values()) or 1.0
+        most = sorted(table.items(), key=lambda item: -item[1])[:PROFILED]
+        lines += [f"  {name + ':':8}{says:44}{s:8.2f} s{s / total:6.0%}" for says, s in most]
     return "\n".join(lines)
 
 

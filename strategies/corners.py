@@ -61,8 +61,8 @@ WISHES: dict[str, Hint] = {
     "empty: batch of empty results": {**_EMPTY, "batch": "empty"},
     "values: over 256 ones in bfloat16": {**_WIDE, "fill": "ones", "dtype": "bfloat16", "in_per_group": 65, "kernel": 4},
     "values: over 2048 ones in float16": {
-        **{**_WIDE, "fill": "ones", "dtype": "float16", "empty": False, "dilated": False},
-        **{"ndim": 3, "kernel": 5, "in_per_group": 24, "out_per_group": 24, "extra_extent": 0},
+        **{**_WIDE, "fill": "ones", "dtype": "float16", "op": "fprop", "transposed": False, "empty": False, "dilated": False},
+        **{"batch": "one", "ndim": 3, "kernel": 5, "in_per_group": 24, "out_per_group": 1, "extra_extent": 0},
     },
 }
 

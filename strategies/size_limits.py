@@ -16,7 +16,7 @@ VAST = 2**17  # the same for the scale `vast`, whose few problems exceed 2**16
 
 
 class SizeLimits(NamedTuple):
-    """Upper limits of a problem; `matrix` as in Scope. No images count as one: memory is laid out for one, and a law adds some."""
+    """Upper limits of a problem; `matrix` as in Scope. No images count as one: a law may add some."""
 
     macs: int
     matrix: int

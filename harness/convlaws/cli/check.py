@@ -89,6 +89,7 @@ NARROWING = {
     metavar="DIR",
     help="Record each draw there, as Hypothesis observes it; for Tyche.",
 )
+@click.option("--profile", is_flag=True, help="Print where the time went: by step, by method, by law.")
 @click.option("--report", "report_path", type=click.Path(path_type=Path), metavar="FILE.html", help="Write the page of findings.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that search (default: the CPUs, at most 8).")
 @click.option(
@@ -183,7 +184,7 @@ def _problems(o: dict) -> list[Problem] | None:
 
 
 def _setting(o: dict) -> Setting:
-    return replace(settings.setting(o), observations=o["observations"])
+    return replace(settings.setting(o), observations=o["observations"], profile=o["profile"])
 
 
 def _wanted(account: RunSummary, o: dict) -> dict[Path, Render]:
@@ -287,6 +288,7 @@ def _print(
         console.failures(findings, most=most),
         console.known_summary(shares(findings), told),
         console.by_level(findings, account.levels),
+        console.profile(findings, account.judged.profile),
         console.engines(findings, [m.name for m in plan.methods if m.kind in ENGINES], _where(o)),
     ):
         if text:

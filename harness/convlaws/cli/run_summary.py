@@ -28,11 +28,14 @@ class Counted:
         self.by_worker: dict[int, int] = {}
         self.interrupted = False
         self.coverage: dict[str, dict] = {}
+        self.profile: dict[str, float] = {}  # seconds by step, of all workers
         self.lost: list[str] = []  # messages on findings lost with their worker
 
     def see(self, event: dict) -> None:
         """Add a progress event."""
         self.coverage |= event.get("census", {})
+        for step, seconds in event.get("profile", {}).items():
+            self.profile[step] = self.profile.get(step, 0.0) + seconds
         self.interrupted |= event.get("interrupted", False)
         self.lost += [event["lost"]] if "lost" in event else []
         if "judged" in event:
@@ -87,6 +90,7 @@ class RunSummary:
             "unfinished": not done,
             "coverage": {"axes": AXES, "methods": self.judged.coverage},
             **({"levels": {level.method: level.record() for level in self.levels}} if self.levels else {}),
+            **({"profile": {step: round(s, 3) for step, s in profile.items()}} if (profile := self.judged.profile) else {}),
             **({"mutants": self.mutants} if self.mutants else {}),
             **counts(findings),
         }

@@ -85,8 +85,7 @@ def interval(a: Answer, contract: Contract, fmt: Format, *, certify: bool = True
     whose operands do not determine the grain of its terms.
 
     References:
-        ../shared/oracle.md of the project's brief has the derivations; Jeannerod
-        and Rump, SIMAX 34 (2013), for n u in place of gamma_n.
+        Jeannerod and Rump, SIMAX 34 (2013), for n u in place of gamma_n.
     """
     contract, acc = contract.applied_to(a.spec, a.op), accumulator(fmt)
     R = floats(a.R)

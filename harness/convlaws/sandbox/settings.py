@@ -14,6 +14,8 @@ from convlaws.sandbox.sandbox import InProcess, Sandbox
 class Setting:
     """Settings for running methods: sandbox or not, and limits; `observations` is where each draw is recorded.
 
+    `profile` asks for where the time of a search goes.
+
     `known` are the user's files of known findings; without `own_ledger` those of the package are not used.
     """
 
@@ -21,6 +23,7 @@ class Setting:
     time_limit: float = 20.0
     memory_limit: int = 4 << 30
     observations: Path | None = None
+    profile: bool = False
     known: tuple[Path, ...] = ()
     own_ledger: bool = True
 

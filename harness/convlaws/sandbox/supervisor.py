@@ -192,7 +192,9 @@ class Supervisor:
         return reply_from(message, pending.plan, child.segment, pending.snapshot, pending.base)
 
     def _left(self, child: Child, pending: Submitted) -> Reply | None:
-        """Return the reply that a child left before it ended, or None: only what it was at work on is lost."""
+        """Return the reply that a child left before it ended at work on the next request, or None if it is to blame itself."""
+        if len(self._queue.sent) == 1:
+            return None
         try:
             message = self._there(child, pending)
             return self._reply(child, pending, message) if message else None

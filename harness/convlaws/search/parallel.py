@@ -20,6 +20,7 @@ from convlaws.sandbox.runner import Runner
 from convlaws.sandbox.settings import Setting, running
 from convlaws.search.observations import recording
 from convlaws.search.plan import Plan
+from convlaws.search.profile import profiling
 from convlaws.search.search import Search
 from convlaws.targets.registry import Method
 
@@ -36,7 +37,7 @@ def search(plan: Plan, setting: Setting, workers: int, notify: Callable[[dict], 
     """The findings of `plan`, by as many processes as there are workers and methods; `runner` is that of this one."""
     hands = round_robin(plan.methods, workers)
     if len(hands) == 1:
-        with recording(setting.observations, 0):
+        with recording(setting.observations, 0), profiling(setting.profile, notify):
             return Search(plan, runner, ledger_of(setting), notify).run()
     found = _gather([replace(plan, methods=hand) for hand in hands], setting, notify)
     order = {method.name: place for place, method in enumerate(plan.methods)}
@@ -138,8 +139,9 @@ def _work(number: int, named: dict[str, Any], setting: Setting, pipe: Connection
         hear()
         try:
             chosen = {"methods": [from_dict(m) for m in named["methods"]], "laws": laws.find(named["laws"])}
-            with running(setting) as runner, recording(setting.observations, number):
-                search = Search(Plan(**{**named, **chosen}), runner, ledger_of(setting), partial(_tell, pipe), ignore_second=True)
+            tell = partial(_tell, pipe)
+            with running(setting) as runner, recording(setting.observations, number), profiling(setting.profile, tell):
+                search = Search(Plan(**{**named, **chosen}), runner, ledger_of(setting), tell, ignore_second=True)
                 found = search.run()
             pipe.send(("findings", found))  # once nothing of it is left: the search may be over with that
         except HarnessError as error:

@@ -76,6 +76,10 @@ class Search:
     Ctrl-C ends it before the next case and keeps what was found; a second one raises KeyboardInterrupt, unless `ignore_second`.
     """
 
+    looking = False  # in the first look, with few examples for each cell
+    catching_up = False  # in a round for the cells that lack examples
+    missing: float = inf  # how many examples were lacking before this round
+
     def __init__(
         self,
         plan: Plan,
@@ -101,8 +105,6 @@ class Search:
         self.refused: list[Finding] = []
         self.waiting: list[tuple[Cell, Failure, Drawn]] = []
         self.trail: dict[str, deque[str]] = {}
-        self.catching_up, self.missing = False, inf  # in a round for those that lack examples; how many are lacking
-        self.looking = False  # in the first look, with few examples for each cell
         self.slow: dict[str, str] = {}  # methods that get no more vast problems, and why
 
     def run(self) -> list[Finding]:
@@ -140,7 +142,7 @@ class Search:
             self._stop_if_interrupted()
             self.jobs += [cells] if cells else []
             self.refused += refused
-        drawing = (1 - FIRST) * self.plan.budget if self.plan.budget else None
+        drawing = (1 - FIRST - SHRINKING) * self.plan.budget if self.plan.budget else None
         self.allowance = Allowance(drawing, len(self.jobs), len(self.plan.methods))
         self.jobs, lost = opened(self.jobs, self.plan.methods, self.runner)
         self.refused += lost
