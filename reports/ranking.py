@@ -129,9 +129,9 @@ def _aligned(rows: list[list[str]], width: int, needed: Sequence[int]) -> list[s
 
 def refusals(tables: Iterable[Sequence[Timing]], width: int) -> str:
     """Return a line per refusal reason with the methods refused, wrapped to `width`."""
-    found = [t for timings in tables for t in timings if t.verdict is Verdict.REFUSED]
+    refused = [t for timings in tables for t in timings if t.verdict is Verdict.REFUSED]
     reasons: dict[str, list[str]] = {}
-    for t in found:
+    for t in refused:
         reasons.setdefault(t.message, []).append(t.method)
     lines = [f"{', '.join(dict.fromkeys(names))}: {reason}" for reason, names in reasons.items()]
     return "\n".join(fill(line, width, initial_indent="  ", subsequent_indent="    ") for line in lines)

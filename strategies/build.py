@@ -58,8 +58,8 @@ def spec_of(draft: Draft, raw: Raw) -> ConvSpec:
 
 def beyond_room(spec: ConvSpec) -> list[int]:
     """Return by how much each extent exceeds the least that the other numbers need; the spec must have results."""
-    found: dict[str, Any] = features(Problem(spec=spec))
-    kind = Kind(**{name: found[name] for name in Kind._fields})
+    traits: dict[str, Any] = features(Problem(spec=spec))
+    kind = Kind(**{name: traits[name] for name in Kind._fields})
     extra, none = spec.output_padding or (0,) * spec.ndim, (0,) * spec.ndim
     columns = (spec.reach, spec.stride, spec.input_dilation, _sides(spec.padding, spec.reach), extra, none, none)
     return [n - _room(kind, AxisDraft(*axis)) for n, axis in zip(spec.extent, zip(*columns, strict=True), strict=True)]

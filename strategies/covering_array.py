@@ -85,14 +85,14 @@ class Array:
 
     def rows(self) -> list[Hint]:
         """Build and return the rows."""
-        found: list[Hint] = []
+        hints: list[Hint] = []
         random = Random(0)
         while self._left.any():
             first = np.unravel_index(int(np.argmax(self._left)), self._left.shape)
             row = self._grown([int(v) for v in first], random)
             self._left[np.ix_(*(row,) * self._strength)] = False
-            found.append(dict(self._values[v] for v in row))
-        return found
+            hints.append(dict(self._values[v] for v in row))
+        return hints
 
     def _grown(self, row: list[int], random: Random) -> list[int]:
         """Extend `row` by one value of each axis that it lacks."""

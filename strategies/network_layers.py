@@ -21,8 +21,8 @@ _SHAPE = ("ndim", "grouping", "batch")
 @lru_cache(maxsize=1)
 def layers() -> tuple[Hint, ...]:
     """Return a hint for each distinct layer of all catalogues."""
-    found = [_wish(problem) for name in names() for _, problem in catalogue(name) if _has_results(problem.spec)]
-    return tuple({repr(hint): hint for hint in found}.values())
+    hints = [_wish(problem) for name in names() for _, problem in catalogue(name) if _has_results(problem.spec)]
+    return tuple({repr(hint): hint for hint in hints}.values())
 
 
 def mutated(hint: Hint, random: Random) -> Hint:
@@ -36,11 +36,11 @@ def _has_results(spec: ConvSpec) -> bool:
 
 
 def _wish(problem: Problem) -> Hint:
-    spec, found = problem.spec, features(problem)
+    spec, traits = problem.spec, features(problem)
     sizes = _Sizes(spec)
     while sizes.cost > AFFORDED and sizes.halve():
         pass
-    words = {name: found[name] for name in (*_SHAPE, *Kind._fields)}
+    words = {name: traits[name] for name in (*_SHAPE, *Kind._fields)}
     sides = zip(*spec.sides, strict=True)
     return {
         **words,

@@ -127,15 +127,15 @@ NUMBERS = frozenset(_COUNTS)
 
 def menu(scope: Scope, grouping: str, scale: str) -> ChoiceTable:
     """Return the table of each number, restricted to what `scope` allows."""
-    found = _SMALL | SCALES[scale]
+    choices = _SMALL | SCALES[scale]
     for name in ("kernel", "stride", "dilation"):
         if getattr(scope, name):
-            found[name] = tuple(sorted(getattr(scope, name)))
+            choices[name] = tuple(sorted(getattr(scope, name)))
     for name, most in zip(("in_per_group", "out_per_group"), scope.channels, strict=True):
-        found[name] = tuple(c for c in found[name] if c <= (most or c))
+        choices[name] = tuple(c for c in choices[name] if c <= (most or c))
     if grouping == "some":  # one input channel per group would be depthwise; a scope that does not allow two refuses
-        found["in_per_group"] = tuple(c for c in found["in_per_group"] if c > 1) or (2,)
-    return found
+        choices["in_per_group"] = tuple(c for c in choices["in_per_group"] if c > 1) or (2,)
+    return choices
 
 
 def raw_numbers(pick: Pick, draft: Draft) -> Raw:

@@ -172,10 +172,10 @@ def read_sight(path: Path) -> Sight:
         UsageError: it cannot be read. SchemaError: it is not such a file.
     """
     try:
-        found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        if found[0]["schema"] != SCHEMA:
-            raise SchemaError(f"{path} has schema {found[0]['schema']!r}, this reads {SCHEMA}")
-        return joined(found)
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if rows[0]["schema"] != SCHEMA:
+            raise SchemaError(f"{path} has schema {rows[0]['schema']!r}, this reads {SCHEMA}")
+        return joined(rows)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, IndexError, TypeError) as error:

@@ -50,8 +50,8 @@ def thread(text: str) -> str:
     >>> thread("pytorch/pytorch#1")
     '[pytorch/pytorch#1](https://github.com/pytorch/pytorch/issues/1)'
     """
-    if found := _THREAD.fullmatch(text):
-        return f"[{text}](https://github.com/{found[1]}/issues/{found[2]})"
+    if match := _THREAD.fullmatch(text):
+        return f"[{text}](https://github.com/{match[1]}/issues/{match[2]})"
     return f"<{text}>" if text.startswith("http") else text.replace("?", "")
 
 

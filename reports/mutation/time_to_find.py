@@ -50,17 +50,17 @@ def _totals(compared: Sequence[Seen]) -> str:
 
 def _sentences(compared: Sequence[Seen]) -> list[str]:
     """List the mutants that only one judge finds, and those that a baseline finds faster than convlaws."""
-    found = []
+    sentences = []
     for judge, title in JUDGES.items():
         others = [j for j in JUDGES if j != judge]
         alone = [m.name for m in compared if m.runs[judge].found and not any(m.runs[o].found for o in others)]
-        found.append(f"Found by {title} alone ({len(alone)}): {_names(alone)}")
+        sentences.append(f"Found by {title} alone ({len(alone)}): {_names(alone)}")
     for judge in [j for j in JUDGES if j != "quest"]:
         quicker = [m.name for m in compared if m.runs[judge].seconds < m.runs["quest"].seconds]
         both = sum(m.runs[judge].found and m.runs["quest"].found for m in compared)
         title = JUDGES[judge][0].upper() + JUDGES[judge][1:]
-        found.append(f"{title}: quicker than convlaws on {len(quicker)} (both find {both}): {_names(quicker)}")
-    return found
+        sentences.append(f"{title}: quicker than convlaws on {len(quicker)} (both find {both}): {_names(quicker)}")
+    return sentences
 
 
 def _names(names: Sequence[str]) -> str:

@@ -90,14 +90,14 @@ def _importance(f: Finding, methods: Mapping[str, int]) -> tuple:
 
 def cards(groups: Sequence[Sequence[Finding]], how: Repeating) -> list[Card]:
     """Return one card per group, in full until ROOM is used up, starting with the first of each known finding and mutant."""
-    found: dict[int, Card] = {}
+    by_index: dict[int, Card] = {}
     room = ROOM
     for i in _order(groups):
         drawing = _drawing(groups[i][0]) if room > TEXT else Drawing()
         cost = drawing.size + len(groups[i][0].message[:MESSAGE]) + TEXT
-        found[i] = _card(groups[i], drawing, how, brief=cost > room)
+        by_index[i] = _card(groups[i], drawing, how, brief=cost > room)
         room -= cost if cost <= room else 0
-    return [found[i] for i in range(len(groups))]
+    return [by_index[i] for i in range(len(groups))]
 
 
 def _order(groups: Sequence[Sequence[Finding]]) -> list[int]:

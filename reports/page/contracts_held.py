@@ -26,7 +26,7 @@ def table(findings: Sequence[Finding]) -> ContractTable | None:
     for f in findings:
         if f.holds:
             mine.setdefault(f.method, []).append(f)
-    found = {method: console.held(some) for method, some in mine.items()}
-    dtypes = list(dict.fromkeys(dtype for held in found.values() for dtype in held))
-    rows = [(plain(method), [plain(held.get(dtype, NOTHING)) for dtype in dtypes]) for method, held in found.items()]
+    contracts = {method: console.held(some) for method, some in mine.items()}
+    dtypes = list(dict.fromkeys(dtype for held in contracts.values() for dtype in held))
+    rows = [(plain(method), [plain(held.get(dtype, NOTHING)) for dtype in dtypes]) for method, held in contracts.items()]
     return ContractTable([plain(dtype) for dtype in dtypes], rows) if rows else None

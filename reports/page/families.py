@@ -21,8 +21,8 @@ UNKNOWN = "Other laws"  # from another version, or a user's own
 
 @cache
 def _table() -> dict[str, str]:
-    found = {law.name: law.claims.__module__.rpartition(".")[2] for law in laws()}
-    return {name: _TITLES.get(room, room.capitalize()) for name, room in found.items()}
+    rooms = {law.name: law.claims.__module__.rpartition(".")[2] for law in laws()}
+    return {name: _TITLES.get(room, room.capitalize()) for name, room in rooms.items()}
 
 
 def family(law: str) -> str:

@@ -99,9 +99,9 @@ def wrong_elements(evidence: dict) -> Wrong | None:
         mask = unpacked(evidence) if len(evidence.get("mask") or "") <= LONGEST_MASK and prod(shape) <= MOST_MASK else None
         if not listed or prod(shape) > 1 << 24 or min(shape) < 0:
             return None
-        found = np.zeros(shape, bool) if mask is None else mask
+        flags = np.zeros(shape, bool) if mask is None else mask
         for at in listed:
-            found[at] = True
-        return Wrong(found, listed[0], mask is not None) if all(len(at) == len(shape) for at in listed) else None
+            flags[at] = True
+        return Wrong(flags, listed[0], mask is not None) if all(len(at) == len(shape) for at in listed) else None
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, binascii.Error, zlib.error):
         return None

@@ -63,8 +63,8 @@ def standalone(times: Times) -> str:
 @cache
 def _template(name: str) -> Template:
     loader = FileSystemLoader(TEMPLATES)
-    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return found.get_template(name)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template(name)
 
 
 def _script() -> dict:
@@ -106,8 +106,8 @@ def _tables(findings: Sequence[Finding], where: Mapping[str, str]) -> dict | Non
     methods = list(dict.fromkeys(f.method for f in findings))
     if not methods:
         return None
-    titles, found = sheets(findings, methods, where)
-    return {"matrix": matrix(findings, methods, where), "titles": titles, "sheets": found, "failed": failed}
+    titles, method_sheets = sheets(findings, methods, where)
+    return {"matrix": matrix(findings, methods, where), "titles": titles, "sheets": method_sheets, "failed": failed}
 
 
 def _lower(run: Run, about: Sequence[Finding], findings: Sequence[Finding], where: dict[str, str], beside: Beside) -> dict:

@@ -190,16 +190,16 @@ def _wrong(mask: np.ndarray | None, x: float, y: float, side: float) -> str:
 
 def runs(mask: np.ndarray, x: float, y: float, side: float) -> str:
     """Return the true elements of a plane as boxes: one per element, or one per run of a row if there are many."""
-    found = ""
+    path_data = ""
     if side >= SMALLEST and mask.sum() <= MOST_SINGLE:
         return boxes([(x + j * side, y + i * side) for i, j in np.argwhere(mask)], side)
     for i, row in enumerate(mask):
         j = 0
         for flag, group in groupby(row.tolist()):
             length = len(list(group))
-            found += box(x + j * side, y + i * side, length * side, side) if flag else ""
+            path_data += box(x + j * side, y + i * side, length * side, side) if flag else ""
             j += length
-    return found
+    return path_data
 
 
 # --- the whole result ----------------------------------------------------------------

@@ -41,7 +41,7 @@ def lines(f: Finding) -> list[str]:
 def commands(f: Finding, repeating: Repeating) -> list[tuple[str, str]]:
     """Return (what it does, command) pairs."""
     how = " ".join(shlex.quote(w) for w in (*lines(f), repeating.target(f), *repeating.options, "--law", plain(f.law)))
-    found = [
+    pairs = [
         ("Repeat it", f"convlaws repeat {how}"),
         ("Write a script that needs no convlaws", f"convlaws repeat {how} --script show.py"),
     ]
@@ -50,10 +50,10 @@ def commands(f: Finding, repeating: Repeating) -> list[tuple[str, str]]:
     if problem and words:
         direction = _DIRECTION[problem.op]
         words = f"--dir={direction} {words.partition(' ')[2]}" if direction else words
-        found.append(
+        pairs.append(
             ("The same sizes in oneDNN's benchdnn, on numbers of its own", f"benchdnn --conv --dt={_DT[problem.dtype]} {words}")
         )
-    return found
+    return pairs
 
 
 def passed_on(words: Sequence[str]) -> list[str]:
@@ -62,10 +62,10 @@ def passed_on(words: Sequence[str]) -> list[str]:
     >>> passed_on(["check", "mine.py:conv", "--arrays", "numpy", "--budget=9", "--signature=conv1d"])
     ['--arrays', 'numpy', '--signature=conv1d']
     """
-    found: list[str] = []
+    options: list[str] = []
     for word, value in zip_longest(words, words[1:], fillvalue=""):
         if word in _PASSED_ON:
-            found += [word, value]
+            options += [word, value]
         elif word.partition("=")[0] in _PASSED_ON:
-            found.append(word)
-    return found
+            options.append(word)
+    return options

@@ -86,7 +86,7 @@ def read_speed(where: Path) -> Speed:
                 points.setdefault(key, []).append(point)
     if not points:
         raise UsageError(f"{where} has no results of asv; 'asv run' writes them to .asv/results")
-    series = sorted((_series(key, found, names) for key, found in points.items()), key=lambda s: (not s.regressed, s.name))
+    series = sorted((_series(key, history, names) for key, history in points.items()), key=lambda s: (not s.regressed, s.name))
     return Speed(series[:MOST], _relative(points, names), max(0, len(series) - MOST), count)
 
 
@@ -100,8 +100,8 @@ def _json(file: Path) -> Any:
 def _names(where: Path) -> dict[str, dict]:
     """Return what benchmarks.json has of each benchmark: param_names, unit."""
     file = where / "benchmarks.json"
-    found = _json(file) if where.is_dir() and file.is_file() else {}
-    return {k: v for k, v in found.items() if isinstance(v, dict)} if isinstance(found, dict) else {}
+    benchmarks = _json(file) if where.is_dir() and file.is_file() else {}
+    return {k: v for k, v in benchmarks.items() if isinstance(v, dict)} if isinstance(benchmarks, dict) else {}
 
 
 def _points(record: dict, names: dict[str, dict]) -> Iterator[tuple[tuple[str, tuple[str, ...], str], SpeedPoint]]:
@@ -166,12 +166,12 @@ def _line(points: Sequence[SpeedPoint], title: str, regressed: bool) -> Markup:
 def _relative(points: dict, names: dict[str, dict]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return each method's latest time divided by the fastest one's, by benchmark and its other parameters."""
     rows: dict[tuple[str, str], dict[str, float]] = {}
-    for (name, params, machine), found in points.items():
+    for (name, params, machine), history in points.items():
         about = names.get(name, {})
         at = _method_at(about, len(params))
         if at is not None and about.get("unit", "seconds") == "seconds":
             others = ", ".join(p for i, p in enumerate(params) if i != at)
-            last = sorted(found, key=lambda p: p.date)[-1].value
+            last = sorted(history, key=lambda p: p.date)[-1].value
             rows.setdefault((f"{plain(name)} {others}".strip(), machine), {})[params[at]] = last
     several = [(f"{what} on {machine}" if machine else what, times) for (what, machine), times in rows.items() if len(times) > 1]
     ordered = [(what, sorted(times.items(), key=lambda item: item[1])) for what, times in several]

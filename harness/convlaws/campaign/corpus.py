@@ -46,7 +46,7 @@ def read(path: Path) -> list[Kept]:
         return []
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
-    return [found for row in rows if (found := parsed(row))]
+    return [entry for row in rows if (entry := parsed(row))]
 
 
 def parsed(row: str) -> Kept | None:
@@ -54,9 +54,9 @@ def parsed(row: str) -> Kept | None:
     line, mark, told = row.partition("  # ")
     try:
         facts = json.loads(told) if mark else {}
-        found = (str(facts["method"]), str(facts["law"]), (*map(str, facts["after"]), line.strip()))
-        for one in found[2]:
+        entry = (str(facts["method"]), str(facts["law"]), (*map(str, facts["after"]), line.strip()))
+        for one in entry[2]:
             Problem.parse(one)
     except (ValueError, KeyError, TypeError, HarnessError):
         return None
-    return found
+    return entry

@@ -127,7 +127,7 @@ def joined(folders: Iterable[Path]) -> tuple[list[RecordedRun], list[str]]:
     for folder in dict.fromkeys(folders):
         plan = read_plan(folder)
         by_campaign.setdefault(plan.id, {})[folder] = plan
-    found: list[RecordedRun] = []
+    runs: list[RecordedRun] = []
     notes: list[str] = []
     for plans in by_campaign.values():
         whole = _together(list(plans.values()))
@@ -139,10 +139,8 @@ def joined(folders: Iterable[Path]) -> tuple[list[RecordedRun], list[str]]:
             notes += [] if state.over else [f"{folder}: it did not come to its end; what it had judged until then is here"]
         done = results(whole, laid, state, state.elapsed, interrupted=False)
         for summary in done.summaries:
-            found += split(
-                [f for f in done.findings if f.run == summary["run"]], {"kind": "summary", "schema": SCHEMA, **summary}
-            )
-    return found, notes
+            runs += split([f for f in done.findings if f.run == summary["run"]], {"kind": "summary", "schema": SCHEMA, **summary})
+    return runs, notes
 
 
 def _together(plans: list[CampaignPlan]) -> CampaignPlan:

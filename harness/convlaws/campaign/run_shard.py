@@ -78,9 +78,9 @@ def judge(plan: CampaignPlan, shard: Shard, runner: Runner, ledger: Ledger, noti
     """The record of a shard; `notify` gets failures as soon as they are found, as {"failures": [Finding, ...]}."""
     began = time.monotonic()
     runner.refresh()  # the result must not depend on what ran before
-    found = (_given if shard.lines else _drawn)(plan, shard, runner, ledger, notify, beat)
+    result = (_given if shard.lines else _drawn)(plan, shard, runner, ledger, notify, beat)
     told = {"kind": "shard", "schema": SCHEMA, "shard": shard.id, "lane": shard.lane, "stage": shard.stage, "op": shard.op}
-    return {**told, "seed": shard.seed, "seconds": round(time.monotonic() - began, 3), **found}
+    return {**told, "seed": shard.seed, "seconds": round(time.monotonic() - began, 3), **result}
 
 
 def _drawn(
@@ -143,8 +143,8 @@ def _given(
     except Interrupted:
         complete = False
     findings = [f for cell in cells.values() for f in cell.findings(least=1)]
-    found = {"complete": complete, "lost": "", "judged": judge.count, "cells": [compact(f) for f in findings]}
-    return {**found, "spent": [], "coverage": coverage.record()}
+    result = {"complete": complete, "lost": "", "judged": judge.count, "cells": [compact(f) for f in findings]}
+    return {**result, "spent": [], "coverage": coverage.record()}
 
 
 def _replayed(judge: Judge, cell: Cell, before: list[Problem], last: Problem, ledger: Ledger, coverage: Coverage) -> None:

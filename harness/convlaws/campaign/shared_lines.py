@@ -66,7 +66,7 @@ class Shared:
             UsageError: the database does not answer.
         """
         laws = list(laws)
-        found: list[Kept] = []
+        lines: list[Kept] = []
         for method in methods:
             for law in laws:
                 try:
@@ -74,8 +74,8 @@ class Shared:
                 except Exception as error:  # of whatever library the database uses
                     raise UsageError(f"{self.address} does not answer: {error}") from None
                 entries = (parsed(value.decode(errors="replace").strip()) for value in values)
-                found += [entry for entry in entries if entry and entry[:2] == (method, law)]
-        return sorted(set(found))
+                lines += [entry for entry in entries if entry and entry[:2] == (method, law)]
+        return sorted(set(lines))
 
     def save(self, lines: Iterable[Kept]) -> None:
         """Save lines; while the database is unavailable, they are queued."""

@@ -114,13 +114,13 @@ def _counted(plan: CampaignPlan, lane: Lane, number: int, evidence: Evidence) ->
         return []
     assert plan.examples is not None
     counts, (part, parts) = sizes(plan.examples), plan.part
-    found = []
+    pairs = []
     for job in lane.jobs:
         mine = [r for r in range(len(counts)) if (job.number + r) % parts == part - 1]
         for r in mine[1:] if number else mine[:1]:
             levels = {key: int(key not in evidence.spent) for key in job.ids()}
-            found.append((r, _shard(plan, lane, job, levels, number, f"- {r}", counts[r])))
-    return [shard for _, shard in sorted(found, key=lambda pair: pair[0]) if shard]
+            pairs.append((r, _shard(plan, lane, job, levels, number, f"- {r}", counts[r])))
+    return [shard for _, shard in sorted(pairs, key=lambda pair: pair[0]) if shard]
 
 
 # --- with a time budget -----------------------------------------------------------------
@@ -130,13 +130,13 @@ def _weighed(plan: CampaignPlan, lane: Lane, number: int, evidence: Evidence) ->
     few = evidence.few()
     shares = {key: _shares(plan, key, number, evidence, few) for job in lane.jobs for key in job.ids()}
     part, parts = plan.part
-    found = []
+    shards = []
     for turn in range(growth * max(shares.values(), default=0)):
         for job in lane.jobs:
             levels = {key: int(shares[key] * growth > turn) for key in job.ids()}
             salt = f"{number} {turn * parts + part - 1}"
-            found.append(_shard(plan, lane, job, levels, number, salt, LATER if number else FLOOR, evidence))
-    return [shard for shard in found if shard]
+            shards.append(_shard(plan, lane, job, levels, number, salt, LATER if number else FLOOR, evidence))
+    return [shard for shard in shards if shard]
 
 
 def _shares(plan: CampaignPlan, key: CellId, number: int, evidence: Evidence, few: float) -> int:

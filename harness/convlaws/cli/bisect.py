@@ -54,11 +54,11 @@ def _shows(method: Method, version: str, chosen: list[Law], problems: list[Probl
     try:
         placed = versioned(method, version, settings.calling(o))
         with running(settings.setting(o)) as runner:
-            found = [pair for _ in range(FRESH) for pair in repeated(placed, chosen, problems, runner)]
+            outcomes = [pair for _ in range(FRESH) for pair in repeated(placed, chosen, problems, runner)]
     except UsageError as error:
         click.echo(f"{version}  cannot be told: {error}")
         return None
-    return _told(version, found)
+    return _told(version, outcomes)
 
 
 def _told(version: str, found: list[tuple[Law, Outcome]]) -> bool | None:

@@ -81,8 +81,8 @@ def run(targets: tuple[str, ...], **o: Any) -> int:
     parts = _parts(o, machine)
     try:
         with _pinned(o["threads"]):
-            found = _timed(problems, methods, machine, parts, o)
-        flat = [replace(t, bound=machine.bound(Problem.parse(t.problem))) for timings in found for t in timings]
+            tables = _timed(problems, methods, machine, parts, o)
+        flat = [replace(t, bound=machine.bound(Problem.parse(t.problem))) for timings in tables for t in timings]
         for part in parts:
             part.write(flat, done=True)
     except BaseException:
@@ -132,10 +132,10 @@ def _layers(address: str, shape: str | None) -> list[Named]:
         sizes = tuple(int(part) for part in shape.split("x"))
     except ValueError:
         raise UsageError(f"--input {shape!r} should be numbers with 'x' between them, as 1x3x224x224") from None
-    found, others = layers(address, sizes)
+    problems, others = layers(address, sizes)
     if others:
         click.echo(f"convlaws: {address} calls {others} convolutions that are no layers; they are left out", err=True)
-    return [(name, replace(p, fill=FILL)) for name, p in found]
+    return [(name, replace(p, fill=FILL)) for name, p in problems]
 
 
 def _variants(named: Named, o: dict[str, Any]) -> list[Named]:
@@ -176,17 +176,17 @@ def _timed(
     """The timings of each problem, printed as soon as they are measured."""
     width = min(shutil.get_terminal_size((100, 24)).columns, WIDEST)
     most = MOST if len(problems) > 1 and not o["all"] else None
-    found: list[list[Timing]] = []
+    tables: list[list[Timing]] = []
     with running(settings.setting(o)) as runner, _watched() as notify:
         course = Comparison(methods, runner, o["budget"] or BUDGET * len(problems), machine.threads, notify)
         for timings in course.run(problems, machine):
             notify("")
-            found.append(timings)
+            tables.append(timings)
             click.echo(table(timings, width=width, most=most) + "\n")
             for part in parts:
-                part.write([t for each in found for t in each])
-    _print_end(found, width)
-    return found
+                part.write([t for each in tables for t in each])
+    _print_end(tables, width)
+    return tables
 
 
 @contextmanager

@@ -36,14 +36,14 @@ class Configured(click.Command):
         file = _nearest(Path.cwd())
         told = _table(file) if file else {}
         options = {flag: p for p in self.params if isinstance(p, click.Option) for flag in _names(p)}
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name, value in told.items():
             if name not in options:
                 near = difflib.get_close_matches(name, options, n=1)
                 hint = f"; near: {near[0]}" if near else ""
                 raise UsageError(f"{file}: [{TABLE}] has {name!r}, which is no option of {self.name}{hint}")
-            found[str(options[name].name)] = _value(options[name], value, file)
-        return found
+            values[str(options[name].name)] = _value(options[name], value, file)
+        return values
 
 
 EXCLUSIVE = ("budget", "examples")  # options that exclude each other: one on the command line overrides the other from the file

@@ -54,14 +54,14 @@ def command(old, new, **options) -> None:
 def run(old_path: Path, new_path: Path, *, recheck: bool, as_json: bool, **o) -> int:
     """Compare and print; return the exit code."""
     old, new = read_run(old_path), read_run(new_path)
-    found = differences(old.findings, new.findings)
+    changes = differences(old.findings, new.findings)
     elsewhere = _elsewhere(new) if recheck else ""
     if recheck:
         with running(settings.setting(o)) as runner:
-            found = rechecked(found, settings.calling(o), runner, alike=not elsewhere)
+            changes = rechecked(changes, settings.calling(o), runner, alike=not elsewhere)
     where = (elsewhere or "rechecked here, where all is as in the new run") if recheck else ""
-    click.echo(json.dumps(_record(old, new, found), indent=1) if as_json else "\n\n".join(_parts(old, new, found, where)))
-    return int(any(d.change is Change.BROKE for d in found))
+    click.echo(json.dumps(_record(old, new, changes), indent=1) if as_json else "\n\n".join(_parts(old, new, changes, where)))
+    return int(any(d.change is Change.BROKE for d in changes))
 
 
 # --- as text ----------------------------------------------------------------------------

@@ -62,17 +62,17 @@ def run(ids: tuple[str, ...], *, check: bool, as_json: bool, files: tuple[Path, 
     if not check:
         click.echo(json.dumps([_record(k) for k in entries], indent=1) if as_json else "\n\n".join(map(_text, entries)))
         return 0
-    found = []
+    statuses = []
     with running(Setting()) as runner, deferred_sigint() as interrupt:
         for entry in entries:
             if interrupt.requested:
                 return INTERRUPTED
-            found.append(known_status(entry, runner, methods=_at_levels(entry, levels)))
+            statuses.append(known_status(entry, runner, methods=_at_levels(entry, levels)))
             if not as_json:
-                click.echo(_stands(found[-1]))
+                click.echo(_stands(statuses[-1]))
     if as_json:
-        click.echo(json.dumps([_standing_record(s) for s in found], indent=1))
-    wrong = [s.entry.id for s in found if s.surprise]
+        click.echo(json.dumps([_standing_record(s) for s in statuses], indent=1))
+    wrong = [s.entry.id for s in statuses if s.surprise]
     if wrong and not as_json:
         click.echo(f"\nthe ledger says otherwise of {', '.join(wrong)}: its versions or its lines should change")
     return int(bool(wrong))

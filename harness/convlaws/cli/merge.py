@@ -24,14 +24,14 @@ def run(files: tuple[Path, ...], output: Path) -> None:
     """Write the contents of these files and folders of campaigns to one file, which may be one of them."""
     folders = [path for path in files if path.is_dir()]
     campaigns, unfinished = _campaigns(folders)
-    found, notes = shards([path for path in files if path not in folders], campaigns)
-    text = "".join(f"{line}\n" for line in lines(found))
+    runs, notes = shards([path for path in files if path not in folders], campaigns)
+    text = "".join(f"{line}\n" for line in lines(runs))
     OutputFile(output, lambda findings, done: text).write([], done=True)
     for note in unfinished + notes:
         click.echo(f"convlaws: {note}", err=True)
-    records = sum(len(group) for shard in found for group in shard.cells.values())
-    places = len({shard.environment for shard in found})
-    click.echo(f"{records:,} findings of {counted(len(found), 'run')} in {counted(places, 'environment')}")
+    records = sum(len(group) for shard in runs for group in shard.cells.values())
+    places = len({shard.environment for shard in runs})
+    click.echo(f"{records:,} findings of {counted(len(runs), 'run')} in {counted(places, 'environment')}")
 
 
 def _campaigns(folders: list[Path]) -> tuple[list, list[str]]:

@@ -62,10 +62,10 @@ def run(
     count = workers or min(2, os.cpu_count() or 1)
     with keeping(lambda: f"; the same command goes on where {work_path} ends"):
         work(wanted, work_path, count, compared=baselines, tell=lambda said: click.echo(said, err=True))
-    found = records(work_path, wanted, chosen, budgets)
-    sight = joined(found)
+    rows = records(work_path, wanted, chosen, budgets)
+    sight = joined(rows)
     if docs:
-        _write(docs, written(found), sight)
+        _write(docs, written(rows), sight)
     return _say(sight, whole=not patterns and not quick)
 
 
@@ -98,8 +98,8 @@ def _write(docs: Path, data: str, sight: Sight) -> None:
 
 def _say(sight: Sight, *, whole: bool) -> int:
     """Print totals and complaints; a law that kills nothing is a complaint only if all mutants were run."""
-    found = sum(m.found for m in sight.guilty)
-    click.echo(f"{found} of {len(sight.guilty)} mutants found")
+    count = sum(m.found for m in sight.guilty)
+    click.echo(f"{count} of {len(sight.guilty)} mutants found")
     for m in sight.survivors:
         click.echo(f"not found: {m.name} ({m.about['difficulty']}) {m.about['reason']}".rstrip())
     complaints = [said for said in sight.complaints() if whole or not said.endswith("kills nothing")]

@@ -47,10 +47,10 @@ def run(lines: tuple[str, ...], **o) -> int:
     codes = []
     with running(settings.setting(o)) as runner:
         for method in methods:
-            found = repeated(method, chosen, problems, runner)
-            codes.append(_show(method, found, problems, explicit=bool(o["laws"]), chosen=chosen))
-            if o["script"] and found:
-                _script(o["script"], method, found, problems[-1])
+            outcomes = repeated(method, chosen, problems, runner)
+            codes.append(_show(method, outcomes, problems, explicit=bool(o["laws"]), chosen=chosen))
+            if o["script"] and outcomes:
+                _script(o["script"], method, outcomes, problems[-1])
     return max(codes)
 
 

@@ -173,17 +173,17 @@ def _version() -> str:
 
 
 def _rows() -> None:
-    for name, found in CLASSES.items():
-        scope = Scope(**{**vars(SCOPE), **found.only})
-        can = frozenset({"varies"} if UNSTEADY in found.keep else ())
-        for number in range(found.rows):
+    for name, plans in CLASSES.items():
+        scope = Scope(**{**vars(SCOPE), **plans.only})
+        can = frozenset({"varies"} if UNSTEADY in plans.keep else ())
+        for number in range(plans.rows):
             register(
                 Method(
                     name=f"cudnn-{name}-{number}",
-                    says=f"cuDNN's plan {number} of those that compute {found.says}",
+                    says=f"cuDNN's plan {number} of those that compute {plans.says}",
                     address=f"{__name__}:plan",
                     scope=scope,
-                    contract=found.contract,
+                    contract=plans.contract,
                     kind="cudnn",
                     home=WITH_TORCH,
                     package=PACKAGE,

@@ -28,11 +28,11 @@ class Guarded:
         """A copy with the same strides, misaligned like the original or `aligned`; elements that share memory still share it."""
         import torch
 
-        found = cls(tuple(tensor.shape), tensor.stride(), tensor.dtype, device, 0 if aligned else tensor.data_ptr() % LINE)
+        copy = cls(tuple(tensor.shape), tensor.stride(), tensor.dtype, device, 0 if aligned else tensor.data_ptr() % LINE)
         reach = _reach(tensor.shape, tensor.stride())
         flat = torch.as_strided(tensor, (reach,), (1,))
-        found.memory[found.first : found.last].view(tensor.dtype).copy_(flat)
-        return found
+        copy.memory[copy.first : copy.last].view(tensor.dtype).copy_(flat)
+        return copy
 
     def guards(self) -> tuple[Any, Any]:
         """The bytes before and after the tensor."""

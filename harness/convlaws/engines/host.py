@@ -94,8 +94,8 @@ def measured(
         return stopwatch.measured(lambda: opened(call), how)
     arrays = {role: base.bits_to_array(raw, call.dtype) for role, raw in call.arrays.items()}
     with ready(ConvSpec.parse(call.spec), call.op, arrays) as run:
-        result, found = stopwatch.measured(run, how)
-        return _packed(result), found
+        result, measurements = stopwatch.measured(run, how)
+        return _packed(result), measurements
 
 
 def _ready(target: Mapping[str, Any]) -> Ready | None:
@@ -124,10 +124,10 @@ def open_row(target: Mapping[str, Any]) -> Compute:
 def attribute(address: str) -> Any:
     """The object at `module:attribute`."""
     module, _, path = address.partition(":")
-    found: Any = import_module(module)
+    value: Any = import_module(module)
     for name in path.split("."):
-        found = getattr(found, name)
-    return found
+        value = getattr(value, name)
+    return value
 
 
 _OPENERS: dict[str, Callable[[Mapping[str, Any]], Compute]] = {"row": open_row, "function": user.opened}

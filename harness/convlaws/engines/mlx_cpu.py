@@ -54,8 +54,8 @@ def _taken(array: Any, role: str, spec: ConvSpec, dtype: np.dtype) -> np.ndarray
     """A result as a NumPy array."""
     import mlx.core as mx
 
-    found = np.array(array.view(mx.uint16)).view(dtype) if array.dtype == mx.bfloat16 else np.array(array)
-    return found if role == "b" else found.transpose(np.argsort(_order(role, found.ndim, spec.transposed)))
+    result = np.array(array.view(mx.uint16)).view(dtype) if array.dtype == mx.bfloat16 else np.array(array)
+    return result if role == "b" else result.transpose(np.argsort(_order(role, result.ndim, spec.transposed)))
 
 
 # --- calls of MLX ----------------------------------------------------------------------

@@ -36,16 +36,16 @@ LOW, HIGH, EXTRA = (4, 14, 24), (15, 16, 17), (18, 19, 20)
 # --- calls of ncnn -------------------------------------------------------------------
 def _parameters(spec: ConvSpec, dynamic: bool) -> dict[int, int]:
     """The layer's parameters by their ids."""
-    found = {0: spec.out_channels, 5: int(spec.bias), 6: int(np.prod(spec.w_shape))}
+    parameters = {0: spec.out_channels, 5: int(spec.bias), 6: int(np.prod(spec.w_shape))}
     for ids, values in ((KERNEL, spec.kernel), (DILATION, spec.dilation), (STRIDE, spec.stride)):
-        found |= _by_axis(ids, values)
+        parameters |= _by_axis(ids, values)
     low, high = zip(*spec.sides, strict=True)
-    found |= dict.fromkeys(LOW[: spec.ndim], SAME) if spec.padding == "same" else _by_axis(LOW, low) | _by_axis(HIGH, high)
+    parameters |= dict.fromkeys(LOW[: spec.ndim], SAME) if spec.padding == "same" else _by_axis(LOW, low) | _by_axis(HIGH, high)
     if spec.transposed:
-        found |= _by_axis(EXTRA, spec.output_padding)
+        parameters |= _by_axis(EXTRA, spec.output_padding)
     if spec.groups > 1:
-        found[7] = spec.groups
-    return found | ({28 if spec.transposed else 19: 1} if dynamic else {})
+        parameters[7] = spec.groups
+    return parameters | ({28 if spec.transposed else 19: 1} if dynamic else {})
 
 
 def _by_axis(ids: tuple[int, ...], values: tuple[int, ...]) -> dict[int, int]:

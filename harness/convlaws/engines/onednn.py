@@ -44,10 +44,10 @@ def primitives(text: str) -> str:
     >>> primitives("nothing of oneDNN")
     'torch'
     """
-    found: dict[str, None] = {}
+    kernels: dict[str, None] = {}
     for line in text.splitlines():
         words = line.split(",")
         if words[0] == MARK and "exec" in words and {"convolution", "deconvolution"} & set(words):
             at = next(i for i, word in enumerate(words) if word in ("convolution", "deconvolution"))
-            found[" ".join(words[at + 1 : at + 3])] = None
-    return "oneDNN " + ", ".join(found) if found else "torch"
+            kernels[" ".join(words[at + 1 : at + 3])] = None
+    return "oneDNN " + ", ".join(kernels) if kernels else "torch"

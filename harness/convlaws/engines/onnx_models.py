@@ -19,20 +19,20 @@ PADDINGS = ("none", "even", "uneven", *AUTO_PAD)  # the paddings that ONNX suppo
 
 def attributes(spec: ConvSpec, *, shaped: bool = False) -> dict[str, Attribute]:
     """The attributes of the node; `shaped` gives output_shape, from which the engine derives the padding."""
-    found: dict[str, Attribute] = {
+    entries: dict[str, Attribute] = {
         "kernel_shape": spec.kernel,
         "strides": spec.stride,
         "dilations": spec.dilation,
         "group": spec.groups,
     }
     if any(spec.output_padding):
-        found["output_padding"] = spec.output_padding
+        entries["output_padding"] = spec.output_padding
     if shaped:
-        return {**found, "output_shape": spec.output}
+        return {**entries, "output_shape": spec.output}
     if isinstance(spec.padding, str):
-        return {**found, "auto_pad": AUTO_PAD[spec.padding]}
+        return {**entries, "auto_pad": AUTO_PAD[spec.padding]}
     low, high = zip(*spec.sides, strict=True)
-    return {**found, "pads": (*low, *high)}
+    return {**entries, "pads": (*low, *high)}
 
 
 def model(

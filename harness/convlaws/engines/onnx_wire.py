@@ -29,11 +29,11 @@ class Value(NamedTuple):
 # --- protobuf ------------------------------------------------------------------------
 def _varint(value: int) -> bytes:
     value &= (1 << 64) - 1  # a negative int64 is encoded as the ten bytes of its two's complement
-    found = bytearray()
+    encoded = bytearray()
     while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
+        encoded.append(value & 0x7F | 0x80)
         value >>= 7
-    return bytes((*found, value))
+    return bytes((*encoded, value))
 
 
 def _number(field: int, value: int) -> bytes:

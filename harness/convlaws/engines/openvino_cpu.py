@@ -144,12 +144,12 @@ def _run(compiled: Any, spec: ConvSpec, arrays: Arrays) -> np.ndarray:
 
 def _primitives(compiled: Any) -> str:
     """The kernels of the computing nodes in the compiled graph."""
-    found = []
+    kernels = []
     for node in compiled.get_runtime_model().get_ordered_ops():
         told = {key: str(value.astype(str) if hasattr(value, "astype") else value) for key, value in node.get_rt_info().items()}
         if told.get("layerType") not in ("Input", "Output", "Const", "Reorder"):
-            found.append(f"{told.get('layerType')}: {told.get('primitiveType')}")
-    return ", ".join(found)
+            kernels.append(f"{told.get('layerType')}: {told.get('primitiveType')}")
+    return ", ".join(kernels)
 
 
 # --- the rows -----------------------------------------------------------------------------

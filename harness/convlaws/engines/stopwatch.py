@@ -29,12 +29,12 @@ def blocks(call: Callable[[], Any], seconds: float, *, warm: bool = True) -> tup
         call()
     while (took := timer.timeit(number)) < max(seconds / GRAIN, LEAST_BLOCK):
         number *= FACTOR
-    found, spent = [took / number], took  # the block that was long enough counts as the first
+    times, spent = [took / number], took  # the block that was long enough counts as the first
     while spent < seconds:
         took = timer.timeit(number)
-        found.append(took / number)
+        times.append(took / number)
         spent += took
-    return found, number
+    return times, number
 
 
 def grown(call: Callable[[], Any]) -> int | None:
@@ -67,8 +67,8 @@ def measured(call: Callable[[], Any], how: Mapping[str, Any]) -> tuple[Any, dict
 
     if how.get("memory"):
         return _last(kept, {"grown": grown(once)})
-    found, number = blocks(once, float(how["seconds"]), warm=how.get("warm", True))
-    return _last(kept, {"blocks": found, "calls": number})
+    times, number = blocks(once, float(how["seconds"]), warm=how.get("warm", True))
+    return _last(kept, {"blocks": times, "calls": number})
 
 
 def _last(kept: list[Any], record: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

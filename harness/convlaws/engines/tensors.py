@@ -89,5 +89,5 @@ def _second(forward: Forward, op: str, leaves: dict[str, Any], tensors: Mapping[
     y = forward(leaves["x"], leaves["w"], leaves.get("b"))
     first = torch.autograd.grad(y, (leaves["x"], leaves["w"]), leaves["gy"], create_graph=True)
     by = leaves[op.removeprefix("second_")]
-    found = torch.autograd.grad(first, by, (tensors["v"], tensors["u"]), allow_unused=True)[0]
-    return torch.zeros_like(by) if found is None else found
+    derivative = torch.autograd.grad(first, by, (tensors["v"], tensors["u"]), allow_unused=True)[0]
+    return torch.zeros_like(by) if derivative is None else derivative

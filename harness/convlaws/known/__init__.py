@@ -208,10 +208,10 @@ def parsed(name: str, text: str) -> list[Known]:
         told = json.loads(text)
         if not isinstance(told, list):
             raise ValueError(f"it holds a {type(told).__name__}, it should hold a list of known findings")
-        found = [_entry(entry) for entry in told]
+        entries = [_entry(entry) for entry in told]
     except (ValueError, TypeError, RecursionError) as error:
         raise SchemaError(f"{name}: {error}") from error
-    return found
+    return entries
 
 
 def _entry(told: object) -> Known:

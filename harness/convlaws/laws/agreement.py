@@ -22,7 +22,7 @@ def equals_the_other_methods(p: Problem, ask: Ask) -> list[Claim]:
     """Methods that share no code give the same result, each within its own contract."""
     mine = ask(p.spec, p.op, p.operands).called("this method")
     asked = {name: ask.peer(name, p.spec, p.op, p.operands) for name in ask.peers}
-    peers = [found.called(name) for name, found in asked.items() if found is not None]
+    peers = [result.called(name) for name, result in asked.items() if result is not None]
     claims = [Claim.equal(mine, peer) for peer in peers]
     agree = all(judge(Claim.equal(peers[0], peer)) is None for peer in peers[1:])
     if len(peers) > 1 and agree and all(map(judge, claims)):

@@ -82,13 +82,13 @@ def rolling_a_circular_image_rolls_the_result(p: Problem, ask: Ask) -> Claim | l
 
 def _flippable(spec: ConvSpec) -> list[int]:
     """Axes whose last window ends with the padded input, and whose padding can be named the other way round."""
-    found = []
+    axes = []
     for axis, (extent, reach, (low, high)) in enumerate(zip(spec.extent, spec.reach, spec.sides, strict=True)):
         rest = (extent + low + high - reach) % spec.stride[axis]
         rest = spec.output_padding[axis] if spec.transposed else rest
         if not rest and (low == high or not isinstance(spec.padding, str)):
-            found.append(axis)
-    return found
+            axes.append(axis)
+    return axes
 
 
 @law(Scope(ops=SPATIAL, fills=FINITE), specific=2)

@@ -87,5 +87,5 @@ class Circulant:
         spread = grouped(g, stretched(g, narrow, g.stride)).take(_selected(g, "taps"), axis=-1)
         matrix = spread.transpose(1, 2, 3, 0, 4).reshape(g.groups, g.rows // g.groups * taps, images * size)
         flat = grouped(g, wide).transpose(1, 0, 3, 2).reshape(g.groups, images * size, g.columns // g.groups)
-        found = (matrix @ flat).reshape(g.rows, taps, g.columns // g.groups).swapaxes(1, 2)
-        return found.reshape(g.rows, g.columns // g.groups, *g.kernel)
+        product = (matrix @ flat).reshape(g.rows, taps, g.columns // g.groups).swapaxes(1, 2)
+        return product.reshape(g.rows, g.columns // g.groups, *g.kernel)

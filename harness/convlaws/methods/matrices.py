@@ -108,10 +108,10 @@ class _Layout:
 
     def starts(self) -> Array:
         """Return the index of the first entry of each row, followed by the number of entries."""
-        found = np.zeros(self.rows * len(self.ends) + 1, self.index)
+        pointers = np.zeros(self.rows * len(self.ends) + 1, self.index)
         first = np.arange(self.rows, dtype=self.index)[:, None] * self.total
-        np.add(first, self.ends, out=found[1:].reshape(self.rows, -1))
-        return found
+        np.add(first, self.ends, out=pointers[1:].reshape(self.rows, -1))
+        return pointers
 
     def write(self, data: Array, indices: Array, values: Array) -> None:
         """Fill `data` (K, total) and `indices` (total) from `values` (K, C/G, *kernel)."""
@@ -145,10 +145,10 @@ def _layout(spec: ConvSpec) -> _Layout:
 def _read_by(values: Array, read: Read, axis: int) -> Array:
     """Return the weights of the taps of one position; those that read the same element are summed."""
     if len(read.taps) == values.shape[axis] and (read.taps[1:] > read.taps[:-1]).all():
-        found = values
+        weights = values
     else:
-        found = values.take(read.taps, axis)
-    return found if read.starts is None else np.add.reduceat(found, read.starts, axis, dtype=found.dtype)
+        weights = values.take(read.taps, axis)
+    return weights if read.starts is None else np.add.reduceat(weights, read.starts, axis, dtype=weights.dtype)
 
 
 def _repeat(out: Array, start: int, size: int, count: int, step: int) -> None:

@@ -88,8 +88,8 @@ def _read(row: Array) -> Read:
     if not (elements[1:] > elements[:-1]).all():
         order = elements.argsort(kind="stable")
         taps, elements = taps[order], elements[order]
-        found, starts = np.unique(elements, return_index=True)
-        return Read(taps, found, None if len(found) == len(taps) else starts)
+        distinct, starts = np.unique(elements, return_index=True)
+        return Read(taps, distinct, None if len(distinct) == len(taps) else starts)
     return Read(taps, elements, None)
 
 

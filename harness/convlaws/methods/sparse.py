@@ -109,8 +109,8 @@ def _csr_maps(product, transposed_product):
         @staticmethod
         def scatter(g: Geometry, narrow: Array, w: Array) -> Array:
             flat = narrow.reshape(len(narrow), g.rows * prod(g.narrow)).T
-            found = transposed_product(_map_pattern(g), _map_values(g, w), flat)
-            return found.T.reshape(len(narrow), g.columns, *g.wide)
+            product = transposed_product(_map_pattern(g), _map_values(g, w), flat)
+            return product.T.reshape(len(narrow), g.columns, *g.wide)
 
         @staticmethod
         def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
@@ -217,6 +217,6 @@ class SparseBsr:
             return np.zeros((g.rows, inputs, *g.kernel), wide.dtype)
         flat = grouped(g, narrow).transpose(1, 0, 3, 2)[:, None]  # (G, 1, N, positions, K/G)
         values = np.broadcast_to(flat, (g.groups, prod(g.kernel), *flat.shape[2:])).reshape(-1, outputs, 1)
-        found = _blocks(_weigh_block_pattern(g, len(wide)), values) @ _by_group(g, wide)  # (G taps K/G, C/G)
-        split = found.reshape(g.groups, prod(g.kernel), outputs, inputs).transpose(0, 2, 3, 1)
+        product = _blocks(_weigh_block_pattern(g, len(wide)), values) @ _by_group(g, wide)  # (G taps K/G, C/G)
+        split = product.reshape(g.groups, prod(g.kernel), outputs, inputs).transpose(0, 2, 3, 1)
         return split.reshape(g.rows, inputs, *g.kernel)

@@ -142,7 +142,7 @@ class KernelMatrix:
     def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
         shape = (g.groups, g.rows // g.groups, prod(g.narrow), g.columns // g.groups, *g.wide)
         gradient = dense.outer(g, wide, narrow).reshape(shape)
-        found = np.zeros((*shape[:2], shape[3], *g.kernel), wide.dtype)
+        weights = np.zeros((*shape[:2], shape[3], *g.kernel), wide.dtype)
         for row, window in enumerate(windows(g)):
-            found += gradient[(slice(None), slice(None), row, slice(None), *window)]
-        return found.reshape(g.rows, g.columns // g.groups, *g.kernel)
+            weights += gradient[(slice(None), slice(None), row, slice(None), *window)]
+        return weights.reshape(g.rows, g.columns // g.groups, *g.kernel)

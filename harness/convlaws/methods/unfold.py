@@ -67,8 +67,8 @@ class Unfold:
 
     @staticmethod
     def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
-        found = (grouped(g, narrow) @ _unfolded(g, wide).swapaxes(2, 3)).sum(axis=0)
-        return found.reshape(g.rows, g.columns // g.groups, *g.kernel)
+        weights = (grouped(g, narrow) @ _unfolded(g, wide).swapaxes(2, 3)).sum(axis=0)
+        return weights.reshape(g.rows, g.columns // g.groups, *g.kernel)
 
 
 def _rows(g: Geometry, wide: Array) -> Array:
@@ -101,8 +101,8 @@ class Windows:
 
     @staticmethod
     def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
-        found = (grouped(g, narrow).swapaxes(0, 1) @ _rows(g, wide)).sum(axis=1)
-        return found.reshape(g.rows, g.columns // g.groups, *g.kernel)
+        weights = (grouped(g, narrow).swapaxes(0, 1) @ _rows(g, wide)).sum(axis=1)
+        return weights.reshape(g.rows, g.columns // g.groups, *g.kernel)
 
 
 def _columns(g: Geometry, wide: Array) -> Array:
@@ -143,5 +143,5 @@ class Im2col:
 
     @staticmethod
     def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
-        found = _side(g, narrow) @ _columns(g, wide).swapaxes(1, 2)
-        return found.reshape(g.rows, g.columns // g.groups, *g.kernel)
+        weights = _side(g, narrow) @ _columns(g, wide).swapaxes(1, 2)
+        return weights.reshape(g.rows, g.columns // g.groups, *g.kernel)

@@ -91,11 +91,11 @@ class ChannelsLast:
     def weigh(g: Geometry, wide: Array, narrow: Array) -> Array:
         places = len(wide) * prod(g.narrow)
         last = ChannelsLast._last(g, narrow).reshape(places, g.groups, g.rows // g.groups)
-        found = [
+        taps = [
             _tap(ChannelsLast._last(g, wide[(..., *step)]).reshape(places, g.groups, g.columns // g.groups), last)
             for step in steps(g)
         ]
-        return np.stack(found, axis=-1).reshape(g.rows, g.columns // g.groups, *g.kernel)
+        return np.stack(taps, axis=-1).reshape(g.rows, g.columns // g.groups, *g.kernel)
 
 
 def _tap(wide: Array, narrow: Array) -> Array:

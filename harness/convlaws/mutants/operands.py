@@ -16,8 +16,8 @@ Arrays = Mapping[str, np.ndarray]
 def _sizes(a: Arrays) -> list[np.ndarray]:
     """The finite non-zero magnitudes of each factor in float64; a bias is none."""
     with np.errstate(all="ignore"):
-        found = [np.abs(v.astype(np.float64)) for role, v in a.items() if role != "b"]
-    return [v[(v > 0) & np.isfinite(v)] for v in found]
+        magnitudes = [np.abs(v.astype(np.float64)) for role, v in a.items() if role != "b"]
+    return [v[(v > 0) & np.isfinite(v)] for v in magnitudes]
 
 
 def least(a: Arrays) -> float:

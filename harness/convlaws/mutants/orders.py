@@ -40,9 +40,9 @@ def summed_by(product_of: Sum) -> type:
         @staticmethod
         def scatter(g: Geometry, narrow: Array, w: Array) -> Array:
             flat = w.reshape(g.groups, g.rows // g.groups, -1).swapaxes(1, 2)
-            found = product_of(flat, _positions(g, narrow))
-            parts = found.reshape(g.columns, len(steps(g)), len(narrow), *g.narrow)
-            x = np.zeros((g.columns, len(narrow), *g.wide), found.dtype)
+            product = product_of(flat, _positions(g, narrow))
+            parts = product.reshape(g.columns, len(steps(g)), len(narrow), *g.narrow)
+            x = np.zeros((g.columns, len(narrow), *g.wide), product.dtype)
             for tap, step in reversed(list(enumerate(steps(g)))):
                 x[(..., *step)] += parts[:, tap]
             return x.swapaxes(0, 1)

@@ -65,9 +65,9 @@ def _quest(chore: Chore, runner: Runner) -> Iterator[Record]:
     """One record per seed; the first failure is shrunk."""
     name, shrunk = chore.names[0], False
     for seed in range(chore.seeds):
-        found = hunt(get(f"mutant-{name}"), runner, seed, chore.seconds, shrinks=not shrunk)
-        shrunk = shrunk or found.found
-        yield {"mutant": name, "seed": seed, **asdict(found)}
+        quest = hunt(get(f"mutant-{name}"), runner, seed, chore.seconds, shrinks=not shrunk)
+        shrunk = shrunk or quest.found
+        yield {"mutant": name, "seed": seed, **asdict(quest)}
 
 
 def _kills(chore: Chore, runner: Runner) -> Iterator[Record]:
@@ -125,11 +125,11 @@ def state_of(mistake: Mutant) -> str:
 
 def chores(chosen: list[Mutant], budgets: Budgets, *, compared: bool) -> list[Chore]:
     """All chores, the longest first; with `compared`, also those for the baselines and the right methods."""
-    found = [_group(some, budgets) for some in _groups(chosen)]
+    law_chores = [_group(some, budgets) for some in _groups(chosen)]
     for mistake in chosen:
         seconds, state = getattr(budgets, mistake.difficulty), state_of(mistake)
-        found.append(Chore("quest", (mistake.name,), budgets.seeds, seconds, state))
-    return found + (_compared(chosen, budgets) if compared else [])
+        law_chores.append(Chore("quest", (mistake.name,), budgets.seeds, seconds, state))
+    return law_chores + (_compared(chosen, budgets) if compared else [])
 
 
 def _compared(chosen: list[Mutant], budgets: Budgets) -> list[Chore]:

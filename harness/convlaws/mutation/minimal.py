@@ -26,8 +26,8 @@ def apart(problem: Problem) -> tuple[str, ...]:
     ('ndim', 'extent', 'kernel', 'dilation', 'dtype')
     """
     spec, simple = problem.spec, SIMPLEST.spec
-    found = ["ndim"] if spec.ndim > 1 else []
-    found += [name for name in _OF_SPEC if getattr(spec, name) != getattr(simple, name)]
-    found += [name for name, least in _OF_AXES.items() if any(n != least for n in getattr(spec, name))]
-    found += ["padding"] if isinstance(spec.padding, str) or any(map(any, spec.padding)) else []
-    return tuple(found + [name for name in _OF_PROBLEM if getattr(problem, name) != getattr(SIMPLEST, name)])
+    names = ["ndim"] if spec.ndim > 1 else []
+    names += [name for name in _OF_SPEC if getattr(spec, name) != getattr(simple, name)]
+    names += [name for name, least in _OF_AXES.items() if any(n != least for n in getattr(spec, name))]
+    names += ["padding"] if isinstance(spec.padding, str) or any(map(any, spec.padding)) else []
+    return tuple(names + [name for name in _OF_PROBLEM if getattr(problem, name) != getattr(SIMPLEST, name)])

@@ -97,10 +97,10 @@ def _operands(spec: ConvSpec, op: str, sample: Any) -> Mapping[str, np.ndarray]:
     given = dict(zip("xwb", (sample.input, *sample.args), strict=True))
     wanted = ("x", "w", "gy", "v", "u") if op in SECOND else roles(spec, op)
     like = {"v": "x", "u": "w"}
-    found = {}
+    operands = {}
     for role in wanted:
         shape = shape_of(spec, like.get(role, role))
         tensor = given.get(role)
         tensor = torch.testing.make_tensor(shape, dtype=sample.input.dtype, device="cpu") if tensor is None else tensor
-        found[role] = to_array(tensor)
-    return found
+        operands[role] = to_array(tensor)
+    return operands

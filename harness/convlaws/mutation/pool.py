@@ -153,7 +153,7 @@ def lines(path: Path) -> list[dict]:
     if whole != text:
         path.write_text(whole, encoding="utf-8")
     try:
-        found = [json.loads(line) for line in whole.splitlines()]
-        return [line for line in found if line["chore"]]
+        entries = [json.loads(line) for line in whole.splitlines()]
+        return [line for line in entries if line["chore"]]
     except (ValueError, KeyError, TypeError):
         raise SchemaError(f"{path} is no file of chores: give another one, or remove it") from None

@@ -22,11 +22,11 @@ def records(path: Path, chores: Sequence[Chore], chosen: Sequence[Mutant], budge
     keys = {chore.key for chore in chores}
     facts = environment.facts()
     run = {name: facts[name] for name in ("python", "system", "cpu", "cpu_flags", "cpus", "versions")}
-    found = [{"kind": "sight", "schema": SCHEMA, "environment": run, "budgets": asdict(budgets)}]
-    found += [{"kind": "law", "law": w.name, "family": w.family, "specific": w.specific} for w in laws()]
-    found += [_mutant(mistake) for mistake in chosen]
+    head = [{"kind": "sight", "schema": SCHEMA, "environment": run, "budgets": asdict(budgets)}]
+    head += [{"kind": "law", "law": w.name, "family": w.family, "specific": w.specific} for w in laws()]
+    head += [_mutant(mistake) for mistake in chosen]
     done = [record for line in lines(path) if line["chore"] in keys for record in line["records"]]
-    return found + sorted(
+    return head + sorted(
         map(_short, done), key=lambda r: (r["kind"], r.get("mutant") or r["method"], r["seed"], r.get("judge", ""))
     )
 

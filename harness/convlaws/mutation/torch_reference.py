@@ -18,8 +18,8 @@ def reference(spec: ConvSpec, op: str, operands: Mapping[str, np.ndarray]) -> An
     """The expected tensor, in the operands' dtype."""
     dtype = next(iter(operands.values())).dtype.name
     wide = {role: to_tensor(np.array(v, np.float64)) for role, v in operands.items()}
-    found = derived(_forward(spec), spec, op, wide).detach()
-    return found.to(to_tensor(np.zeros(0, FORMATS[dtype].dtype)).dtype)
+    result = derived(_forward(spec), spec, op, wide).detach()
+    return result.to(to_tensor(np.zeros(0, FORMATS[dtype].dtype)).dtype)
 
 
 def _forward(spec: ConvSpec) -> Forward:

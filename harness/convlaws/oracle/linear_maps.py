@@ -65,8 +65,8 @@ def gather(spec: ConvSpec, wide: Array, w: Array, narrow: tuple[int, ...]) -> Ar
     total = np.zeros((*wide.shape[:2], w.shape[1], *narrow), np.result_type(wide, w))
     for some in _few_images(spec, wide, narrow):
         part = total[:, some]
-        found = (_matrix(spec, w) @ _windows(spec, wide[:, some], narrow)).reshape(len(w), w.shape[1], part.shape[1], *narrow)
-        part[...] = found.swapaxes(1, 2)
+        result = (_matrix(spec, w) @ _windows(spec, wide[:, some], narrow)).reshape(len(w), w.shape[1], part.shape[1], *narrow)
+        part[...] = result.swapaxes(1, 2)
     return total
 
 
@@ -78,9 +78,9 @@ def scatter(spec: ConvSpec, narrow: Array, w: Array, wide: tuple[int, ...]) -> A
     matrix = split.transpose(0, 1, 4, 3, 2).reshape(len(w), spec.groups, taps * channels, split.shape[2])
     for some in _few_images(spec, narrow, space):
         part = np.moveaxis(total[:, some], 1, 3)  # (stack, G, C/G, N, *wide)
-        found = (matrix @ _side(spec, narrow[:, some])).reshape(len(w), spec.groups, taps, *part.shape[2:4], *space)
+        by_tap = (matrix @ _side(spec, narrow[:, some])).reshape(len(w), spec.groups, taps, *part.shape[2:4], *space)
         for tap, slices in enumerate(_taps(spec, space)):
-            part[(..., *slices)] += found[:, :, tap]
+            part[(..., *slices)] += by_tap[:, :, tap]
     return total.reshape(*narrow.shape[:2], spec.groups * channels, *wide)
 
 
@@ -89,8 +89,8 @@ def weigh(spec: ConvSpec, wide: Array, narrow: Array) -> Array:
     rows, columns, space = narrow.shape[2], wide.shape[2] // spec.groups, narrow.shape[3:]
     total = np.zeros((len(wide), rows, columns, *spec.kernel), np.result_type(narrow, wide))
     for some in _few_images(spec, wide, space):
-        found = _side(spec, narrow[:, some]) @ np.swapaxes(_windows(spec, wide[:, some], space), -1, -2)
-        total += found.reshape(total.shape)
+        share = _side(spec, narrow[:, some]) @ np.swapaxes(_windows(spec, wide[:, some], space), -1, -2)
+        total += share.reshape(total.shape)
     return total
 
 

@@ -69,8 +69,8 @@ def answer(spec: ConvSpec, op: str, operands: Operands, *, exact: bool = False) 
     stacks = {role: _threefold(_cast(a, kind)) for role, a in clean.items()}
     with np.errstate(all="ignore"):
         R, S, n = apply(spec, op, stacks)
-        found = {} if finite else classes(spec, op, operands, R.shape)
-    return Answer(spec, op, operands, R, floats(S), floats(n), unit, **found)
+        nonfinite = {} if finite else classes(spec, op, operands, R.shape)
+    return Answer(spec, op, operands, R, floats(S), floats(n), unit, **nonfinite)
 
 
 def _all_finite(a: Array) -> bool:

@@ -35,14 +35,14 @@ def read_problems(path: str | PathLike[str]) -> list[Named]:
 
 def parse_problems(lines: Iterable[str], where: str) -> list[Named]:
     """Parse lines as `read_problems` does; messages name their source `where`."""
-    found: list[Named] = []
+    problems: list[Named] = []
     options: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         try:
-            found += _of_line(line.strip(), options)
+            problems += _of_line(line.strip(), options)
         except HarnessError as error:
             raise UsageError(f"{where}:{number}: {error}") from error
-    return found
+    return problems
 
 
 def _of_line(line: str, options: dict[str, str]) -> Iterator[Named]:
@@ -116,15 +116,15 @@ def _is_descriptor(line: str) -> bool:
 
 def _numbers(word: str) -> tuple[dict[str, int], str]:
     """Return the entries of a descriptor and its name."""
-    found: dict[str, int] = {}
+    entries: dict[str, int] = {}
     at = 0
     while at < len(word) and word[at] != "n":
         entry = _ENTRY.match(word, at)
         if not entry:
             raise LineError(f"{word[at:]!r} begins with no entry of a descriptor, in {word}")
-        found[entry[1]] = int(entry[2])
+        entries[entry[1]] = int(entry[2])
         at = entry.end()
-    return found, word[at + 1 :].strip('"')
+    return entries, word[at + 1 :].strip('"')
 
 
 def _spec(found: dict[str, int], bias: bool, word: str) -> ConvSpec:

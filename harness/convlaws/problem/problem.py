@@ -116,13 +116,13 @@ class Problem:
     def parse(text: str) -> Problem:
         """Return the problem whose text is `text`; words may be omitted and may be in any order."""
         head, *words = text.split() or [""]
-        found: dict = {}
+        fields: dict = {}
         for word in words:
             name, value = _word(word)
-            if name in found:
+            if name in fields:
                 raise LineError(f"{text!r} gives the {name} twice")
-            found[name] = value
-        return Problem(spec=ConvSpec.parse(head), **found)
+            fields[name] = value
+        return Problem(spec=ConvSpec.parse(head), **fields)
 
     def _repr_pretty_(self, printer, cycle):
         printer.text(f"Problem.parse({str(self)!r})")

@@ -80,8 +80,8 @@ def _field(part: str) -> dict:
         return {"padding": _sides(rest, part)}
     if letter not in _FIELDS:
         raise LineError(f"{part!r} begins with none of x r s p d i g b m t")
-    found = {_FIELDS[letter]: _numbers(rest, part)}
-    return {"transposed": True, **found} if letter == "t" else found
+    field = {_FIELDS[letter]: _numbers(rest, part)}
+    return {"transposed": True, **field} if letter == "t" else field
 
 
 def fields_of(text: str) -> dict:
@@ -95,16 +95,16 @@ def fields_of(text: str) -> dict:
     if not match:
         raise LineError(f"{text!r} does not begin like n1c4k6 or, without a batch axis, uc4k6")
     batch, channels, out = match.groups()
-    found: dict = {
+    fields: dict = {
         "batch": None if batch is None else int(batch),
         "in_channels": int(channels),
         "out_channels": int(out),
     }
     for part in parts:
         new = _field(part)
-        if twice := found.keys() & new.keys():
+        if twice := fields.keys() & new.keys():
             raise LineError(f"{text!r} gives {', '.join(sorted(twice))} twice")
-        found |= new
-    if missing := {"extent", "kernel"} - found.keys():
+        fields |= new
+    if missing := {"extent", "kernel"} - fields.keys():
         raise LineError(f"{text!r} has no {' and no '.join(sorted(missing))}")
-    return found
+    return fields

@@ -100,13 +100,13 @@ def pairs(old: Sequence[str], new: Sequence[str]) -> dict[str, str]:
     >>> pairs(["im2col", "onnxruntime@1.26.0"], ["onnxruntime@1.31.1", "im2col"])
     {'im2col': 'im2col', 'onnxruntime@1.26.0': 'onnxruntime@1.31.1'}
     """
-    found = {name: name for name in old if name in new}
-    left, right = ([n for n in names if n not in found] for names in (old, new))
+    new_names = {name: name for name in old if name in new}
+    left, right = ([n for n in names if n not in new_names] for names in (old, new))
     for name in left:
         alike = [n for n in right if base(n) == base(name)]
         if len(alike) == 1 and sum(base(n) == base(name) for n in left) == 1:
-            found[name] = alike[0]
-    return found
+            new_names[name] = alike[0]
+    return new_names
 
 
 def base(name: str) -> str:
@@ -125,7 +125,7 @@ def _cells(findings: Iterable[Finding], named: Mapping[str, str]) -> dict[CellId
     cells: dict[CellId, list[Finding]] = {}
     for f in findings:
         cells.setdefault(f.cell._replace(method=named.get(f.method, f.method)), []).append(f)
-    return {cell: Side(tuple(found)) for cell, found in cells.items()}
+    return {cell: Side(tuple(group)) for cell, group in cells.items()}
 
 
 def _difference(cell: CellId, old: Side | None, new: Side | None) -> Difference:

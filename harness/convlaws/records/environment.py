@@ -61,7 +61,7 @@ def facts(*, gpu: bool = False, packages: Iterable[str] = ()) -> dict:
     Versions are those of PACKAGES and of the given `packages`.
     """
     model, flags = _processor()
-    found = {
+    record = {
         "python": platform.python_version(),
         "system": platform.platform(),
         "cpu": model,
@@ -71,4 +71,4 @@ def facts(*, gpu: bool = False, packages: Iterable[str] = ()) -> dict:
         "variables": {k: v for k, v in os.environ.items() if k.startswith(VARIABLES)},
         **({"gpu": devices.facts()} if gpu else {}),
     }
-    return {"id": digest(json.dumps(found, sort_keys=True)), **found}
+    return {"id": digest(json.dumps(record, sort_keys=True)), **record}

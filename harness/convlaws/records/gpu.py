@@ -77,9 +77,9 @@ def missing(found: dict[str, str], versions: dict[str, object]) -> str:
 
 def main() -> int:
     """Print the short name; return the exit status."""
-    found = device()
-    reason = missing(found, libraries() if found else {})
-    print(f"convlaws: {reason}; nothing was run" if reason else short(found["name"]), file=sys.stderr if reason else sys.stdout)
+    gpu = device()
+    reason = missing(gpu, libraries() if gpu else {})
+    print(f"convlaws: {reason}; nothing was run" if reason else short(gpu["name"]), file=sys.stderr if reason else sys.stdout)
     return ABSENT if reason else 0
 
 

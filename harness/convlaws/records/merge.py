@@ -77,13 +77,13 @@ def merged(paths: Iterable[Place]) -> Run:
         UsageError: a file cannot be read.
         SchemaError: a line is not a record; the message has FILE:LINE.
     """
-    found, notes = shards(paths)
+    runs, notes = shards(paths)
     cells: dict[tuple[str, CellId], list[list[Finding]]] = {}
-    for shard in found:
+    for shard in runs:
         for key, records in shard.cells.items():
             cells.setdefault((records[0].environment, key), []).append(records)
     findings = [f for group in cells.values() for f in _added(group)]
-    return Run(findings, [s.summary for s in found if s.summary], notes)
+    return Run(findings, [s.summary for s in runs if s.summary], notes)
 
 
 def _added(group: list[list[Finding]]) -> list[Finding]:

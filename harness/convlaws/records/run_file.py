@@ -38,10 +38,10 @@ class RunFile:
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    flat: dict[str, str] = {}
     for name, value in values.items():
-        found |= _flat(value) if isinstance(value, Mapping) else {name: str(value)}
-    return found
+        flat |= _flat(value) if isinstance(value, Mapping) else {name: str(value)}
+    return flat
 
 
 def read_records(path: Path) -> Iterator[Finding | dict]:

@@ -51,19 +51,19 @@ def shards(paths: Iterable[Place], more: Iterable[RecordedRun] = ()) -> tuple[li
         UsageError: a file cannot be read.
         SchemaError: a line is not a record; the message has FILE:LINE.
     """
-    found: dict[str, RecordedRun] = {}
+    by_run: dict[str, RecordedRun] = {}
     notes = []
     for part in more:
-        _join(found, part)
+        _join(by_run, part)
     for path in dict.fromkeys(map(Path, paths)):
         ended: dict[str, bool] = {}
         for part in _parts(path):
-            _join(found, part)
+            _join(by_run, part)
             ended[part.run] = ended.get(part.run, False) or bool(part.summary and not part.summary.get("unfinished"))
         if not ended:
             notes.append(f"{path} is empty: the run that wrote it was ended before it had found anything")
         notes += [f"{path}: {KILLED}" for done in ended.values() if not done]
-    return list(found.values()), notes
+    return list(by_run.values()), notes
 
 
 def _join(found: dict[str, RecordedRun], part: RecordedRun) -> None:

@@ -29,8 +29,8 @@ class Switch:
     def read(self, variables: Mapping[str, str]) -> str:
         """Return the value that is set, in lower case; '' if none is."""
         pattern = re.escape(self.form).replace(r"\{\}", r"(\w+)")
-        found = re.findall(pattern, variables.get(self.variable, "").lower())
-        return found[-1] if found else ""
+        values = re.findall(pattern, variables.get(self.variable, "").lower())
+        return values[-1] if values else ""
 
     def set(self, value: str, before: str) -> str:
         """Return the variable's new content: this value, plus whatever else `before` held."""

@@ -38,12 +38,12 @@ def find(address: str) -> Any:
     if place == "local":
         return LOCAL[name]
     load = _from_file if place.endswith(".py") else _from_package
-    found: Any = load(place)
+    value: Any = load(place)
     for part in name.split("."):
-        if not hasattr(found, part):
-            raise UsageError(f"{place} has no {name!r}; it has {_names(found)}")
-        found = getattr(found, part)
-    return found
+        if not hasattr(value, part):
+            raise UsageError(f"{place} has no {name!r}; it has {_names(value)}")
+        value = getattr(value, part)
+    return value
 
 
 def _names(found: Any) -> str:

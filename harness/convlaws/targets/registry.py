@@ -212,8 +212,8 @@ def rows(*kinds: str, absent: bool = False) -> list[Method]:
     for kind in kinds:
         for module in _MODULES[kind]:
             import_module(module)
-    found = [row for row in _TABLE.values() if row.kind in kinds and (absent or not row.absent)]
-    return sorted(found, key=lambda row: _ORDER.get(row.address.partition(":")[0], len(_ORDER)))
+    methods = [row for row in _TABLE.values() if row.kind in kinds and (absent or not row.absent)]
+    return sorted(methods, key=lambda row: _ORDER.get(row.address.partition(":")[0], len(_ORDER)))
 
 
 def get(name: str) -> Method:

@@ -48,17 +48,17 @@ def resolve(targets: Iterable[str], calling: Calling) -> list[Method]:
         raise UsageError(f"{lone!r} is a file: name a function in it, {lone}:FUNCTION")
     if calling.contract:
         contract_named(calling.contract)
-    found: dict[str, Method] = {}
+    methods: dict[str, Method] = {}
     for target in targets:
         for method in _meant(target, calling):
-            found[method.name] = method.declares(calling.contract) if calling.contract else method
-    missing = dict.fromkeys(method.absent for method in found.values())
+            methods[method.name] = method.declares(calling.contract) if calling.contract else method
+    missing = dict.fromkeys(method.absent for method in methods.values())
     if missing and all(missing):
         raise UsageError("; ".join(missing))  # without any installed target there is nothing to search
     if not calling.known_as:
-        return list(found.values())
+        return list(methods.values())
     row = get(calling.known_as).name
-    return [replace(method, known_as=row) for method in found.values()]
+    return [replace(method, known_as=row) for method in methods.values()]
 
 
 def _meant(target: str, calling: Calling) -> list[Method]:
@@ -66,12 +66,12 @@ def _meant(target: str, calling: Calling) -> list[Method]:
     if target.endswith(("@", "%")):
         raise UsageError(f"{target!r} ends where a version or a level should stand: as torch-onednn@2.12.0%avx2")
     if ":" in row:
-        found = [function(row, calling)]
+        methods = [function(row, calling)]
     else:
-        found = [versioned(method, version, calling) for method in find([row])] if version else find([row])
+        methods = [versioned(method, version, calling) for method in find([row])] if version else find([row])
     if level:
-        return [method.at_level(isa.level(level)) for method in found]
-    return [held for method in found for held in _at_levels(method, calling.isa)]
+        return [method.at_level(isa.level(level)) for method in methods]
+    return [held for method in methods for held in _at_levels(method, calling.isa)]
 
 
 def _at_levels(method: Method, names: tuple[str, ...]) -> list[Method]:

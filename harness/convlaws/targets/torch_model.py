@@ -25,12 +25,12 @@ def layers(address: str, shape: tuple[int, ...]) -> tuple[list[Named], int]:
         UsageError: it cannot be imported, is not a model, or does not take an input of that shape.
     """
     told = ask(__name__, address, "x".join(map(str, shape)))
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {}
     for name, line in told["layers"]:
-        found.setdefault(line, []).append(name)
-    if not found:
+        names.setdefault(line, []).append(name)
+    if not names:
         raise UsageError(f"{address} has no layer of torch.nn that is a convolution")
-    named = [(f"{n[0]} x{len(n)}" if len(n) > 1 else n[0], Problem.parse(line)) for line, n in found.items()]
+    named = [(f"{n[0]} x{len(n)}" if len(n) > 1 else n[0], Problem.parse(line)) for line, n in names.items()]
     return named, told["others"]
 
 
@@ -39,14 +39,14 @@ def hooked(model: Any, x: Any) -> tuple[list[tuple[str, ConvSpec]], int]:
     import torch
     from torch.nn.modules.conv import _ConvNd
 
-    found: list[tuple[str, ConvSpec]] = []
+    calls: list[tuple[str, ConvSpec]] = []
     for name, module in model.named_modules():
         if isinstance(module, _ConvNd):
-            module.register_forward_pre_hook(lambda layer, given, name=name: found.append((name, spec_of(layer, given[0]))))
+            module.register_forward_pre_hook(lambda layer, given, name=name: calls.append((name, spec_of(layer, given[0]))))
     with torch.no_grad(), torch.profiler.profile() as seen:
         model.eval()(x)
     called = sum(event.name == "aten::convolution" for event in seen.events())
-    return found, max(0, called - len(found))
+    return calls, max(0, called - len(calls))
 
 
 def spec_of(layer: Any, x: Any) -> ConvSpec:
@@ -80,13 +80,13 @@ def _run(address: str, shape: str) -> dict[str, Any]:
             raise UsageError(
                 f"{address} gives a {type(model).__name__}, no torch.nn.Module; a function is timed by --methods {address}"
             )
-        found, others = hooked(model, torch.randn(*map(int, shape.split("x"))))
+        calls, others = hooked(model, torch.randn(*map(int, shape.split("x"))))
     except HarnessError:
         raise
     except (Exception, SystemExit) as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())
         raise UsageError(f"{address} cannot be run on an input of {shape}: {said[:300]}") from None
-    return {"layers": [(name, str(spec)) for name, spec in found], "others": others}
+    return {"layers": [(name, str(spec)) for name, spec in calls], "others": others}
 
 
 if __name__ == "__main__":

@@ -121,10 +121,10 @@ def versions(package: Package) -> list[str]:
     """
     text = _run([sys.executable, "-m", "pip", "index", "versions", package.name], f"pip knows no version of {package.name}")
     listed = next((line for line in text.splitlines() if line.startswith("Available versions:")), "")
-    found = [word.strip() for word in listed.partition(":")[2].split(",") if word.strip()]
-    if not found:
+    releases = [word.strip() for word in listed.partition(":")[2].split(",") if word.strip()]
+    if not releases:
         raise UsageError(f"pip knows no version of {package.name}")
-    return sorted(found, key=Version)
+    return sorted(releases, key=Version)
 
 
 def _check(name: str, version: str) -> None:

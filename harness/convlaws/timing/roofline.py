@@ -81,11 +81,11 @@ def _copy_rate(threads: int) -> float:
 def _least(call: Callable[[], Any], until: float) -> float:
     """The shortest of a few calls, after an uncounted warm-up; fewer calls if the time is up."""
     call()
-    found = []
-    while len(found) < TRIES or (time.perf_counter() < until and len(found) < 10 * TRIES):
+    seconds = []
+    while len(seconds) < TRIES or (time.perf_counter() < until and len(seconds) < 10 * TRIES):
         started = time.perf_counter()
         call()
-        found.append(time.perf_counter() - started)
+        seconds.append(time.perf_counter() - started)
         if time.perf_counter() > until:
             break
-    return min(found)
+    return min(seconds)

@@ -37,8 +37,8 @@ class Comparison:
             trials = self._trials(problem)
             self._race(trials, self.budget / len(problems), name)
             machine.again()
-            found = [trial.record(name, times(name), machine.bound(problem)) for trial in trials]
-            yield sorted(found, key=lambda t: t.seconds or float("inf"))
+            timings = [trial.record(name, times(name), machine.bound(problem)) for trial in trials]
+            yield sorted(timings, key=lambda t: t.seconds or float("inf"))
 
     def _trials(self, problem: Problem) -> list[Trial]:
         judged = Judged(problem)

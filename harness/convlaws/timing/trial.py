@@ -43,8 +43,8 @@ class Judged:
         spec, op, dtype = self.problem.spec, self.problem.op, self.problem.dtype
         if wrong := shape_error(output, shape_of(spec, RESULT[op]), dtype):
             return wrong[1], 0.0
-        found, allowed = self._oracle(self.part.spec, op, self.part.operands, method.contract(spec, op, dtype))
-        claim = Claim.of_answer(output[self.part.index], found, allowed)
+        answer, allowed = self._oracle(self.part.spec, op, self.part.operands, method.contract(spec, op, dtype))
+        claim = Claim.of_answer(output[self.part.index], answer, allowed)
         mismatch = judge(claim)
         return str(mismatch or ""), float(ratios(claim).max(initial=0.0))
 
@@ -157,8 +157,8 @@ def _quartiles(blocks: list[float]) -> dict[str, float]:
     """The median and the quartiles, as the fields of a Timing; empty if there are no blocks."""
     if not blocks:
         return {}
-    found = quantiles(blocks, n=4, method="inclusive") if len(blocks) > 1 else blocks * 3
-    return dict(zip(("low", "seconds", "high"), found, strict=True))
+    quartiles = quantiles(blocks, n=4, method="inclusive") if len(blocks) > 1 else blocks * 3
+    return dict(zip(("low", "seconds", "high"), quartiles, strict=True))
 
 
 def _smaller(problem: Problem, method: Method) -> Problem | None:

@@ -46,8 +46,8 @@ def times(name: str) -> int:
     >>> times("layer1.0.conv2 x3"), times("layer1.0.conv1")
     (3, 1)
     """
-    found = _TIMES.search(name)
-    return int(found[1]) if found else 1
+    match = _TIMES.search(name)
+    return int(match[1]) if match else 1
 
 
 def _lines(name: str) -> list[str]:
