@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import count
 from math import inf
@@ -76,6 +76,7 @@ class Search:
     Ctrl-C ends it before the next case and keeps what was found; a second one raises KeyboardInterrupt, unless `ignore_second`.
     """
 
+    serving: Sequence[Cell] = ()  # the cells of the job that is being drawn for
     looking = False  # in the first look, with few examples for each cell
     catching_up = False  # in a round for the cells that lack examples
     missing: float = inf  # how many examples were lacking before this round
@@ -99,7 +100,6 @@ class Search:
         self.interrupt = Interrupt()
         self.shrinker = Shrinker(self, allowance=0.4 * plan.budget if plan.budget else UNHURRIED)
         self.jobs: list[list[Cell]] = []
-        self.serving: list[Cell] = []
         self.allowance = Allowance(plan.budget, 1, 1)
         self.tried = Coverage()
         self.refused: list[Finding] = []
