@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import json
-import multiprocessing as mp
 import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from convlaws.errors import HarnessError, SchemaError, UsageError
 from convlaws.mutation.hunt import hunt
 from convlaws.mutation.jobs import RIGHT, Chore, Record, baselines
-from convlaws.sandbox.interrupt import deaf, descendants, hear, kill
+from convlaws.sandbox.interrupt import hear
 from convlaws.sandbox.sandbox import Sandbox
+from convlaws.sandbox.workers import PipeWorker, ready, spawned
 from convlaws.targets.registry import get
 
 TIME_LIMIT = 2.0  # seconds a call: problems of mutants are small, and a hang costs this much each time
@@ -28,8 +26,8 @@ PR_SET_PDEATHSIG = 1
 
 
 # --- in a worker ------------------------------------------------------------------------
-def _serve(pipe: Connection, core: int, compared: bool) -> None:
-    """Run the chores that arrive, until the pipe closes; SIGINT is ignored, as the parent process handles it."""
+def _serve(core: int, compared: bool, pipe: Connection) -> None:
+    """Run the chores that arrive on one core, which its children share, until the pipe closes; SIGINT is the parent's."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # end with the parent, even if that is killed
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hear()
@@ -58,64 +56,28 @@ def _done(chore: Chore, box: Sandbox) -> list[Record] | HarnessError:
 
 
 # --- here -------------------------------------------------------------------------------
-@dataclass
-class _Worker:
-    """A process pinned to one core, which its children share, and the chore that it runs."""
+def _answers(workers: list[PipeWorker], left: list[Chore]) -> Iterator[tuple[Chore, list[Record]]]:
+    """Each chore with its records, as they are done.
 
-    process: Any
-    pipe: Connection
-    chore: Chore | None = None
+    Raises:
+        EOFError, OSError: a worker died.
+    """
+    waiting, given = deque(left), dict[int, Chore | None]()
 
-    def give(self, waiting: deque[Chore]) -> None:
-        """Send it the next chore, if there is one."""
-        self.chore = waiting.popleft() if waiting else None
-        if self.chore:
+    def give(worker: PipeWorker) -> None:
+        given[worker.number] = chore = waiting.popleft() if waiting else None
+        if chore:
             with suppress(OSError):  # a dead process is noticed when its records are read
-                self.pipe.send(self.chore)
+                worker.pipe.send(chore)
 
-    def hear(self) -> list[Record]:
-        """Read the records of its chore.
-
-        Raises:
-            EOFError, OSError: the process died.
-        """
-        told = self.pipe.recv()
-        if isinstance(told, HarnessError):
-            raise told
-        return told
-
-
-@contextmanager
-def _pool(count: int, compared: bool) -> Iterator[list[_Worker]]:
-    """Start `count` workers; they are killed when the block ends, also by an exception."""
-    context, cores = mp.get_context("spawn"), sorted(os.sched_getaffinity(0))
-    workers: list[_Worker] = []
-    try:
-        with deaf():
-            for number in range(count):
-                ours, theirs = context.Pipe()
-                process = context.Process(target=_serve, args=(theirs, cores[number % len(cores)], compared), daemon=True)
-                workers.append(_Worker(process, ours))
-                process.start()
-                theirs.close()
-        yield workers
-    finally:
-        for worker in workers:
-            worker.pipe.close()
-            if worker.process.pid:
-                kill([worker.process.pid, *descendants(worker.process.pid)])
-
-
-def _answers(workers: list[_Worker], left: list[Chore]) -> Iterator[tuple[Chore, list[Record]]]:
-    """Each chore with its records, as they are done."""
-    waiting = deque(left)
     for worker in workers:
-        worker.give(waiting)
-    while busy := [worker for worker in workers if worker.chore]:
-        ready = wait([worker.pipe for worker in busy])
-        for worker in [w for w in busy if w.pipe in ready]:
-            chore, records = worker.chore, worker.hear()
-            worker.give(waiting)
+        give(worker)
+    while busy := [worker for worker in workers if given[worker.number]]:
+        for worker in ready(busy):
+            chore, records = given[worker.number], worker.receive()
+            if isinstance(records, HarnessError):
+                raise records
+            give(worker)
             assert chore is not None
             yield chore, records
 
@@ -130,7 +92,9 @@ def work(chores: Iterable[Chore], path: Path, workers: int, *, compared: bool, t
     left = [chore for chore in chores if chore.key not in done]
     if not left:
         return
-    with path.open("a", encoding="utf-8") as file, _pool(min(workers, len(left)), compared) as pool:
+    cores = sorted(os.sched_getaffinity(0))
+    rows = [(cores[number % len(cores)], compared) for number in range(min(workers, len(left)))]
+    with path.open("a", encoding="utf-8") as file, spawned(_serve, rows) as pool:
         try:
             for number, (chore, records) in enumerate(_answers(pool, left), 1):
                 file.write(json.dumps({"chore": chore.key, "records": records}) + "\n")

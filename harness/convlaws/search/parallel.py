@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import multiprocessing as mp
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import Any
 
 from convlaws.errors import HarnessError
 from convlaws.known import ledger_of
 from convlaws.records.finding import CellId, Finding, by_cell
-from convlaws.sandbox.interrupt import deaf, deferred_sigint, descendants, hear, kill
+from convlaws.sandbox.interrupt import deferred_sigint, hear
 from convlaws.sandbox.runner import Runner
 from convlaws.sandbox.settings import Setting, running
+from convlaws.sandbox.workers import PipeWorker, ready, spawned
 from convlaws.search.observations import recording
 from convlaws.search.plan import Plan
 from convlaws.search.profile import profiling
@@ -44,85 +44,48 @@ def search(plan: Plan, setting: Setting, workers: int, notify: Callable[[dict], 
     return sorted(found, key=lambda finding: order[finding.method])
 
 
-@dataclass
-class _Worker:
-    """A process, both ends of the pipe that it tells through, and the latest that it told of each cell.
-
-    One pipe each: what a dying process leaves half-written in its own harms nobody else.
-    """
-
-    number: int
-    process: Any
-    ours: Connection
-    theirs: Connection
-    names: str
-    cells: dict[CellId, list[Finding]] = field(default_factory=dict)
-
-    def start(self) -> None:
-        """Start it, and let go of its end: else the end of the pipe would not be seen here."""
-        self.process.start()
-        self.theirs.close()
-
-    def next(self) -> tuple[str, Any]:
-        """What it says next; 'gone' once it is dead, be it in the middle of a message."""
-        try:
-            if self.ours.poll() or self.process.is_alive():
-                return self.ours.recv()
-        except (EOFError, OSError):
-            self.process.join()
-        code = self.process.exitcode
-        said = f"worker {self.number} died with exit code {code}; the findings of {self.names} end there"
-        return "gone", said
-
-
-def _workers(plans: list[Plan], setting: Setting) -> list[_Worker]:
-    context = mp.get_context("spawn")
-    workers = []
-    for number, plan in enumerate(plans):
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(number, _picklable(plan), setting, theirs), daemon=True)
-        workers.append(_Worker(number, process, ours, theirs, ", ".join(method.name for method in plan.methods)))
-    return workers
-
-
 def _gather(plans: list[Plan], setting: Setting, notify: Callable[[dict], None]) -> list[Finding]:
-    left = _workers(plans, setting)
+    """The findings of the plans, a worker each: those that it sends at its end, or the latest of each cell if it never does."""
     findings: list[Finding] = []
-    with deferred_sigint() as interrupt:
-        with deaf():
-            for worker in left:
-                worker.start()
+    latest: list[dict[CellId, list[Finding]]] = [{} for _ in plans]
+    rows = [(number, _picklable(plan), setting) for number, plan in enumerate(plans)]
+    with deferred_sigint() as interrupt, spawned(_work, rows) as workers:
+        left = list(workers)
         while left and not interrupt.waited(LAST):
             if interrupt.requested:  # Ctrl-C reaches them too; a signal sent to this process alone does not
-                _pass_on([worker.process for worker in left])
-            ready = wait([end for worker in left for end in (worker.ours, worker.process.sentinel)], timeout=GLANCE)
-            for worker in [w for w in left if w.ours in ready or w.process.sentinel in ready]:
-                kind, value = worker.next()
+                _pass_on(left)
+            for worker in ready(left, GLANCE):
+                kind, value = _said(worker, plans[worker.number])
                 if kind == "event":
-                    worker.cells |= by_cell(value.get("findings", ()))
+                    latest[worker.number] |= by_cell(value.get("findings", ()))
                     notify({**value, "worker": worker.number})
                     continue
                 if kind == "error":
                     raise value
                 if kind == "gone":
                     notify({"lost": value})
-                findings += value if kind == "findings" else chain.from_iterable(worker.cells.values())
+                findings += value if kind == "findings" else chain.from_iterable(latest[worker.number].values())
                 left.remove(worker)
-        return findings + _ended(left, notify)
+        for worker in left:  # Ctrl-C did not end them: what they had told counts
+            notify({"interrupted": True})
+            findings += chain.from_iterable(latest[worker.number].values())
+    return findings
 
 
-def _ended(workers: list[_Worker], notify: Callable[[dict], None]) -> list[Finding]:
-    """End those that Ctrl-C did not end; returns what they had told."""
+def _said(worker: PipeWorker, plan: Plan) -> tuple[str, Any]:
+    """What a worker says next; 'gone' once it is dead."""
+    try:
+        return worker.receive()
+    except (EOFError, OSError):
+        names = ", ".join(method.name for method in plan.methods)
+        code = worker.exit_code()
+        return "gone", f"worker {worker.number} died with exit code {code}; the findings of {names} end there"
+
+
+def _pass_on(workers: list[PipeWorker]) -> None:
     for worker in workers:
-        notify({"interrupted": True})
-        kill([worker.process.pid, *descendants(worker.process.pid)])
-    return list(chain.from_iterable(chain.from_iterable(worker.cells.values()) for worker in workers))
-
-
-def _pass_on(processes: list) -> None:
-    for process in processes:
-        if process.is_alive():
-            os.kill(process.pid, signal.SIGINT)
+        if worker.process.is_alive():
+            os.kill(worker.process.pid, signal.SIGINT)
 
 
 def _picklable(plan: Plan) -> dict[str, Any]:
