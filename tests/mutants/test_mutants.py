@@ -192,6 +192,10 @@ def test_every_law_is_broken_by_a_mutant_of_the_library():
 
 @pytest.mark.parametrize(("law", "name"), sliced(KILLS.items(), [*KILLS.items()][::5]))
 def test_a_law_is_broken_by_its_mutant(box, law, name):
-    found = search(box, f"mutant-{name}", law, examples(name), ground(name))
+    scope = ground(name)
+    if laws.find([law])[0].scope.meet(scope) is None:
+        scope = Scope()  # the law is about none of the problems that show the mutant soonest
+
+    found = search(box, f"mutant-{name}", law, examples(name), scope)
 
     assert [f for f in found if f.verdict.bad and f.law == law]

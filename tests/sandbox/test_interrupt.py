@@ -55,7 +55,8 @@ COMMANDS = {
     "summary": (("summary", "old.jsonl"), 2),
     "list": (("list", "mutants"), 2),
 }
-ALIKE = {"check-two", "check-mine", "campaign", "check-lines", "check-version", "campaign-dask"}  # others in another way
+# commands that others end in the same way as
+ALIKE = {"check-two", "check-mine", "campaign", "check-lines", "check-version", "campaign-dask", "bisect", "known"}
 SLEEPY = """
 import pathlib, time
 from scripted.functions import conv2d

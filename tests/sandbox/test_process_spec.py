@@ -155,6 +155,7 @@ def test_what_is_not_installed_is_refused_with_what_pip_should_get():
     assert unasked(found) == f"{method.name}: {mine[0].message}"
 
 
+@pytest.mark.long
 def test_a_slow_engine_does_not_starve_the_others(kernel):
     slow = kernel("slow", ProcessSpec(modules=TORCH))
 
