@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import combinations, product
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -13,6 +14,7 @@ from convlaws.problem.scope import WHOLE
 from convlaws.strategies.hints import Hint
 from convlaws.strategies.specs import Kind, conflict
 
+FILE = Path(__file__).with_name("covering_array.txt")
 _CALL = ("op", "bias")
 _AXES: dict[str, tuple] = {
     "op": WHOLE.ops,
@@ -118,9 +120,34 @@ def _calls() -> list[tuple[str, bool]]:
     return [(op, bias) for op, bias in product(WHOLE.ops, WHOLE.bias) if bias or op != "bgrad"]
 
 
-@lru_cache(maxsize=1)
-def rows() -> tuple[Hint, ...]:
-    """Return the array: three-way complete where there is something to compare, pairwise where there is not."""
+def computed() -> tuple[Hint, ...]:
+    """Compute the array: three-way complete where there is something to compare, pairwise where there is not."""
     some = Array({**_AXES, **_SOME}, 3)
     nothing = [Array({**_AXES, name: gone}, 2) for name, gone in _NOTHING.items()]
     return tuple(row for array in (some, *nothing) for row in array.rows())
+
+
+@lru_cache(maxsize=1)
+def rows() -> tuple[Hint, ...]:
+    """Return the array, as its file has it: computing it takes half a second, and every process needs it.
+
+    It is computed where the file is of other axes; `python -m convlaws.strategies.covering_array` writes the file.
+    """
+    head, *lines = FILE.read_text(encoding="ascii").splitlines()
+    if head != _head():
+        return computed()
+    return tuple({name: _AXES[name][int(place)] for name, place in zip(_AXES, line, strict=True)} for line in lines)
+
+
+def _head() -> str:
+    return " ".join(f"{name}={','.join(map(str, values))}" for name, values in _AXES.items())
+
+
+def text() -> str:
+    """Return what the file should have: the axes, then a line for each row, with the place of each axis' value."""
+    lines = ("".join(str(_AXES[name].index(row[name])) for name in _AXES) for row in computed())
+    return "".join(f"{line}\n" for line in (_head(), *lines))
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="ascii")

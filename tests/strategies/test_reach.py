@@ -23,7 +23,7 @@ from convlaws.search.plan import Plan
 from convlaws.search.search import Search
 from convlaws.strategies.blocks import block, follow
 from convlaws.strategies.corners import corners
-from convlaws.strategies.covering_array import rows
+from convlaws.strategies.covering_array import FILE, computed, rows, text
 from convlaws.strategies.mixture import hints
 from convlaws.strategies.network_layers import layers
 from convlaws.strategies.specs import MAX_MACS, plan
@@ -104,6 +104,11 @@ def test_a_row_of_the_covering_array_is_granted_in_all_it_names():
 @pytest.mark.parametrize("corner", [c for c in corners() if c.hint], ids=lambda corner: corner.name)
 def test_a_corner_that_is_wished_for_is_reached_soon(corner):
     assert any(corner.holds(wished(WHOLE, corner.hint, seed)) for seed in range(30))
+
+
+def test_the_file_of_the_covering_array_is_what_is_computed():
+    assert FILE.read_text() == text()
+    assert rows() == computed()
 
 
 def test_three_values_that_go_together_stand_together_in_a_row():
