@@ -56,7 +56,7 @@ COMMANDS = {
     "list": (("list", "mutants"), 2),
 }
 # commands that others end in the same way as
-ALIKE = {"check-two", "check-mine", "campaign", "check-lines", "check-version", "campaign-dask", "bisect", "known"}
+ALIKE = {"check-two", "check-mine", "campaign", "check-lines", "check-version", "campaign-dask", "bisect", "known", "compare"}
 SLEEPY = """
 import pathlib, time
 from scripted.functions import conv2d
