@@ -48,6 +48,8 @@ ENDINGS = {
     "forge json": (Ending.DIED, "protocol", "protocol: a message that is no JSON"),
     "forge depth": (Ending.DIED, "protocol", "protocol: a message that is no JSON"),
     "forge list": (Ending.DIED, "protocol", "protocol: a message that is a list"),
+    "flood opened": (Ending.DIED, "protocol", "protocol: bytes that answer no request"),
+    "flood done": (Ending.DIED, "protocol", "protocol: bytes that answer no request"),
     "forge number": (Ending.DIED, "protocol", "protocol: bytes that answer no request"),
     "forge shape": (Ending.DIED, "protocol", "protocol: an output of shape"),
     "forge negative": (Ending.DIED, "protocol", "protocol: an output of shape [-1]"),

@@ -90,6 +90,7 @@ class Child:
         self.segment: Segment | None = None
         self.done = 0  # the number of the last request whose reply is known to be in the shared memory
         self.told = 0  # the same, as far as the child has told
+        self.untold: set[int] = set()  # requests whose target was opened, though the child has not told
         self._heard = 0  # bytes of its output that belong to earlier calls
         self._size = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
 
@@ -118,13 +119,25 @@ class Child:
         last = os.pread(self.log, 4 * TAIL, self._heard + max(0, written - 4 * TAIL))
         return printable(last.decode(errors="backslashreplace").strip()[-TAIL:])
 
+    def found(self, number: int, key: str) -> None:
+        """Note that the reply to a request was found before the child has told; it may still tell that its target was opened."""
+        self.done = number
+        if key not in self.opened:
+            self.opened.add(key)
+            self.untold.add(number)
+
     def late(self, message: dict[str, Any]) -> bool:
-        """Return True once for each message that tells of replies which were found before it came."""
-        number = message.get("done")
-        if len(message) != 1 or type(number) is not int or not self.told < number <= self.done:
+        """Return True once for each message that tells what was found before it came."""
+        number = message.get("done", message.get("opened"))
+        if len(message) != 1 or type(number) is not int:
             return False
-        self.told = number
-        return True
+        if "opened" in message and number in self.untold:
+            self.untold.remove(number)
+            return True
+        if "done" in message and self.told < number <= self.done:
+            self.told = number
+            return True
+        return False
 
     def spoke(self) -> bool:
         """True if its socket is readable; a child that has ended may have answered just before."""

@@ -236,7 +236,7 @@ class Supervisor:
                 message = child.link.receive()
             except TimeoutError:
                 if found := self._there(child, pending):  # the child has not said so yet: it is at work on the next request
-                    child.done = pending.number
+                    child.found(pending.number, pending.key)
                     return self._accept(child, pending, found)
                 if reply := self._over(child, until, limit):
                     return reply
@@ -259,12 +259,12 @@ class Supervisor:
             return
         ((kind, number),) = message.items() if len(message) == 1 else (("", 0),)
         under_way = {pending.number: pending.key for pending in self._queue.sent}
-        if kind not in ("opened", "done") or type(number) is not int or number not in under_way:
-            raise ProtocolError("bytes that answer no request")
-        if kind == "opened":
+        if type(number) is int and kind == "opened" and under_way.get(number, "") not in ("", *child.opened):
             child.opened.add(under_way[number])
-        else:
+        elif type(number) is int and kind == "done" and number in under_way and number > child.done:
             child.done = child.told = number
+        else:  # each is accepted once: a child that repeats one could keep this process listening for ever
+            raise ProtocolError("bytes that answer no request")
 
     def _accept(self, child: Child, pending: Submitted, message: dict) -> dict | Reply:
         if message.get("id") != pending.number or (child.link.pending and len(self._queue.sent) == 1):

@@ -226,14 +226,14 @@ class Search:
             alike.setdefault(cell.scope, []).append(cell)
 
         def judge_all(drawn: Drawn) -> None:
-            before = len(self.runner)
+            before, one_by_one = len(self.runner), vast(drawn.problem.spec)
             for scope, group in alike.items():
                 for cell in group if scope is target.scope or not scope.refuses(drawn.problem) else ():
                     self._judge(cell, drawn)
-                    if vast(drawn.problem.spec):
+                    if one_by_one:
                         self.runner.finish()  # whether a method is slow is known before it gets the problem again
-            alone = observed() or vast(drawn.problem.spec)  # what its cases tell or take, is needed before the next begin
-            self.runner.finish(0 if alone else len(self.runner) - before)  # else the cases of the problem before
+            # the cases of the problem before; an observed problem's own too, as its record is written next
+            self.runner.finish(0 if observed() else max(0, len(self.runner) - before))
 
         try:
             judge_each(_once_each(problems), judge_all, target.job)
@@ -321,9 +321,8 @@ class Search:
         self._stop_if_interrupted()
         self.judged += 1
         runner = uncached(self.runner) if fresh else self.runner
-        return examine(
-            cell.method, cell.law, problem, runner, self.oracle, self.peers, asks=fresh
-        )  # drawn problems are in the scope
+        asks = fresh  # what is drawn is within the scope of both
+        return examine(cell.method, cell.law, problem, runner, self.oracle, self.peers, asks=asks)
 
     def explained(self, cell: Cell, problem: Problem, outcome: Outcome) -> str:
         """The id of the known finding that explains a failure, or ''."""

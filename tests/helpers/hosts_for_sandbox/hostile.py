@@ -47,6 +47,14 @@ def _forge(data):
     time.sleep(30)
 
 
+def _repeat(word):
+    """Say for ever that requests are opened, or done: one of the numbers is that of this request."""
+    sock = _socket()
+    while True:
+        for number in range(1, 500):
+            os.write(sock, _message(f'{{"{word}": {number}}}'))
+
+
 def _message(text):
     return struct.pack("<I", len(text)) + text.encode()
 
@@ -126,6 +134,8 @@ DEEDS = {
     "forge list dtype": lambda: _forge(_message(SAID % '"shape": [1], "dtype": [["a", "O"]]')),
     "forge ending": lambda: _forge(_message('{"id": 2, "ending": "hung"}')),
     "forge opened": lambda: _forge(_message('{"opened": true}')),
+    "flood opened": lambda: _repeat("opened"),
+    "flood done": lambda: _repeat("done"),
     "forge extra": lambda: os.write(_socket(), _message('{"id": 77}')),
 }
 SAID = '{"id": 2, "ending": "answered", %s}'  # the forging call is the second one in its test
