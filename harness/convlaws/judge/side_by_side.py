@@ -23,7 +23,14 @@ class _Case:
     work: Callable[[], Outcome]
     done: Callable[[Outcome], None]
     outcome: Outcome | None = None
+    error: Exception | None = None
     coroutine: greenlet | None = None
+
+    def run(self) -> None:
+        try:
+            self.outcome = self.work()
+        except Exception as error:
+            self.error = error
 
 
 class SideBySide(CachingRunner):
@@ -46,7 +53,8 @@ class SideBySide(CachingRunner):
     def start(self, work: Callable[[], Outcome], done: Callable[[Outcome], None]) -> None:
         """Run a case as far as its first reply that is not there yet; `done` gets its outcome, within `finish`.
 
-        What `work` raises is raised here or in `finish`.
+        An Exception of `work` is raised by `finish` in its turn, once the outcomes of the cases before are told; any other
+        exception at once.
         """
         case = _Case(work, done)
         self._hub = getcurrent()
@@ -56,14 +64,25 @@ class SideBySide(CachingRunner):
     def finish(self, left: int = 0) -> None:
         """Run the cases, and tell their outcomes, until no more than `left` are unfinished."""
         while len(self._cases) > left:
-            if self._cases[0].outcome is not None:
-                case = self._cases.popleft()
-                assert case.outcome is not None
+            case = self._cases[0]
+            if case.error is not None:
+                self._tell_what_ended()
+                raise case.error
+            if case.outcome is not None:
+                self._cases.popleft()
                 case.done(case.outcome)
             elif self._ready:
                 self._resume(self._ready.popleft())
             else:
                 self.collect()
+
+    def _tell_what_ended(self) -> None:
+        """Tell the outcomes of the cases that have ended, or end with the replies that are there: an error loses none."""
+        while self._ready:
+            self._resume(self._ready.popleft())
+        for case in self._cases:
+            if case.outcome is not None:
+                case.done(case.outcome)
 
     def abandon(self) -> None:
         """Forget the cases that are unfinished, and what they asked for."""
@@ -87,7 +106,7 @@ class SideBySide(CachingRunner):
 
     def _resume(self, case: _Case) -> None:
         if case.coroutine is None:
-            case.coroutine = greenlet(lambda: setattr(case, "outcome", case.work()))
+            case.coroutine = greenlet(case.run)
         before, self._running = self._running, case
         try:
             case.coroutine.switch()
