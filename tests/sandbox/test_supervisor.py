@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -68,13 +67,11 @@ def test_a_death_is_the_reply_of_the_request_that_died_and_no_other(hostile, dee
     assert hostile.deaths == 2
 
 
-def test_a_hang_costs_one_time_limit_and_is_the_reply_of_the_request_that_hangs(hostile):
-    started = time.monotonic()
-
+def test_a_hang_is_the_reply_of_the_request_that_hangs_and_of_no_other(hostile):
     replies = all_replies(hostile, [{"do": do} for do in ("nothing", "nothing", "hang", "nothing")])
 
     assert [r.ending for r in replies] == [Ending.ANSWERED, Ending.ANSWERED, Ending.HUNG, Ending.ANSWERED]
-    assert time.monotonic() - started < 10
+    assert hostile.deaths == 1
 
 
 def test_what_one_writes_into_its_operands_is_told_of_it_and_not_seen_by_the_next(trivial):
@@ -114,10 +111,9 @@ def test_a_call_and_a_refresh_wait_for_what_was_submitted_before(trivial):
 
 def test_what_is_abandoned_is_forgotten_and_the_next_call_works(hostile):
     hostile.submit({"do": "hang"}, request())
-    started = time.monotonic()
 
     hostile.abandon()
     hostile.collect()
 
     assert hostile.call({"do": "nothing"}, request()).ending is Ending.ANSWERED
-    assert time.monotonic() - started < 0.9
+    assert hostile.deaths == 0  # the hang was not waited for
