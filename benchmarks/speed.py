@@ -39,7 +39,8 @@ def wrote(text: str, folder: str) -> str:
 
 def judged() -> Iterator[str]:
     """Judged answers a second, on one core and on two."""
-    for cores in ("0", ",".join(map(str, sorted(os.sched_getaffinity(0))[:2]))):
+    here = [str(core) for core in sorted(os.sched_getaffinity(0))]
+    for cores in (here[0], ",".join(here[:2])):
         _, _, said = timed("taskset", "-c", cores, sys.executable, str(HERE / "judging.py"))
         rates = [float(word.replace(",", "")) for word in said.partition(":")[2].split()]
         yield f"{median(rates):8,.0f} judged answers a second on core {cores}    taskset -c {cores} python benchmarks/judging.py"
@@ -60,7 +61,7 @@ def torch() -> Iterator[str]:
 
 def first() -> Iterator[str]:
     """Seconds from the shell to the first (method, law, op) that is judged, without any option but the file."""
-    for name in ("NumPy", "torch"):
+    for name, command in (("NumPy", "examples/in_numpy.py:conv1d --arrays numpy"), ("torch", "FILE:conv2d")):
         with tempfile.TemporaryDirectory() as folder:
             words = (*CHECK, *(NUMPY if name == "NumPy" else (wrote(TORCH, folder),)), "--json", str(Path(folder, "found.jsonl")))
             began = time.perf_counter()
@@ -70,7 +71,7 @@ def first() -> Iterator[str]:
             seconds = time.perf_counter() - began
             run.kill()
             run.wait()
-        yield f"{seconds:8.1f} s to the first verdict on a {name} function    convlaws check FILE:conv2d --json FILE"
+        yield f"{seconds:8.1f} s to the first verdict on a {name} function    convlaws check {command} --json FILE"
 
 
 def _has_verdict(path: Path) -> bool:

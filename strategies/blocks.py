@@ -7,7 +7,6 @@ the choices with which Hypothesis draws it, so it is shrunk and replayed as any 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from random import Random
 from typing import NamedTuple
 
@@ -49,7 +48,8 @@ def chance(scope: Scope, random: Random, count: int) -> Iterator[Drawn]:
     Raises:
         UsageError: the scope admits nothing; the message has the reason.
     """
-    yield from islice(iter(lambda: follow(scope, {}, random), None), count)
+    for _ in range(count):
+        yield follow(scope, {}, random)
 
 
 def follow(scope: Scope, hint: Hint, random: Random) -> Drawn:

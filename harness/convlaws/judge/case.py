@@ -186,11 +186,11 @@ def _approx(reply: Reply, found: Answer, allowed: Interval) -> Approx:
 
 
 def examine(
-    method: Method, law: Law, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = (), *, asks: bool = True
+    method: Method, law: Law, problem: Problem, runner: Runner, oracle: Oracle, peers: tuple[str, ...] = (), *, fits: bool = False
 ) -> Outcome:
-    """Run one case; never raises for what the method does. `asks`: whether method and law do this problem is not known yet."""
+    """Run one case; never raises for what the method does. `fits`: it is known to be within the scopes of both."""
     started = time.perf_counter()
-    reason = refusal(method, law, problem) if asks else None
+    reason = None if fits else refusal(method, law, problem)
     if reason:
         return Outcome(Verdict.REFUSED, reason)
     asking = Asking(method, problem, uncached(runner) if law.fresh else runner, oracle, peers)

@@ -19,7 +19,7 @@ from convlaws.records.finding import LEAST, Finding, Verdict, counted, too_few
 from convlaws.targets.registry import Method
 
 BINS = 24  # of log2: error over slack from 2^-20 to 2^3, number of terms from 1 to 2^23
-OWN = 0.25  # share of its examples that must be drawn from its own scope; drawing costs as much as judging a few
+OWN = 0.25  # share of its examples that must be drawn from its own scope, or one that covers it
 TABLES = ("vacuous", "refused", "explained", "avoided", "ran", "holds")  # fields that are copied into a finding unchanged
 AT_ONCE = 16  # outcomes whose elements are counted together: it costs as much as for one
 KERNELS = 12  # largest number of kernel names that a cell stores
@@ -92,7 +92,7 @@ class Cell:
     term_counts: np.ndarray = field(default_factory=lambda: np.zeros(BINS, int))
     ran: dict[str, int] = field(default_factory=dict)  # how often each kernel ran, if the library reports it
     holds: dict[str, list[str]] = field(default_factory=dict)  # by dtype: the contracts that all answers so far have kept
-    own: int = 0  # examples of problems drawn from its own scope
+    own: int = 0  # examples of problems drawn from its own scope, or one that covers it
     goal: float = 0  # number of examples at which judging stops in this round
     uncounted: list[Outcome] = field(default_factory=list)  # whose elements are not in the histograms yet
     begun: int = 0  # cases that have begun and have no outcome yet
@@ -119,7 +119,7 @@ class Cell:
         return max(self.goal - self.examples, OWN * self.goal - self.own) - self.begun
 
     def add(self, problem: Problem, outcome: Outcome, known: str = "", *, own: bool = False) -> Failure | None:
-        """Count an outcome (`own`: drawn for this cell); return the failure if it is the first of its kind (see `each`)."""
+        """Count an outcome (`own`: see the field); return the failure if it is the first of its kind (see `each`)."""
         self.drawn += 1
         self.seconds += outcome.seconds
         self.last = str(problem)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from greenlet import getcurrent, greenlet
+from greenlet import greenlet
 
 from convlaws.judge.case import Outcome
 from convlaws.problem.request import Reply, Request
@@ -24,7 +24,9 @@ class _Case:
     done: Callable[[Outcome], None]
     outcome: Outcome | None = None
     error: Exception | None = None
-    coroutine: greenlet | None = None
+
+    def __post_init__(self) -> None:
+        self.coroutine = greenlet(self.run)
 
     def run(self) -> None:
         try:
@@ -41,7 +43,6 @@ class SideBySide(CachingRunner):
 
     def __init__(self, runner: Runner):
         super().__init__(runner)
-        self._hub = getcurrent()
         self._cases: deque[_Case] = deque()
         self._ready: deque[_Case] = deque()
         self._running: _Case | None = None
@@ -57,7 +58,6 @@ class SideBySide(CachingRunner):
         exception at once.
         """
         case = _Case(work, done)
-        self._hub = getcurrent()
         self._cases.append(case)
         self._resume(case)
 
@@ -89,26 +89,24 @@ class SideBySide(CachingRunner):
         cases, self._cases = self._cases, deque()
         self._ready.clear()
         for case in cases:
-            if case.coroutine is not None and not case.coroutine.dead:
+            if not case.coroutine.dead:
                 case.coroutine.throw()
         super().abandon()
 
     def call(self, target: Mapping[str, Any], request: Request) -> Reply:
         """Return the reply; other cases run until it is there."""
-        pending, case = self.submit(target, request), self._running
+        case = self._running
         if case is None:
-            while not pending.done:
-                self.collect()
-        elif not pending.done:
+            return super().call(target, request)
+        pending = self.submit(target, request)
+        if not pending.done:
             pending.waiters.append(lambda: self._ready.append(case))
-            self._hub.switch()
+            case.coroutine.parent.switch()
         return pending.taken()
 
     def _resume(self, case: _Case) -> None:
-        if case.coroutine is None:
-            case.coroutine = greenlet(case.run)
-        before, self._running = self._running, case
+        self._running = case
         try:
             case.coroutine.switch()
         finally:
-            self._running = before
+            self._running = None

@@ -127,7 +127,7 @@ class Supervisor:
             self.lost = str(error)
             self._refuse_all()
         except BaseException:  # Ctrl-C in the middle of a call: its answer must not be taken for that of the next call
-            self.abandon()
+            self._queue.forget()
             self._processes.drop()
             raise
 

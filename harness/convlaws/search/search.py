@@ -289,11 +289,11 @@ class Search:
             self.waiting.append((cell, failure, drawn))
             self.notify(_told([cell]))  # shrinking takes seconds, and may never end
         elif outcome.verdict.bad:
-            self._begin_smaller(cell, drawn, outcome, known)
+            self._shrink_from_smaller(cell, drawn, outcome, known)
         if cell.last not in trail:
             trail.append(cell.last)
 
-    def _begin_smaller(self, cell: Cell, drawn: Drawn, outcome: Outcome, known: str) -> None:
+    def _shrink_from_smaller(self, cell: Cell, drawn: Drawn, outcome: Outcome, known: str) -> None:
         """Let the shrinking of a failure that waits begin at this problem, which failed alike, if it is smaller."""
         for place, (owner, failure, _) in enumerate(self.waiting):
             alike = owner is cell and (failure.outcome.signature, failure.known) == (outcome.signature, known)
@@ -321,8 +321,8 @@ class Search:
         self._stop_if_interrupted()
         self.judged += 1
         runner = uncached(self.runner) if fresh else self.runner
-        asks = fresh  # what is drawn is within the scope of both
-        return examine(cell.method, cell.law, problem, runner, self.oracle, self.peers, asks=asks)
+        # what is drawn is within the scopes; what shrinking tries may not be
+        return examine(cell.method, cell.law, problem, runner, self.oracle, self.peers, fits=not fresh)
 
     def explained(self, cell: Cell, problem: Problem, outcome: Outcome) -> str:
         """The id of the known finding that explains a failure, or ''."""
